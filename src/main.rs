@@ -1,0 +1,2 @@
+//! The `mailtrip` command.
+fn main() {}

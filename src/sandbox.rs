@@ -1,0 +1,1 @@
+//! The embedded mail system on loopback.
