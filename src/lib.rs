@@ -1,4 +1,9 @@
 //! mailtrip proves that a mailbox can send and receive.
 #![warn(missing_docs)]
 
+pub mod account;
+pub mod check;
+pub mod failure;
+pub mod outcome;
 pub mod sandbox;
+pub mod stage;

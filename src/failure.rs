@@ -1,0 +1,208 @@
+//! What went wrong at a stage: typed, with the server's own words.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stage::At;
+
+/// What a server answered, in its own words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// SMTP reply code (RFC 5321 §4.2).
+    pub code: Option<u16>,
+    /// SMTP enhanced status code (RFC 3463), such as `5.7.8`.
+    pub enhanced: Option<String>,
+    /// `OK`, `NO`, `BAD`, `BYE` (IMAP), `+OK`, `-ERR` (POP3).
+    pub status: Option<String>,
+    /// IMAP or POP3 response code (RFC 5530, RFC 3206) without brackets, such as `AUTHENTICATIONFAILED`.
+    pub response_code: Option<String>,
+    /// The text behind the codes, verbatim; the lines of a longer reply are separated by `\n`.
+    pub text: String,
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let code = self.code.map(|code| code.to_string());
+        let bracketed = self.response_code.as_ref().map(|code| format!("[{code}]"));
+        let parts = [&code, &self.status, &self.enhanced, &bracketed];
+        for part in parts.into_iter().flatten() {
+            write!(f, "{part} ")?;
+        }
+        f.write_str(&self.text)
+    }
+}
+
+/// Which command of a mail transaction the server answered (RFC 5321 §4.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// MAIL FROM: the sender.
+    Mail,
+    /// RCPT TO: the recipient.
+    Rcpt,
+    /// DATA: whether a message may be sent at all.
+    Data,
+    /// The message itself, answered after its last line.
+    Message,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Step::Mail => "MAIL FROM",
+            Step::Rcpt => "RCPT TO",
+            Step::Data => "DATA",
+            Step::Message => "the message",
+        })
+    }
+}
+
+/// What kind of thing went wrong. The names are promises: reports and scripts match on them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Kind {
+    /// The host name has no address.
+    HostNotFound,
+    /// The resolver itself did not work.
+    ResolverFailed,
+    /// The port is closed on every address that answered.
+    ConnectionRefused,
+    /// There is no way to any of the addresses (no route, network down).
+    Unreachable,
+    /// Nothing answered on the port: the packets are dropped on the way, or the host is down.
+    NoAnswer,
+    /// The server answered in plaintext on a connection that was to be TLS from the first byte.
+    PlaintextOnTlsPort,
+    /// The server ended the connection during the TLS handshake.
+    TlsClosed,
+    /// The server sent a TLS alert (RFC 8446 §6).
+    TlsAlert {
+        /// Number of the alert, such as 70 for `protocol_version`.
+        alert: u8,
+    },
+    /// The TLS handshake failed in another way.
+    TlsFailed,
+    /// The certificate's time is over.
+    CertificateExpired {
+        /// When it ended (RFC 3339).
+        not_after: String,
+    },
+    /// The certificate's time has not begun, or this machine's clock is behind.
+    CertificateNotYetValid {
+        /// When it begins (RFC 3339).
+        not_before: String,
+    },
+    /// The certificate is for other names.
+    CertificateWrongName {
+        /// The names that it is for.
+        names: Vec<String>,
+    },
+    /// The certificate is signed by itself.
+    CertificateSelfSigned,
+    /// The certificate is signed by somebody this machine does not trust, or an intermediate certificate is missing.
+    CertificateUntrusted {
+        /// Who signed it.
+        issuer: String,
+    },
+    /// The certificate was not accepted for another reason.
+    CertificateRejected,
+    /// STARTTLS is configured, and the server does not offer it.
+    StarttlsNotOffered,
+    /// The server sent more than its answer before TLS began: somebody may be injecting commands.
+    InjectedPlaintext,
+    /// A password was to be sent in the clear, which the configuration does not allow.
+    CleartextForbidden,
+    /// The server offers no sign-in mechanism that can be used here.
+    NoMechanism {
+        /// What it offers.
+        offered: Vec<String>,
+    },
+    /// The server said no.
+    Refused {
+        /// Which command of the mail transaction; `None` elsewhere.
+        step: Option<Step>,
+    },
+    /// The connection was closed or reset in the middle of the stage.
+    ConnectionLost,
+    /// The stage's limit, or the run's, was over before an answer came.
+    Timeout {
+        /// The limit in seconds.
+        limit_seconds: f64,
+    },
+    /// The run was stopped (Ctrl-C, SIGTERM).
+    Interrupted,
+    /// What the server sent is not the protocol, or is larger than anything it should send.
+    Malformed,
+    /// The message was sent whole, but whether the server took it is not known. It is never sent again.
+    Uncertain,
+    /// The probe did not arrive in time.
+    NotArrived {
+        /// How long it was waited for, in seconds, from the moment the server had taken it.
+        waited_seconds: f64,
+    },
+    /// The probe is in the Junk folder, and the check is configured to fail on that.
+    InJunk {
+        /// The folder.
+        folder: String,
+    },
+    /// What arrived is not what was sent.
+    Altered,
+    /// There is no folder for it.
+    NoFolder,
+    /// The server filed no copy.
+    NoCopy,
+    /// Something on this machine did not work: the verification could not run.
+    Local,
+}
+
+/// What went wrong at a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind of thing.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// The server's own words, if it said any.
+    pub reply: Option<Reply>,
+    /// What else is known: the text of a library's error, an excerpt of what was received.
+    pub detail: Option<String>,
+}
+
+impl Failure {
+    /// A failure of which only the kind is known.
+    pub fn new(kind: Kind) -> Failure {
+        Failure { kind, reply: None, detail: None }
+    }
+
+    /// A negative answer of a server.
+    pub fn refused(reply: Reply) -> Failure {
+        Failure { reply: Some(reply), ..Failure::new(Kind::Refused { step: None }) }
+    }
+
+    /// The same with something more to say.
+    pub fn detail(self, detail: impl Into<String>) -> Failure {
+        Failure { detail: Some(detail.into()), ..self }
+    }
+
+    /// Whether the verification could not run, in contrast to mail that does not work.
+    pub fn could_not_run(&self) -> bool {
+        matches!(self.kind, Kind::Local | Kind::Interrupted | Kind::CleartextForbidden)
+    }
+}
+
+/// Why a stage was not even tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum Skip {
+    /// A stage before it failed.
+    After {
+        /// That stage.
+        at: At,
+    },
+    /// The configuration turns it off.
+    TurnedOff,
+    /// There is nothing for it to do.
+    NothingToDo,
+    /// The run was stopped before it began.
+    Stopped,
+}

@@ -1,0 +1,478 @@
+//! All that one verification left behind: the stages in order, with what was seen at each.
+//!
+//! An outcome holds no verdict; that is derived by [`crate::diagnose`], so that an outcome read back
+//! from disk is judged the same. Absent is `None` (JSON `null`), never 0.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::account::{Protocol, Security};
+use crate::failure::{Failure, Reply, Skip};
+use crate::stage::At;
+
+/// Version of the JSON form of an [`Outcome`]. It changes only when a name goes or changes its meaning.
+pub const SCHEMA: u32 = 1;
+
+/// All that one verification left behind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// [`SCHEMA`] at the time of writing.
+    pub schema: u32,
+    /// Name of the check.
+    pub check: String,
+    /// Address that the probe was sent from.
+    pub from: String,
+    /// Address that the probe was sent to.
+    pub to: String,
+    /// When the verification began (UTC, RFC 3339).
+    pub began: Timestamp,
+    /// How long all of it took.
+    #[serde(with = "seconds")]
+    pub seconds: Duration,
+    /// The probe's tag: a UUID, in its header, its Message-ID and its subject.
+    pub tag: String,
+    /// The servers as they are configured, without anything secret.
+    pub servers: Vec<Server>,
+    /// Every stage of the plan, in the plan's order.
+    pub stages: Vec<StageRecord>,
+}
+
+impl Outcome {
+    /// The stages that failed, in order.
+    pub fn failed(&self) -> impl Iterator<Item = (&StageRecord, &Failure)> {
+        self.stages.iter().filter_map(|record| match &record.status {
+            Status::Failed(failure) => Some((record, failure)),
+            _ => None,
+        })
+    }
+
+    /// The concerns of all stages, in order.
+    pub fn concerns(&self) -> impl Iterator<Item = (&StageRecord, &Concern)> {
+        self.stages.iter().flat_map(|record| record.concerns.iter().map(move |concern| (record, concern)))
+    }
+}
+
+/// A server as it is configured, without anything secret: what a diagnosis needs to say which setting is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// Name of the account.
+    pub account: String,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// Host name or IP address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub security: Security,
+    /// Who signs in.
+    pub username: String,
+}
+
+/// One stage: where it belongs, when it ran, what was seen, how it ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub struct StageRecord {
+    /// Leg, stage and protocol.
+    pub at: At,
+    /// Name of the account whose server this was.
+    pub account: String,
+    /// When it ran; `None` if it was skipped.
+    pub span: Option<Span>,
+    /// What was seen.
+    pub facts: Vec<Fact>,
+    /// What was not right although the stage did its work: they make a passed stage a warning.
+    pub concerns: Vec<Concern>,
+    /// How it ended.
+    pub status: Status,
+}
+
+/// When a stage ran.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Span {
+    /// From the beginning of the verification to the beginning of the stage.
+    pub began: Duration,
+    /// How long the stage took.
+    pub took: Duration,
+}
+
+impl Span {
+    /// From the beginning of the verification to the end of the stage.
+    pub fn ended(self) -> Duration {
+        self.began + self.took
+    }
+}
+
+/// How a stage ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Status {
+    /// It did its work.
+    Passed,
+    /// It did not.
+    Failed(Failure),
+    /// It was not tried.
+    Skipped(Skip),
+}
+
+/// The status as it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// Passed, nothing to remark.
+    Passed,
+    /// Passed, with at least one concern.
+    Warning,
+    /// Failed.
+    Failed,
+    /// Skipped.
+    Skipped,
+}
+
+impl StageRecord {
+    /// The status as it is shown: a passed stage with concerns is a warning.
+    pub fn mark(&self) -> Mark {
+        match self.status {
+            Status::Passed if self.concerns.is_empty() => Mark::Passed,
+            Status::Passed => Mark::Warning,
+            Status::Failed(_) => Mark::Failed,
+            Status::Skipped(_) => Mark::Skipped,
+        }
+    }
+}
+
+/// How a connection attempt to one address ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialled {
+    /// Connected.
+    Connected,
+    /// The port is closed.
+    Refused,
+    /// The network or the host cannot be reached.
+    Unreachable,
+    /// This machine itself has no way to any address of this family, so nothing was sent.
+    NoRoute,
+    /// No answer within the time that was allowed.
+    NoAnswer,
+    /// Something else.
+    Failed,
+}
+
+/// How the probe was noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Noticed {
+    /// By asking, in short steps right after it was submitted.
+    Asked,
+    /// The server announced it (IDLE, RFC 2177).
+    Announced,
+    /// By the slow safety poll.
+    Polled,
+}
+
+/// What a folder is to a verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Where mail arrives.
+    Inbox,
+    /// Where mail goes that looks like spam.
+    Junk,
+    /// Where copies of sent mail are kept.
+    Sent,
+}
+
+/// How it was known that a folder has its role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KnownBy {
+    /// The protocol says so (INBOX).
+    Protocol,
+    /// The configuration names it.
+    Configuration,
+    /// The server marks it (SPECIAL-USE, RFC 6154).
+    SpecialUse,
+    /// Its name is a well-known one.
+    Name,
+}
+
+/// Who put the copy into the Sent folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FiledBy {
+    /// The server, on submission.
+    Server,
+    /// mailtrip, as a mail client does (APPEND).
+    Append,
+}
+
+/// Something that was seen at a stage. Text of a server is verbatim here, control characters and all;
+/// every report escapes it for its own format.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum Fact {
+    /// The addresses of the host, in the order of preference of the resolver.
+    Addresses {
+        /// IP addresses.
+        addresses: Vec<String>,
+    },
+    /// What became of one address.
+    Address {
+        /// IP address and port.
+        address: String,
+        /// How the attempt ended.
+        result: Dialled,
+        /// How long it took.
+        seconds: f64,
+        /// Whether this is the connection that was used.
+        used: bool,
+    },
+    /// The TLS connection.
+    Tls {
+        /// Such as `TLSv1.3`; `None` where it could not be read.
+        version: Option<String>,
+        /// Such as `TLS_AES_256_GCM_SHA384`; `None` where it could not be read.
+        cipher: Option<String>,
+        /// From the first byte sent to the end of the handshake, without this machine's own preparations.
+        handshake_seconds: f64,
+    },
+    /// The server's certificate.
+    Certificate {
+        /// The names that it is for (RFC 9525: subject alternative names).
+        names: Vec<String>,
+        /// Who issued it.
+        issuer: String,
+        /// When it ends (RFC 3339).
+        not_after: String,
+        /// Whole days until then; negative when it is over.
+        days_left: i64,
+    },
+    /// The server's greeting.
+    Greeting {
+        /// Its text.
+        text: String,
+    },
+    /// What the server says it can do.
+    Capabilities {
+        /// EHLO keywords (RFC 5321 §4.1.1.1), IMAP capabilities, or CAPA lines (RFC 2449).
+        names: Vec<String>,
+    },
+    /// How the sign-in was done.
+    Mechanism {
+        /// `PLAIN`, `LOGIN`, …
+        name: String,
+        /// What else the server offered.
+        also_offered: Vec<String>,
+    },
+    /// The username has no domain: most servers want the full address.
+    UsernameWithoutDomain {
+        /// The username.
+        username: String,
+    },
+    /// The password begins or ends in white space. It is sent as it is.
+    PasswordEdgeWhitespace,
+    /// The password went over the network unencrypted, as the configuration allows.
+    CleartextPassword,
+    /// A folder as it was before anything was sent.
+    Folder {
+        /// What it is to the verification.
+        role: Role,
+        /// Its name, readable.
+        name: String,
+        /// How its role is known.
+        known_by: KnownBy,
+        /// How many messages it held.
+        messages: Option<u32>,
+        /// The UID that the next message will get at least (RFC 9051 §2.3.1.1).
+        uid_next: Option<u32>,
+    },
+    /// The server took the message.
+    Accepted {
+        /// Its reply.
+        reply: Reply,
+        /// Its queue id, where the reply has one of a known form.
+        queue_id: Option<String>,
+    },
+    /// The probe is in the mailbox.
+    Arrived {
+        /// The folder it was found in.
+        folder: String,
+        /// Its UID (IMAP).
+        uid: Option<u32>,
+        /// How it was noticed.
+        noticed: Noticed,
+        /// By how much it may have been there earlier: the time since it was last looked for.
+        earlier_by_at_most_seconds: f64,
+    },
+    /// The body of the fetched probe is the body of the sent one.
+    Identical {
+        /// Its size in bytes.
+        bytes: u64,
+    },
+    /// One hop of the journey (Received, RFC 5321 §4.4), the first hop first.
+    Hop {
+        /// Who handed the message over.
+        from: Option<String>,
+        /// Who took it.
+        by: Option<String>,
+        /// `ESMTPSA`, `LMTP`, …
+        with: Option<String>,
+        /// When, by that host's clock (RFC 3339).
+        at: Option<String>,
+        /// Time since the hop before it, by the two hosts' clocks: it can be negative.
+        seconds: Option<f64>,
+    },
+    /// Authentication-Results (RFC 8601) as stated by the receiver.
+    AuthenticationResults {
+        /// The header's value, unfolded.
+        text: String,
+    },
+    /// The copy in the Sent folder.
+    SentCopy {
+        /// The folder.
+        folder: String,
+        /// Its UID.
+        uid: u32,
+        /// Who filed it.
+        filed_by: FiledBy,
+    },
+    /// A message of ours was removed.
+    Removed {
+        /// The folder.
+        folder: String,
+        /// Its UID.
+        uid: u32,
+    },
+    /// The messages were left where they are, as was asked for.
+    Kept,
+}
+
+/// Something that was not right although the stage did its work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "concern", rename_all = "kebab-case")]
+pub enum Concern {
+    /// One of the server's addresses does not work while another does.
+    AddressFailed {
+        /// IP address and port.
+        address: String,
+        /// How the attempt ended.
+        result: Dialled,
+    },
+    /// The probe was taken for spam.
+    FoundInJunk {
+        /// The folder.
+        folder: String,
+    },
+    /// The account has no Sent folder that could be found.
+    NoSentFolder,
+    /// A message of ours is still there.
+    LeftBehind {
+        /// The folder.
+        folder: String,
+        /// Its UID, where it is known.
+        uid: Option<u32>,
+        /// Why it could not be removed.
+        why: String,
+    },
+    /// A message of ours is marked `\Deleted` but still there, because removing it
+    /// would have removed other messages that are marked as well (no UIDPLUS, RFC 4315).
+    LeftMarked {
+        /// The folder.
+        folder: String,
+        /// Its UID.
+        uid: u32,
+    },
+    /// The probe was, or may have been, taken by the server and was not found: it may arrive later.
+    MayArrive,
+    /// A folder could not be looked into for what may have been left behind.
+    NotLookedInto {
+        /// The folder, or the mailbox as a whole.
+        folder: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// The JSON form of a [`StageRecord`].
+#[derive(Serialize, Deserialize)]
+struct Written {
+    #[serde(flatten)]
+    at: At,
+    account: String,
+    status: Mark,
+    began_seconds: Option<f64>,
+    seconds: Option<f64>,
+    facts: Vec<Fact>,
+    warnings: Vec<Concern>,
+    failure: Option<Failure>,
+    skipped: Option<Skip>,
+}
+
+impl From<StageRecord> for Written {
+    fn from(record: StageRecord) -> Written {
+        let mark = record.mark();
+        let (failure, skipped) = match record.status {
+            Status::Passed => (None, None),
+            Status::Failed(failure) => (Some(failure), None),
+            Status::Skipped(skip) => (None, Some(skip)),
+        };
+        Written {
+            at: record.at,
+            account: record.account,
+            status: mark,
+            began_seconds: record.span.map(|span| seconds::rounded(span.began)),
+            seconds: record.span.map(|span| seconds::rounded(span.took)),
+            facts: record.facts,
+            warnings: record.concerns,
+            failure,
+            skipped,
+        }
+    }
+}
+
+impl From<Written> for StageRecord {
+    fn from(written: Written) -> StageRecord {
+        let span = written.began_seconds.zip(written.seconds);
+        let span = span.map(|(began, took)| Span { began: seconds::lenient(began), took: seconds::lenient(took) });
+        let status = match (written.failure, written.skipped) {
+            (Some(failure), _) => Status::Failed(failure),
+            (None, Some(skip)) => Status::Skipped(skip),
+            (None, None) => Status::Passed,
+        };
+        StageRecord {
+            at: written.at,
+            account: written.account,
+            span,
+            facts: written.facts,
+            concerns: written.warnings,
+            status,
+        }
+    }
+}
+
+/// Durations as seconds with six decimals at most.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn rounded(duration: Duration) -> f64 {
+        (duration.as_secs_f64() * 1e6).round() / 1e6
+    }
+
+    /// What is not a duration (negative, not a number, out of range) reads as zero.
+    pub fn lenient(seconds: f64) -> Duration {
+        Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    }
+
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        rounded(*duration).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+    }
+}

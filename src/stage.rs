@@ -1,0 +1,119 @@
+//! The closed vocabulary of what can be timed: legs of the journey, and the stages within them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::Protocol;
+
+/// A part of the journey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leg {
+    /// From here to the sender's submission server.
+    Submission,
+    /// From the submission server to the receiver's mailbox.
+    Delivery,
+    /// The sender's copy of what was sent.
+    Sent,
+    /// Removing what was left behind.
+    Cleanup,
+}
+
+/// One timed act within a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Host name to addresses.
+    Resolve,
+    /// TCP, to every address.
+    Connect,
+    /// TLS from the first byte (RFC 8314 §3).
+    Tls,
+    /// The server's greeting, and what it says it can do.
+    Greeting,
+    /// The upgrade from plaintext to TLS, and what the server says it can do inside it (RFC 3207, RFC 9051 §6.2.1).
+    Starttls,
+    /// Sign-in.
+    Login,
+    /// What is in the mailbox before anything is sent, so that only what comes later is looked at.
+    Baseline,
+    /// MAIL, RCPT, DATA and the message itself (RFC 5321 §3.3).
+    Submit,
+    /// Waiting for the probe in the mailbox.
+    Arrival,
+    /// Reading the probe back and comparing it with what was sent.
+    Inspect,
+    /// The copy in the Sent folder.
+    Copy,
+    /// Taking the probe out of every folder it is in.
+    Remove,
+}
+
+impl Leg {
+    /// The name used in every report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Leg::Submission => "submission",
+            Leg::Delivery => "delivery",
+            Leg::Sent => "sent",
+            Leg::Cleanup => "cleanup",
+        }
+    }
+}
+
+impl Stage {
+    /// The name used in every report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Resolve => "resolve",
+            Stage::Connect => "connect",
+            Stage::Tls => "tls",
+            Stage::Greeting => "greeting",
+            Stage::Starttls => "starttls",
+            Stage::Login => "login",
+            Stage::Baseline => "baseline",
+            Stage::Submit => "submit",
+            Stage::Arrival => "arrival",
+            Stage::Inspect => "inspect",
+            Stage::Copy => "copy",
+            Stage::Remove => "remove",
+        }
+    }
+}
+
+impl fmt::Display for Leg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Which stage, of which leg, over which protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct At {
+    /// The leg.
+    pub leg: Leg,
+    /// The stage within the leg.
+    pub stage: Stage,
+    /// The protocol that the stage speaks.
+    pub protocol: Protocol,
+}
+
+impl At {
+    /// `At` in one word.
+    pub fn new(leg: Leg, stage: Stage, protocol: Protocol) -> At {
+        At { leg, stage, protocol }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.leg, self.stage)
+    }
+}
