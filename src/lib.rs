@@ -8,3 +8,4 @@ pub mod outcome;
 pub mod probe;
 pub mod sandbox;
 pub mod stage;
+pub mod wire;

@@ -1,0 +1,327 @@
+//! The wire: name resolution, TCP, and the stream that the dialogues run on.
+//!
+//! Nothing here knows a stage, a limit or a report. Every operation can be dropped at any moment; a stream that
+//! was dropped in the middle of one is out of step and must not be used again, which ownership sees to:
+//! whoever gives up on an operation loses the stream with it.
+
+pub mod imap;
+pub mod smtp;
+pub mod tap;
+pub mod tls;
+pub mod transcript;
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use async_native_tls::TlsStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::account::{Auth, Endpoint};
+use crate::failure::{Failure, Kind, Reply};
+use crate::outcome::Dialled;
+use tap::Tap;
+use transcript::Transcript;
+
+/// No host has more addresses than this that are worth trying.
+const MOST_ADDRESSES: usize = 16;
+
+/// How long the other addresses are still waited for when one has answered.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The longest line that is taken from a server (RFC 5321 §4.5.3.1.5 has 512, real servers exceed it).
+const LONGEST_LINE: usize = 16 * 1024;
+
+/// The opening dialogue of a protocol, so that one opening sequence serves them all.
+pub trait Dialogue: Sized {
+    /// What a successful login makes of it.
+    type Session;
+
+    /// Reads the server's greeting and asks what it can do, unless it has said so by itself.
+    fn greet(stream: Stream) -> impl Future<Output = Result<Self, Failure>> + Send;
+
+    /// Asks for TLS; on success nothing but the handshake may follow on what is returned.
+    /// Anything that the server has sent beyond its answer is refused as injected (RFC 3207 §5, CVE-2011-0411).
+    fn starttls(self) -> impl Future<Output = Result<Tap, Failure>> + Send;
+
+    /// Goes on inside TLS: no greeting, and everything said before is forgotten (RFC 3207 §4.2).
+    fn resume(stream: Stream) -> impl Future<Output = Result<Self, Failure>> + Send;
+
+    /// Signs in, in one attempt.
+    fn login(self, endpoint: &Endpoint) -> impl Future<Output = Result<(Self::Session, SignIn), Failure>> + Send;
+
+    /// The text of the greeting; empty after [`Dialogue::resume`].
+    fn greeting(&self) -> &str;
+
+    /// What the server says it can do.
+    fn capabilities(&self) -> &[String];
+}
+
+/// How a sign-in was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignIn {
+    /// The mechanism.
+    pub mechanism: Mechanism,
+    /// What else the server offered.
+    pub also_offered: Vec<String>,
+}
+
+/// The mechanisms spoken here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    /// SASL PLAIN (RFC 4616).
+    Plain,
+    /// `AUTH LOGIN` (SMTP) or the command `LOGIN` (IMAP).
+    Login,
+}
+
+impl Mechanism {
+    /// Its name on the wire and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mechanism::Plain => "PLAIN",
+            Mechanism::Login => "LOGIN",
+        }
+    }
+
+    /// Chooses as mail clients do: PLAIN where it is offered, else LOGIN; or what the configuration says.
+    ///
+    /// # Errors
+    /// [`Kind::NoMechanism`] when none of the offered ones is spoken here.
+    pub fn choose(auth: Auth, offered: &[String]) -> Result<SignIn, Failure> {
+        let offers = |mechanism: &Mechanism| offered.iter().any(|name| name.eq_ignore_ascii_case(mechanism.name()));
+        let mechanism = match auth {
+            Auth::Plain => Some(Mechanism::Plain),
+            Auth::Login => Some(Mechanism::Login),
+            Auth::Auto => [Mechanism::Plain, Mechanism::Login].into_iter().find(offers),
+        };
+        let mechanism = mechanism.ok_or_else(|| Failure::new(Kind::NoMechanism { offered: offered.to_vec() }))?;
+        let others = offered.iter().filter(|name| !name.eq_ignore_ascii_case(mechanism.name()));
+        Ok(SignIn { mechanism, also_offered: others.cloned().collect() })
+    }
+}
+
+/// The addresses of a host, in the resolver's order of preference.
+///
+/// # Errors
+/// [`Kind::HostNotFound`], or [`Kind::ResolverFailed`] when the resolver could not be asked.
+pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+    let mut addresses = Vec::new();
+    match tokio::net::lookup_host((host, port)).await {
+        Ok(found) => addresses.extend(found.take(MOST_ADDRESSES)),
+        Err(error) => {
+            // EAI_AGAIN has no kind of its own in std: its text is the only sign (getaddrinfo(3)).
+            let no_resolver = error.to_string().contains("Temporary failure");
+            let kind = if no_resolver { Kind::ResolverFailed } else { Kind::HostNotFound };
+            return Err(Failure::new(kind).detail(error.to_string()));
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    addresses.retain(|address| seen.insert(*address));
+    if addresses.is_empty() { Err(Failure::new(Kind::HostNotFound)) } else { Ok(addresses) }
+}
+
+/// What became of one address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The address.
+    pub address: SocketAddr,
+    /// How it ended.
+    pub result: Dialled,
+    /// How long that took.
+    pub took: Duration,
+}
+
+/// Connects to every address at the same time, and keeps the connection to the most preferred one that answers.
+/// Once one has answered, the others have a second left. The attempts are in the order of the addresses.
+pub async fn connect(addresses: &[SocketAddr], limit: Duration) -> (Vec<Attempt>, Option<TcpStream>) {
+    let began = Instant::now();
+    let mut dials = JoinSet::new();
+    for (place, &address) in addresses.iter().enumerate() {
+        dials.spawn(async move { (place, TcpStream::connect(address).await, began.elapsed()) });
+    }
+    let mut ends: Vec<Option<(io::Result<TcpStream>, Duration)>> = addresses.iter().map(|_| None).collect();
+    let mut until = limit;
+    while let Ok(Some(end)) = timeout(until.saturating_sub(began.elapsed()), dials.join_next()).await {
+        let Ok((place, result, took)) = end else { continue };
+        if result.is_ok() {
+            until = until.min(took + GRACE);
+        }
+        ends[place] = Some((result, took));
+    }
+    let mut kept = None;
+    let attempts = addresses.iter().zip(ends).map(|(&address, end)| {
+        let took = end.as_ref().map_or(began.elapsed(), |(_, took)| *took);
+        let result = match end {
+            None => Dialled::NoAnswer,
+            Some((Err(error), _)) => dialled(&error),
+            Some((Ok(stream), _)) => {
+                kept.get_or_insert(stream);
+                Dialled::Connected
+            }
+        };
+        Attempt { address, result, took }
+    });
+    (attempts.collect(), kept)
+}
+
+fn dialled(error: &io::Error) -> Dialled {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Dialled::Refused,
+        io::ErrorKind::TimedOut => Dialled::NoAnswer,
+        io::ErrorKind::HostUnreachable => Dialled::Unreachable,
+        // The kernel answers at once, without a packet: this machine has no route to that family.
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => Dialled::NoRoute,
+        io::ErrorKind::Unsupported => Dialled::NoRoute,
+        _ => Dialled::Failed,
+    }
+}
+
+/// A connection with or without TLS.
+#[derive(Debug)]
+pub enum Io {
+    /// As it comes from TCP.
+    Plain(Tap),
+    /// Inside TLS.
+    Tls(TlsStream<Tap>),
+}
+
+impl AsyncRead for Io {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Io::Plain(tap) => Pin::new(tap).poll_read(cx, buf),
+            Io::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Io::Plain(tap) => Pin::new(tap).poll_write(cx, buf),
+            Io::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Io::Plain(tap) => Pin::new(tap).poll_flush(cx),
+            Io::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Io::Plain(tap) => Pin::new(tap).poll_shutdown(cx),
+            Io::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}
+
+/// A connection, what has been read from it and not yet used, and its transcript.
+#[derive(Debug)]
+pub struct Stream {
+    pub(crate) io: Io,
+    pub(crate) received: Vec<u8>,
+    pub(crate) transcript: Transcript,
+}
+
+impl Stream {
+    /// A stream on which nothing has been read yet.
+    pub fn new(io: Io, transcript: Transcript) -> Stream {
+        Stream { io, received: Vec::new(), transcript }
+    }
+
+    /// Our address, for EHLO.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        match &self.io {
+            Io::Plain(tap) => tap.local_address(),
+            Io::Tls(tls) => tls.get_ref().local_address(),
+        }
+    }
+
+    /// The next line, without its end (CRLF, or LF alone, as some servers send).
+    ///
+    /// # Errors
+    /// [`Kind::ConnectionLost`], or [`Kind::Malformed`] for a line that does not end.
+    pub async fn line(&mut self) -> Result<Vec<u8>, Failure> {
+        loop {
+            if let Some(end) = self.received.iter().position(|&byte| byte == b'\n') {
+                let mut line: Vec<u8> = self.received.drain(..=end).collect();
+                line.truncate(line.len() - if line.ends_with(b"\r\n") { 2 } else { 1 });
+                self.transcript.received(&line);
+                return Ok(line);
+            }
+            if self.received.len() > LONGEST_LINE {
+                return Err(too_long(&self.received));
+            }
+            match self.io.read_buf(&mut self.received).await {
+                Ok(0) => return Err(lost(&self.received, None)),
+                Ok(_) => {}
+                Err(error) => return Err(lost(&self.received, Some(&error))),
+            }
+        }
+    }
+
+    /// Sends bytes, all in one write.
+    ///
+    /// # Errors
+    /// [`Kind::ConnectionLost`].
+    pub async fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let sent = async {
+            self.io.write_all(bytes).await?;
+            self.io.flush().await
+        };
+        sent.await.map_err(|error| lost(b"", Some(&error)))
+    }
+
+    /// Gives the bare connection up for a TLS handshake. What the server has sent beyond its answer would be
+    /// read as if it had come through TLS (CVE-2011-0411), so it is refused.
+    ///
+    /// # Errors
+    /// [`Kind::InjectedPlaintext`], with an excerpt.
+    pub fn into_tap(self) -> Result<Tap, Failure> {
+        match self.io {
+            Io::Plain(tap) if self.received.is_empty() => Ok(tap),
+            Io::Plain(_) => Err(Failure::new(Kind::InjectedPlaintext).detail(excerpt(&self.received))),
+            Io::Tls(_) => Err(Failure::new(Kind::Local).detail("the connection is inside TLS already")),
+        }
+    }
+}
+
+/// The connection ended; `unfinished` is what came without making a line.
+pub(crate) fn lost(unfinished: &[u8], error: Option<&io::Error>) -> Failure {
+    let mut said = Vec::new();
+    said.extend(error.map(ToString::to_string));
+    if !unfinished.is_empty() {
+        said.push(format!("the last bytes received: {}", excerpt(unfinished)));
+    }
+    let failure = Failure::new(Kind::ConnectionLost);
+    if said.is_empty() { failure } else { failure.detail(said.join("; ")) }
+}
+
+/// More than any server should send.
+pub(crate) fn too_long(received: &[u8]) -> Failure {
+    let size = received.len();
+    Failure::new(Kind::Malformed).detail(format!("a line of more than {size} bytes, beginning: {}", excerpt(received)))
+}
+
+/// The beginning of what was received, as text.
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
+    if bytes.len() > 200 { text + "…" } else { text }
+}
+
+/// A status word and the text behind it, split off an optional `[CODE …]` (RFC 9051 §7.1, RFC 2449 §8).
+pub(crate) fn status_reply(status: &str, text: &str) -> Reply {
+    let (response_code, text) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((code, text)) => (Some(code.to_owned()), text.trim_start()),
+        None => (None, text),
+    };
+    Reply { status: Some(status.to_owned()), response_code, text: text.to_owned(), ..Reply::default() }
+}

@@ -1,0 +1,387 @@
+//! IMAP (RFC 9051, RFC 3501), on async-imap: its login, its tags and its parser, behind a [guard](guard).
+//!
+//! async-imap's calls that collect a result are not used, since they answer Ok to a NO, to a BAD and to a lost
+//! connection. Commands are sent, and responses read one by one as [`Event`]s.
+
+pub mod guard;
+pub mod mailbox_name;
+
+use async_imap::imap_proto::{AttributeValue, MailboxDatum, MailboxListData, NameAttribute, Response, StatusAttribute};
+use async_imap::{Authenticator, Client, Session};
+
+use crate::account::{Endpoint, Security};
+use crate::failure::{Failure, Kind, Reply};
+use crate::wire::smtp::plain;
+use crate::wire::tap::Tap;
+use crate::wire::{Dialogue, Mechanism, SignIn, Stream, status_reply};
+use guard::Guard;
+
+/// A connection to an IMAP server that has said what it can do.
+#[derive(Debug)]
+pub struct Greeted {
+    client: Client<Guard>,
+    greeting: String,
+    capabilities: Vec<String>,
+}
+
+/// A session that is signed in.
+#[derive(Debug)]
+pub struct Imap {
+    session: Session<Guard>,
+    capabilities: Vec<String>,
+    answered: Vec<(Tag, Reply)>,
+    bye: Option<Reply>,
+}
+
+/// The tag of a command that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag(String);
+
+/// A response of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A command is done.
+    Done(Tag, Reply),
+    /// The server waits for the rest of a command.
+    Continue,
+    /// The mailbox holds this many messages.
+    Exists(u32),
+    /// The message with this sequence number is gone.
+    Expunged(u32),
+    /// What was fetched of a message.
+    Fetched(Fetched),
+    /// A mailbox, by its name as it is on the wire.
+    Listed(Listed),
+    /// STATUS of a mailbox, by its name as it is on the wire.
+    StatusOf(StatusOf),
+    /// What a search found.
+    Found(Vec<u32>),
+    /// An untagged OK, NO, BAD or BYE.
+    Status(Reply),
+}
+
+/// What was fetched of a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// Its UID.
+    pub uid: Option<u32>,
+    /// Its flags, where the server sent them.
+    pub flags: Option<Vec<String>>,
+    /// The one section that was asked for: header fields, or the whole message.
+    pub section: Option<Vec<u8>>,
+}
+
+/// A mailbox from LIST.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name as it is on the wire.
+    pub name: String,
+    /// What separates the levels of the hierarchy.
+    pub delimiter: Option<String>,
+    /// Marked `\Sent` (RFC 6154).
+    pub sent: bool,
+    /// Marked `\Junk` (RFC 6154).
+    pub junk: bool,
+    /// It cannot be opened.
+    pub no_select: bool,
+}
+
+/// The answer to STATUS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusOf {
+    /// The mailbox's name as it is on the wire.
+    pub name: String,
+    /// How many messages it holds.
+    pub messages: Option<u32>,
+    /// The UID that the next message gets at least.
+    pub uid_next: Option<u32>,
+}
+
+impl Dialogue for Greeted {
+    type Session = Imap;
+
+    async fn greet(stream: Stream) -> Result<Greeted, Failure> {
+        let mut client = Client::new(Guard::new(stream));
+        read(&mut client).await?;
+        let greeting = status_of(client.get_ref()).unwrap_or_default();
+        match greeting.status.as_deref() {
+            Some("OK") => Greeted::introduce(client, greeting.text).await,
+            Some("PREAUTH") => Err(Failure::new(Kind::Malformed)
+                .detail("the server says that we are signed in already (PREAUTH), so no sign-in can be verified")),
+            _ => Err(Failure::refused(greeting)),
+        }
+    }
+
+    async fn starttls(mut self) -> Result<Tap, Failure> {
+        if !self.offers("STARTTLS") {
+            return Err(Failure::new(Kind::StarttlsNotOffered));
+        }
+        check(&mut self.client, "STARTTLS").await?;
+        self.client.into_inner().into_stream().into_tap()
+    }
+
+    async fn resume(stream: Stream) -> Result<Greeted, Failure> {
+        Greeted::introduce(Client::new(Guard::new(stream)), String::new()).await
+    }
+
+    async fn login(mut self, endpoint: &Endpoint) -> Result<(Imap, SignIn), Failure> {
+        if endpoint.security == Security::None && !endpoint.allow_cleartext_password {
+            return Err(Failure::new(Kind::CleartextForbidden));
+        }
+        let sign_in = Mechanism::choose(endpoint.auth, &self.mechanisms())?;
+        let initial_response = self.offers("SASL-IR");
+        self.client.get_mut().forget_capabilities();
+        self.client.get_mut().hide(match sign_in.mechanism {
+            Mechanism::Plain => "AUTHENTICATE PLAIN (credentials)",
+            Mechanism::Login => "LOGIN (credentials)",
+        });
+        let credentials = &endpoint.credentials;
+        let result = match sign_in.mechanism {
+            Mechanism::Login => self.client.login(&credentials.username, credentials.password.expose()).await,
+            Mechanism::Plain if initial_response => {
+                let command = zeroize::Zeroizing::new(format!("PLAIN {}", *plain(credentials)));
+                self.client.authenticate(command.as_str(), Plain(String::new())).await
+            }
+            Mechanism::Plain => {
+                let response = format!("\0{}\0{}", credentials.username, credentials.password.expose());
+                self.client.authenticate("PLAIN", Plain(response)).await
+            }
+        };
+        let mut session = result.map_err(|(error, mut client)| failure(error, client.get_mut()))?;
+        session.as_mut().show();
+        let mut imap = Imap { session, capabilities: Vec::new(), answered: Vec::new(), bye: None };
+        imap.learn_capabilities().await?;
+        Ok((imap, sign_in))
+    }
+
+    fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
+    fn capabilities(&self) -> &[String] {
+        &self.capabilities
+    }
+}
+
+impl Greeted {
+    /// Asks what the server can do, unless it has said so in its greeting.
+    async fn introduce(mut client: Client<Guard>, greeting: String) -> Result<Greeted, Failure> {
+        if client.get_ref().capabilities().is_none() {
+            check(&mut client, "CAPABILITY").await?;
+        }
+        let capabilities = client.get_ref().capabilities().unwrap_or_default().to_vec();
+        Ok(Greeted { client, greeting, capabilities })
+    }
+
+    fn offers(&self, capability: &str) -> bool {
+        offers(&self.capabilities, capability)
+    }
+
+    /// SASL mechanisms, and the command LOGIN, which is there unless it is said not to be (RFC 9051 §6.2.3).
+    fn mechanisms(&self) -> Vec<String> {
+        let sasl = self.capabilities.iter().filter_map(|capability| {
+            let (auth, mechanism) = capability.split_once('=')?;
+            auth.eq_ignore_ascii_case("AUTH").then(|| mechanism.to_ascii_uppercase())
+        });
+        let mut mechanisms: Vec<String> = sasl.filter(|mechanism| mechanism != "LOGIN").collect();
+        if !self.offers("LOGINDISABLED") {
+            mechanisms.push("LOGIN".to_owned());
+        }
+        mechanisms
+    }
+}
+
+impl Imap {
+    /// Whether the server has said that it can do this.
+    pub fn offers(&self, capability: &str) -> bool {
+        offers(&self.capabilities, capability)
+    }
+
+    /// Sends a command without waiting for its answer.
+    ///
+    /// # Errors
+    /// [`Kind::ConnectionLost`].
+    pub async fn send(&mut self, command: &str) -> Result<Tag, Failure> {
+        match self.session.run_command(command).await {
+            Ok(id) => Ok(Tag(id.0)),
+            Err(_) => Err(self.broken()),
+        }
+    }
+
+    /// Sends a line that belongs to the command before it.
+    ///
+    /// # Errors
+    /// [`Kind::ConnectionLost`].
+    pub async fn send_line(&mut self, line: &str) -> Result<(), Failure> {
+        match self.session.run_command_untagged(line).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.broken()),
+        }
+    }
+
+    /// The next response. Can be dropped and called again: nothing is lost.
+    ///
+    /// # Errors
+    /// [`Kind::ConnectionLost`] with the server's BYE, [`Kind::Malformed`].
+    pub async fn next(&mut self) -> Result<Event, Failure> {
+        loop {
+            let Ok(Some(response)) = self.session.read_response().await else { return Err(self.broken()) };
+            let event = event(response.parsed(), self.session.get_ref());
+            if let Some(Event::Status(reply)) = &event
+                && reply.status.as_deref() == Some("BYE")
+            {
+                self.bye = Some(reply.clone());
+            }
+            if let Some(event) = event {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Reads up to the answer to a command; `on` sees everything that comes before.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] for NO and BAD: the session is in step still. Else it is not.
+    pub async fn finish(&mut self, tag: &Tag, mut on: impl FnMut(Event)) -> Result<Reply, Failure> {
+        loop {
+            if let Some(place) = self.answered.iter().position(|(answered, _)| answered == tag) {
+                let (_, reply) = self.answered.swap_remove(place);
+                let ok = reply.status.as_deref() == Some("OK");
+                return if ok { Ok(reply) } else { Err(Failure::refused(reply)) };
+            }
+            match self.next().await? {
+                Event::Done(tag, reply) => self.answered.push((tag, reply)),
+                event => on(event),
+            }
+        }
+    }
+
+    /// Sends a command and reads up to its answer.
+    ///
+    /// # Errors
+    /// As [`Imap::finish`].
+    pub async fn run(&mut self, command: &str, on: impl FnMut(Event)) -> Result<Reply, Failure> {
+        let tag = self.send(command).await?;
+        self.finish(&tag, on).await
+    }
+
+    /// Takes leave.
+    ///
+    /// # Errors
+    /// Of no consequence: everything was said before.
+    pub async fn logout(mut self) -> Result<(), Failure> {
+        self.run("LOGOUT", drop).await.map(drop)
+    }
+
+    /// What the server can do once somebody is signed in, unless it has said so in its answer to the login.
+    async fn learn_capabilities(&mut self) -> Result<(), Failure> {
+        if self.session.get_ref().capabilities().is_none() {
+            self.run("CAPABILITY", drop).await?;
+        }
+        self.capabilities = self.session.get_ref().capabilities().unwrap_or_default().to_vec();
+        Ok(())
+    }
+
+    fn broken(&mut self) -> Failure {
+        let failure = self.session.get_mut().failure();
+        Failure { reply: self.bye.take().or(failure.reply.clone()), ..failure }
+    }
+}
+
+fn offers(capabilities: &[String], capability: &str) -> bool {
+    capabilities.iter().any(|have| have.eq_ignore_ascii_case(capability))
+}
+
+/// Sends the response of SASL PLAIN once; afterwards nothing, which ends the exchange.
+struct Plain(String);
+
+impl Authenticator for Plain {
+    type Response = String;
+    fn process(&mut self, _: &[u8]) -> String {
+        std::mem::take(&mut self.0)
+    }
+}
+
+/// Reads one response before the login; what it says is in [`Guard::current`].
+async fn read(client: &mut Client<Guard>) -> Result<(), Failure> {
+    match client.read_response().await {
+        Ok(Some(_)) => Ok(()),
+        _ => Err(client.get_mut().failure()),
+    }
+}
+
+/// Runs a command before the login.
+async fn check(client: &mut Client<Guard>, command: &str) -> Result<(), Failure> {
+    client.run_command_and_check_ok(command, None).await.map_err(|error| failure(error, client.get_mut()))
+}
+
+/// async-imap's errors, with the server's own words.
+fn failure(error: async_imap::error::Error, guard: &mut Guard) -> Failure {
+    use async_imap::error::Error;
+    match error {
+        Error::No(_) | Error::Bad(_) => Failure::refused(status_of(guard).unwrap_or_default()),
+        Error::Validate(_) => Failure::new(Kind::Local).detail("the username or password has a line break in it"),
+        _ => guard.failure(),
+    }
+}
+
+/// The status response that the guard handed out last: `* NO …`, or `A0001 NO …`.
+fn status_of(guard: &Guard) -> Option<Reply> {
+    let line = String::from_utf8_lossy(guard.current());
+    let (_, rest) = line.split_once(' ')?;
+    let (status, text) = rest.split_once(' ').unwrap_or((rest, ""));
+    Some(status_reply(&status.to_ascii_uppercase(), text))
+}
+
+fn event(response: &Response<'_>, guard: &Guard) -> Option<Event> {
+    Some(match response {
+        Response::Done { tag, .. } => Event::Done(Tag(tag.0.clone()), status_of(guard)?),
+        Response::Data { .. } => Event::Status(status_of(guard)?),
+        Response::Continue(_) => Event::Continue,
+        Response::Expunge(number) => Event::Expunged(*number),
+        Response::Fetch(_, attributes) => Event::Fetched(fetched(attributes)),
+        Response::MailboxData(MailboxDatum::Exists(count)) => Event::Exists(*count),
+        Response::MailboxData(MailboxDatum::Search(found)) => Event::Found(found.clone()),
+        Response::MailboxData(MailboxDatum::Status { mailbox, status }) => {
+            Event::StatusOf(status_data(mailbox, status))
+        }
+        Response::MailboxData(MailboxDatum::List(list)) => Event::Listed(listed(list)),
+        _ => return None,
+    })
+}
+
+fn listed(list: &MailboxListData<'_>) -> Listed {
+    let has = |wanted: NameAttribute<'_>| list.name_attributes.contains(&wanted);
+    Listed {
+        name: list.name.to_string(),
+        delimiter: list.delimiter.as_ref().map(ToString::to_string),
+        sent: has(NameAttribute::Sent),
+        junk: has(NameAttribute::Junk),
+        no_select: has(NameAttribute::NoSelect) || has(NameAttribute::Extension("\\NonExistent".into())),
+    }
+}
+
+fn fetched(attributes: &[AttributeValue<'_>]) -> Fetched {
+    let mut fetched = Fetched::default();
+    for attribute in attributes {
+        match attribute {
+            AttributeValue::Uid(uid) => fetched.uid = Some(*uid),
+            AttributeValue::Flags(flags) => fetched.flags = Some(flags.iter().map(ToString::to_string).collect()),
+            AttributeValue::BodySection { data, .. } => fetched.section = data.as_ref().map(|data| data.to_vec()),
+            _ => {}
+        }
+    }
+    fetched
+}
+
+fn status_data(mailbox: &str, status: &[StatusAttribute]) -> StatusOf {
+    let mut of = StatusOf { name: mailbox.to_owned(), messages: None, uid_next: None };
+    for attribute in status {
+        match attribute {
+            StatusAttribute::Messages(messages) => of.messages = Some(*messages),
+            StatusAttribute::UidNext(uid_next) => of.uid_next = Some(*uid_next),
+            _ => {}
+        }
+    }
+    of
+}

@@ -1,0 +1,321 @@
+//! Message submission (RFC 6409, RFC 5321), on lettre's commands.
+//!
+//! lettre's own connection is not used: it cannot pipeline, does not read replies such as `571` or ones that are not
+//! UTF-8, keeps only four of the EHLO keywords, and takes plaintext that was injected before STARTTLS for the
+//! server's words inside TLS. Reading a reply is 30 lines; the commands, the addresses and the message are lettre's.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use lettre::Address;
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Starttls};
+use lettre::transport::smtp::extension::{ClientId, MailParameter};
+use zeroize::Zeroizing;
+
+use crate::account::{Credentials, Endpoint, Security};
+use crate::failure::{Failure, Kind, Reply, Step};
+use crate::wire::tap::Tap;
+use crate::wire::{Dialogue, Mechanism, SignIn, Stream, excerpt};
+
+/// No reply has more lines than this.
+const MOST_LINES: usize = 128;
+
+/// A connection to a submission server that has said what it can do.
+#[derive(Debug)]
+pub struct Smtp {
+    stream: Stream,
+    greeting: String,
+    keywords: Vec<String>,
+}
+
+impl Dialogue for Smtp {
+    type Session = Smtp;
+
+    async fn greet(mut stream: Stream) -> Result<Smtp, Failure> {
+        let greeting = expect(reply(&mut stream).await?, 220)?;
+        Smtp::introduce(stream, greeting.text).await
+    }
+
+    async fn starttls(mut self) -> Result<Tap, Failure> {
+        if !self.offers("STARTTLS") {
+            return Err(Failure::new(Kind::StarttlsNotOffered));
+        }
+        let answer = command(&mut self.stream, &Starttls.to_string()).await?;
+        expect(answer, 220)?;
+        self.stream.into_tap()
+    }
+
+    async fn resume(stream: Stream) -> Result<Smtp, Failure> {
+        Smtp::introduce(stream, String::new()).await
+    }
+
+    async fn login(mut self, endpoint: &Endpoint) -> Result<(Smtp, SignIn), Failure> {
+        if endpoint.security == Security::None && !endpoint.allow_cleartext_password {
+            return Err(Failure::new(Kind::CleartextForbidden));
+        }
+        let offered: Vec<String> = self.parameters("AUTH").map(str::to_owned).collect();
+        let sign_in = Mechanism::choose(endpoint.auth, &offered)?;
+        let answer = match sign_in.mechanism {
+            Mechanism::Plain => self.auth_plain(&endpoint.credentials).await?,
+            Mechanism::Login => self.auth_login(&endpoint.credentials).await?,
+        };
+        expect(answer, 235)?;
+        Ok((self, sign_in))
+    }
+
+    fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
+    fn capabilities(&self) -> &[String] {
+        &self.keywords
+    }
+}
+
+impl Smtp {
+    /// EHLO with our address, as a client without a host name of its own does (RFC 5321 §4.1.4).
+    async fn introduce(mut stream: Stream, greeting: String) -> Result<Smtp, Failure> {
+        let client = match stream.local_address().map(|address| address.ip().to_canonical()) {
+            Some(std::net::IpAddr::V6(ip)) => ClientId::Ipv6(ip),
+            Some(std::net::IpAddr::V4(ip)) => ClientId::Ipv4(ip),
+            None => ClientId::Ipv4(std::net::Ipv4Addr::LOCALHOST),
+        };
+        let answer = expect(command(&mut stream, &Ehlo::new(client).to_string()).await?, 250)?;
+        let keywords = answer.text.lines().skip(1).map(str::to_owned).collect();
+        Ok(Smtp { stream, greeting, keywords })
+    }
+
+    /// Keywords are compared without regard to case (RFC 5321 §2.4).
+    fn offers(&self, keyword: &str) -> bool {
+        self.keywords.iter().any(|line| line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(keyword)))
+    }
+
+    /// What follows a keyword; `AUTH=` is the spelling of servers older than RFC 2554.
+    fn parameters(&self, keyword: &str) -> impl Iterator<Item = &str> {
+        let of_keyword = move |line: &&String| {
+            let word = line.split([' ', '=']).next();
+            word.is_some_and(|word| word.eq_ignore_ascii_case(keyword))
+        };
+        let lines = self.keywords.iter().filter(of_keyword);
+        let mut seen = Vec::new();
+        lines.flat_map(|line| line.split([' ', '=']).skip(1)).filter(move |word| {
+            let new = !word.is_empty() && !seen.contains(word);
+            seen.push(word);
+            new
+        })
+    }
+
+    /// RFC 4954 §4 with the initial response; a server that asks again all the same gets it again.
+    async fn auth_plain(&mut self, credentials: &Credentials) -> Result<Reply, Failure> {
+        let response = plain(credentials);
+        self.stream.transcript.sent("AUTH PLAIN (credentials)");
+        let line = Zeroizing::new(format!("AUTH PLAIN {}\r\n", *response));
+        self.stream.send(line.as_bytes()).await?;
+        let answer = reply(&mut self.stream).await?;
+        if answer.code != Some(334) {
+            return Ok(answer);
+        }
+        self.continuation("(credentials)", &response).await
+    }
+
+    /// Username and password, each on a line of its own, whatever words the server asks for them with.
+    async fn auth_login(&mut self, credentials: &Credentials) -> Result<Reply, Failure> {
+        let answer = command(&mut self.stream, "AUTH LOGIN\r\n").await?;
+        if answer.code != Some(334) {
+            return Ok(answer);
+        }
+        let username = BASE64.encode(&credentials.username);
+        let answer = self.continuation("(username)", &username).await?;
+        if answer.code != Some(334) {
+            return Ok(answer);
+        }
+        let password = Zeroizing::new(BASE64.encode(credentials.password.expose()));
+        self.continuation("(password)", &password).await
+    }
+
+    async fn continuation(&mut self, shown: &str, secret: &str) -> Result<Reply, Failure> {
+        self.stream.transcript.sent(shown);
+        let line = Zeroizing::new(format!("{secret}\r\n"));
+        self.stream.send(line.as_bytes()).await?;
+        reply(&mut self.stream).await
+    }
+
+    /// MAIL, RCPT and DATA, in one flight where the server takes them so (RFC 2920): afterwards it waits for the message.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] with the command that was refused. The connection is given up then: ending the
+    /// transaction by closing it can never leave an empty message behind.
+    pub async fn envelope(&mut self, from: &Address, to: &Address) -> Result<(), Failure> {
+        let international = !from.to_string().is_ascii() || !to.to_string().is_ascii();
+        let parameters = if international { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
+        let commands = [
+            (Step::Mail, Mail::new(Some(from.clone()), parameters).to_string(), 250),
+            (Step::Rcpt, Rcpt::new(to.clone(), Vec::new()).to_string(), 250),
+            (Step::Data, Data.to_string(), 354),
+        ];
+        let pipelining = self.offers("PIPELINING");
+        if pipelining {
+            let flight: String = commands.iter().map(|(_, command, _)| command.as_str()).collect();
+            commands.iter().for_each(|(_, command, _)| self.stream.transcript.sent(command.trim_end()));
+            self.stream.send(flight.as_bytes()).await?;
+        }
+        for (step, line, wanted) in commands {
+            let answer =
+                if pipelining { reply(&mut self.stream).await? } else { command(&mut self.stream, &line).await? };
+            // 251: the recipient has moved, and the server forwards (RFC 5321 §3.4).
+            if answer.code != Some(wanted) && !(step == Step::Rcpt && answer.code == Some(251)) {
+                return Err(refused(step, answer));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the message, dot-stuffed (RFC 5321 §4.5.2), up to and including the dot that ends it.
+    ///
+    /// # Errors
+    /// [`Kind::ConnectionLost`]: the dot has not left, so the server has not taken the message.
+    pub async fn send_message(&mut self, message: &[u8]) -> Result<(), Failure> {
+        let stuffed = dot_stuffed(message);
+        self.stream.transcript.sent(&format!("(the message, {} bytes, and a dot)", message.len()));
+        self.stream.send(&stuffed).await
+    }
+
+    /// The answer to the message.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`], or a lost or garbled connection: then the server may have taken the message all the same.
+    pub async fn message_taken(&mut self) -> Result<Reply, Failure> {
+        let answer = reply(&mut self.stream).await?;
+        if answer.code == Some(250) { Ok(answer) } else { Err(refused(Step::Message, answer)) }
+    }
+
+    /// Takes leave.
+    ///
+    /// # Errors
+    /// Of no consequence: everything was said before.
+    pub async fn quit(mut self) -> Result<(), Failure> {
+        command(&mut self.stream, &Quit.to_string()).await.map(drop)
+    }
+}
+
+/// SASL PLAIN (RFC 4616 §2) in base64.
+pub(crate) fn plain(credentials: &Credentials) -> Zeroizing<String> {
+    let message = Zeroizing::new(format!("\0{}\0{}", credentials.username, credentials.password.expose()));
+    Zeroizing::new(BASE64.encode(message.as_bytes()))
+}
+
+fn refused(step: Step, answer: Reply) -> Failure {
+    Failure { reply: Some(answer), ..Failure::new(Kind::Refused { step: Some(step) }) }
+}
+
+fn expect(answer: Reply, wanted: u16) -> Result<Reply, Failure> {
+    if answer.code == Some(wanted) { Ok(answer) } else { Err(Failure::refused(answer)) }
+}
+
+/// Sends a command that holds no secret, and reads its reply.
+async fn command(stream: &mut Stream, line: &str) -> Result<Reply, Failure> {
+    stream.transcript.sent(line.trim_end());
+    stream.send(line.as_bytes()).await?;
+    reply(stream).await
+}
+
+/// One reply (RFC 5321 §4.2): the first line's code counts; the text is kept as it is but for enhanced codes
+/// (RFC 2034), which are told apart.
+async fn reply(stream: &mut Stream) -> Result<Reply, Failure> {
+    let mut answer = Reply::default();
+    let mut lines = Vec::new();
+    loop {
+        let line = stream.line().await?;
+        let text = String::from_utf8_lossy(&line);
+        let (code, more, text) = split(&text)
+            .ok_or_else(|| Failure::new(Kind::Malformed).detail(format!("not SMTP: {}", excerpt(&line))))?;
+        let (enhanced, text) = split_enhanced(text);
+        answer.code.get_or_insert(code);
+        answer.enhanced = answer.enhanced.or(enhanced.map(str::to_owned));
+        lines.push(text.to_owned());
+        if !more {
+            answer.text = lines.join("\n");
+            return Ok(answer);
+        }
+        if lines.len() >= MOST_LINES {
+            return Err(Failure::new(Kind::Malformed).detail("a reply that does not end"));
+        }
+    }
+}
+
+/// `250-text`, `250 text`, and `250` alone, which RFC 5321 §4.2 asks clients to take.
+fn split(line: &str) -> Option<(u16, bool, &str)> {
+    let code = line.get(..3).filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let code = code.parse().ok().filter(|code| (200..600).contains(code))?;
+    match line.as_bytes().get(3) {
+        None => Some((code, false, "")),
+        Some(b' ') => Some((code, false, &line[4..])),
+        Some(b'-') => Some((code, true, &line[4..])),
+        Some(_) => None,
+    }
+}
+
+/// `5.7.8 text` (RFC 3463 §2).
+fn split_enhanced(text: &str) -> (Option<&str>, &str) {
+    let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let parts: Vec<&str> = first.split('.').collect();
+    let numbers = parts.iter().all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
+    let is_code = parts.len() == 3 && numbers && matches!(parts[0], "2" | "4" | "5");
+    if is_code { (Some(first), rest) } else { (None, text) }
+}
+
+fn dot_stuffed(message: &[u8]) -> Vec<u8> {
+    let mut stuffed = Vec::with_capacity(message.len() + 16);
+    for line in message.split_inclusive(|&byte| byte == b'\n') {
+        if line.starts_with(b".") {
+            stuffed.push(b'.');
+        }
+        stuffed.extend_from_slice(line);
+    }
+    if !stuffed.ends_with(b"\r\n") {
+        stuffed.extend_from_slice(b"\r\n");
+    }
+    stuffed.extend_from_slice(b".\r\n");
+    stuffed
+}
+
+/// The queue id in the reply to a message, in the forms of well-known servers: Postfix, Sendmail and Exim.
+pub fn queue_id(text: &str) -> Option<&str> {
+    for before in ["queued as ", "id="] {
+        if let Some((_, after)) = text.split_once(before) {
+            return after.split_whitespace().next();
+        }
+    }
+    text.split_once(" Message accepted for delivery").and_then(|(id, _)| id.split_whitespace().last())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_of_real_servers_are_read() {
+        assert_eq!(split("250"), Some((250, false, "")));
+        assert_eq!(split("571 5.7.1 no"), Some((571, false, "5.7.1 no")));
+        assert_eq!(split("250-PIPELINING"), Some((250, true, "PIPELINING")));
+        for wrong in ["", "25", "25x ok", "999 what", "250x", "HTTP/1.1 400", "* OK ready"] {
+            assert_eq!(split(wrong), None, "{wrong}");
+        }
+        assert_eq!(split_enhanced("5.7.8 Error: no"), (Some("5.7.8"), "Error: no"));
+        assert_eq!(split_enhanced("127.0.0.1 is blocked"), (None, "127.0.0.1 is blocked"));
+        assert_eq!(split_enhanced("5.7.8"), (Some("5.7.8"), ""));
+    }
+
+    #[test]
+    fn a_line_that_begins_with_a_dot_gets_another_one() {
+        assert_eq!(dot_stuffed(b".a\r\nb\r\n..\r\n"), b"..a\r\nb\r\n...\r\n.\r\n");
+        assert_eq!(dot_stuffed(b"a"), b"a\r\n.\r\n");
+    }
+
+    #[test]
+    fn queue_ids_of_known_forms_are_found() {
+        assert_eq!(queue_id("Ok: queued as 4XyZ12"), Some("4XyZ12"));
+        assert_eq!(queue_id("OK id=1uabc-0001-Ab"), Some("1uabc-0001-Ab"));
+        assert_eq!(queue_id("5AN8aBcD012345 Message accepted for delivery"), Some("5AN8aBcD012345"));
+        assert_eq!(queue_id("OK"), None);
+    }
+}
