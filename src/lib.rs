@@ -8,4 +8,5 @@ pub mod outcome;
 pub mod probe;
 pub mod sandbox;
 pub mod stage;
+pub mod verify;
 pub mod wire;

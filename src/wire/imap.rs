@@ -6,6 +6,8 @@
 pub mod guard;
 pub mod mailbox_name;
 
+use std::collections::VecDeque;
+
 use async_imap::imap_proto::{AttributeValue, MailboxDatum, MailboxListData, NameAttribute, Response, StatusAttribute};
 use async_imap::{Authenticator, Client, Session};
 
@@ -29,6 +31,8 @@ pub struct Greeted {
 pub struct Imap {
     session: Session<Guard>,
     capabilities: Vec<String>,
+    /// Tags that are not answered yet, in the order they were sent.
+    outstanding: VecDeque<Tag>,
     answered: Vec<(Tag, Reply)>,
     bye: Option<Reply>,
 }
@@ -149,7 +153,8 @@ impl Dialogue for Greeted {
         };
         let mut session = result.map_err(|(error, mut client)| failure(error, client.get_mut()))?;
         session.as_mut().show();
-        let mut imap = Imap { session, capabilities: Vec::new(), answered: Vec::new(), bye: None };
+        let mut imap =
+            Imap { session, capabilities: Vec::new(), outstanding: VecDeque::new(), answered: Vec::new(), bye: None };
         imap.learn_capabilities().await?;
         Ok((imap, sign_in))
     }
@@ -203,7 +208,11 @@ impl Imap {
     /// [`Kind::ConnectionLost`].
     pub async fn send(&mut self, command: &str) -> Result<Tag, Failure> {
         match self.session.run_command(command).await {
-            Ok(id) => Ok(Tag(id.0)),
+            Ok(id) => {
+                let tag = Tag(id.0);
+                self.outstanding.push_back(tag.clone());
+                Ok(tag)
+            }
             Err(_) => Err(self.broken()),
         }
     }
@@ -232,13 +241,17 @@ impl Imap {
             {
                 self.bye = Some(reply.clone());
             }
+            if let Some(Event::Done(tag, _)) = &event {
+                self.outstanding.retain(|outstanding| outstanding != tag);
+            }
             if let Some(event) = event {
                 return Ok(event);
             }
         }
     }
 
-    /// Reads up to the answer to a command; `on` sees everything that comes before.
+    /// Reads up to the answer to a command; `on` sees everything that comes before, but for what belongs to commands that
+    /// were sent earlier and whose answers nobody has waited for.
     ///
     /// # Errors
     /// [`Kind::Refused`] for NO and BAD: the session is in step still. Else it is not.
@@ -250,8 +263,9 @@ impl Imap {
                 return if ok { Ok(reply) } else { Err(Failure::refused(reply)) };
             }
             match self.next().await? {
-                Event::Done(tag, reply) => self.answered.push((tag, reply)),
-                event => on(event),
+                Event::Done(done, reply) => self.answered.push((done, reply)),
+                event if self.outstanding.front() == Some(tag) => on(event),
+                _ => {}
             }
         }
     }

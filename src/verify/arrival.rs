@@ -1,0 +1,326 @@
+//! Waiting for the probe.
+//!
+//! Right after the message has left, the mailbox is asked in short growing steps, each question sent without
+//! waiting for the last answer (Dovecot announces new mail by IDLE only half a second late); then again right
+//! after the server has taken it. After that the server is left to announce it (IDLE), with a slow safety poll,
+//! because IDLE is a hint and not a truth; a server without IDLE is polled.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::failure::{Failure, Kind, Reply};
+use crate::outcome::{Noticed, Role};
+use crate::probe::Probe;
+use crate::verify::mailbox::{Baseline, Mailbox, new_probe};
+use crate::wire::imap::mailbox_name::quoted;
+use crate::wire::imap::{Event, Tag};
+
+/// When to ask, counted from the moment the message left, and again from the moment it was taken.
+const STEPS: [u64; 9] = [0, 10, 25, 50, 100, 200, 400, 700, 1000];
+
+/// From this step on the Junk folder is asked for as well.
+const JUNK_FROM: usize = 3;
+
+/// Time between safety polls: at first, and at most. They grow by half each time.
+const WITH_IDLE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(20));
+const WITHOUT_IDLE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
+
+/// How long the answers to the last questions are still waited for.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// How far the submission has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    /// The message has not left.
+    NotYet,
+    /// It has left, up to its last dot.
+    Left,
+    /// The server has taken it.
+    Taken,
+    /// The server has not taken it, for certain.
+    Refused,
+}
+
+/// Where the probe is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// In the inbox, or in the Junk folder.
+    pub role: Role,
+    /// Its UID.
+    pub uid: u32,
+    /// How it was noticed.
+    pub noticed: Noticed,
+    /// How much earlier it may have been there.
+    pub earlier_by_at_most: Duration,
+}
+
+/// Waits until the probe is in the inbox or the Junk folder; `None` when it is not by `until`.
+///
+/// # Errors
+/// When the session is lost, or the server does not answer for as long as `patience`.
+pub async fn wait_for(
+    mailbox: &mut Mailbox,
+    baseline: &Baseline,
+    probe: &Probe,
+    sending: watch::Receiver<Sending>,
+    until: Instant,
+    patience: Duration,
+) -> Result<Option<Found>, Failure> {
+    let idle = mailbox.imap.offers("IDLE");
+    let taken = *sending.borrow() == Sending::Taken;
+    let mut wait = Wait {
+        junk_next: baseline.junk.as_ref().map_or(0, |junk| junk.uid_next),
+        taken,
+        mailbox,
+        baseline,
+        probe,
+        sending,
+        until,
+        patience,
+        idle,
+        pause: if idle { WITH_IDLE.0 } else { WITHOUT_IDLE.0 },
+        questions: Vec::new(),
+        missed: Instant::now(),
+        found: None,
+        junk_changed: false,
+        announced: false,
+        refused: None,
+    };
+    wait.run().await
+}
+
+/// One look at the mailbox that is under way: its commands leave in one flight, NOOP last.
+struct Question {
+    fetch: Tag,
+    noop: Tag,
+    sent: Instant,
+}
+
+struct Wait<'a> {
+    mailbox: &'a mut Mailbox,
+    baseline: &'a Baseline,
+    probe: &'a Probe,
+    sending: watch::Receiver<Sending>,
+    taken: bool,
+    until: Instant,
+    patience: Duration,
+    idle: bool,
+    pause: Duration,
+    questions: Vec<Question>,
+    /// When the last question was sent that was answered with «not here».
+    missed: Instant,
+    found: Option<u32>,
+    junk_next: u32,
+    junk_changed: bool,
+    announced: bool,
+    refused: Option<Reply>,
+}
+
+/// Why the quiet is over.
+enum Quiet {
+    Announced,
+    PollDue,
+    Taken,
+}
+
+impl Wait<'_> {
+    async fn run(&mut self) -> Result<Option<Found>, Failure> {
+        let mut found = self.ask_in_steps().await?;
+        while found.is_none() && Instant::now() < self.until {
+            found = match self.quiet().await? {
+                Quiet::Taken => self.ask_in_steps().await?,
+                Quiet::Announced => self.ask(Noticed::Announced).await?,
+                Quiet::PollDue => self.ask(Noticed::Polled).await?,
+            };
+        }
+        Ok(found)
+    }
+
+    /// Asks at each of [`STEPS`], and from the first again when the message is taken in the meantime.
+    async fn ask_in_steps(&mut self) -> Result<Option<Found>, Failure> {
+        let mut began = Instant::now();
+        let mut step = 0;
+        while let Some(&milliseconds) = STEPS.get(step) {
+            let at_once = self.announced && self.questions.is_empty();
+            let due = if at_once { began } else { began + Duration::from_millis(milliseconds) };
+            tokio::select! {
+                biased;
+                () = until_taken(&mut self.sending), if !self.taken => {
+                    self.taken = true;
+                    (began, step) = (Instant::now(), 0);
+                }
+                () = sleep_until(due.min(self.until)) => {
+                    self.send_question(step >= JUNK_FROM).await?;
+                    step = if due < self.until { step + 1 } else { STEPS.len() };
+                }
+                event = self.mailbox.imap.next() => self.take(event?),
+            }
+            if let Some(found) = self.settled(Noticed::Asked).await? {
+                return Ok(Some(found));
+            }
+        }
+        self.answers().await?;
+        match self.settled(Noticed::Asked).await? {
+            None if self.announced => self.ask(Noticed::Asked).await,
+            found => Ok(found),
+        }
+    }
+
+    /// Asks, and waits for the answer; once more if the server says only at the end of its answer that there is something new.
+    async fn ask(&mut self, noticed: Noticed) -> Result<Option<Found>, Failure> {
+        loop {
+            self.send_question(true).await?;
+            self.answers().await?;
+            let found = self.settled(noticed).await?;
+            if found.is_some() || !self.announced || Instant::now() >= self.until {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// FETCH of what is new, STATUS of the Junk folder, and NOOP, which lets the server look at the folder afresh
+    /// (Dovecot does so at the end of a flight), so that the next question sees what this one missed.
+    async fn send_question(&mut self, junk: bool) -> Result<(), Failure> {
+        self.announced = false;
+        let sent = Instant::now();
+        let imap = &mut self.mailbox.imap;
+        let fetch = imap.send(&Mailbox::fetch_new(&self.baseline.inbox)).await?;
+        if let Some(folder) = self.baseline.junk.as_ref().filter(|_| junk) {
+            imap.send(&format!("STATUS {} (MESSAGES UIDNEXT)", quoted(&folder.wire_name))).await?;
+        }
+        let noop = imap.send("NOOP").await?;
+        self.questions.push(Question { fetch, noop, sent });
+        Ok(())
+    }
+
+    /// Reads on until every question is answered, or the probe is found.
+    async fn answers(&mut self) -> Result<(), Failure> {
+        while self.found.is_none() && !self.questions.is_empty() {
+            let event = self.next().await?;
+            self.take(event);
+        }
+        Ok(())
+    }
+
+    /// The next response, when one is due.
+    async fn next(&mut self) -> Result<Event, Failure> {
+        let patience = self.patience.min((self.until + LAST_ANSWERS).saturating_duration_since(Instant::now()));
+        let silent = |_| Failure::new(Kind::Timeout { limit_seconds: patience.as_secs_f64() });
+        timeout(patience, self.mailbox.imap.next()).await.map_err(silent)?
+    }
+
+    fn take(&mut self, event: Event) {
+        if let Some(uid) = new_probe(&event, &self.baseline.inbox, self.probe) {
+            self.found.get_or_insert(uid);
+        }
+        match event {
+            Event::Exists(_) => self.announced = true,
+            Event::StatusOf(status) => {
+                let junk = self.baseline.junk.as_ref().is_some_and(|junk| junk.wire_name == status.name);
+                if let Some(uid_next) = status.uid_next.filter(|uid_next| junk && *uid_next > self.junk_next) {
+                    self.junk_next = uid_next;
+                    self.junk_changed = true;
+                }
+            }
+            Event::Done(tag, reply) => self.done(&tag, reply),
+            _ => {}
+        }
+    }
+
+    fn done(&mut self, tag: &Tag, reply: Reply) {
+        if self.questions.iter().any(|question| question.fetch == *tag) && reply.status.as_deref() != Some("OK") {
+            self.refused = Some(reply);
+        }
+        if let Some(place) = self.questions.iter().position(|question| question.noop == *tag) {
+            self.missed = self.missed.max(self.questions.remove(place).sent);
+        }
+    }
+
+    /// What is known by the answers so far; looks into the Junk folder where that has changed. Questions that are
+    /// still under way are of no more interest then: [`crate::wire::imap::Imap::finish`] passes over their answers.
+    async fn settled(&mut self, noticed: Noticed) -> Result<Option<Found>, Failure> {
+        if let Some(reply) = self.refused.take() {
+            return Err(Failure::refused(reply));
+        }
+        let earlier_by_at_most = self.missed.elapsed();
+        if let Some(uid) = self.found {
+            return Ok(Some(Found { role: Role::Inbox, uid, noticed, earlier_by_at_most }));
+        }
+        if let (true, Some(junk)) = (std::mem::take(&mut self.junk_changed), &self.baseline.junk) {
+            self.questions.clear();
+            let found = self.mailbox.find(junk, self.probe).await?;
+            if let Some(&uid) = found.first() {
+                return Ok(Some(Found { role: Role::Junk, uid, noticed, earlier_by_at_most }));
+            }
+            self.mailbox.enter(&self.baseline.inbox).await?;
+        }
+        Ok(None)
+    }
+
+    /// Leaves it to the server to announce something (IDLE, RFC 2177), until the next safety poll is due.
+    async fn quiet(&mut self) -> Result<Quiet, Failure> {
+        let next = (Instant::now() + self.pause).min(self.until);
+        let longest = if self.idle { WITH_IDLE.1 } else { WITHOUT_IDLE.1 };
+        self.pause = (self.pause * 3 / 2).min(longest);
+        let idle = if self.idle { Some(self.mailbox.imap.send("IDLE").await?) } else { None };
+        let mut idling = false;
+        let why = loop {
+            tokio::select! {
+                biased;
+                () = until_taken(&mut self.sending), if !self.taken => {
+                    self.taken = true;
+                    break Quiet::Taken;
+                }
+                () = sleep_until(next) => break Quiet::PollDue,
+                event = self.mailbox.imap.next() => match event? {
+                    Event::Exists(_) => break Quiet::Announced,
+                    Event::Continue => idling = true,
+                    Event::Done(tag, _) if Some(&tag) == idle.as_ref() => {
+                        self.without_idle();
+                        return Ok(Quiet::PollDue);
+                    }
+                    event => self.take(event),
+                },
+            }
+        };
+        if let Some(idle) = idle {
+            self.end_idle(&idle, idling).await?;
+        }
+        Ok(why)
+    }
+
+    /// DONE may be said only when the server has said that it idles.
+    async fn end_idle(&mut self, idle: &Tag, mut idling: bool) -> Result<(), Failure> {
+        loop {
+            if idling {
+                self.mailbox.imap.send_line("DONE").await?;
+                idling = false;
+            }
+            match self.next().await? {
+                Event::Continue => idling = true,
+                Event::Done(tag, reply) if tag == *idle => {
+                    if reply.status.as_deref() != Some("OK") {
+                        self.without_idle();
+                    }
+                    return Ok(());
+                }
+                event => self.take(event),
+            }
+        }
+    }
+
+    /// The server does not idle, whatever it says that it can do: it is polled.
+    fn without_idle(&mut self) {
+        self.idle = false;
+        self.pause = WITHOUT_IDLE.0;
+    }
+}
+
+/// Returns when the server has taken the message; never if it does not.
+async fn until_taken(sending: &mut watch::Receiver<Sending>) {
+    if sending.wait_for(|sending| *sending == Sending::Taken).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,156 @@
+//! The clean-up: takes the probe out of every folder it may be in, and says what it could not take out.
+//!
+//! It removes only a message that it has just fetched and that bears our tag (rule 1), and runs whatever happened before,
+//! on a new connection where the old one is gone.
+
+use tokio::time::timeout;
+
+use crate::account::{Account, Endpoint, Protocol};
+use crate::failure::{Failure, Kind};
+use crate::outcome::{Concern, Fact};
+use crate::probe::Probe;
+use crate::stage::Leg;
+use crate::verify::dial::{self, Dial};
+use crate::verify::mailbox::{Baseline, Folder, Mailbox, Removal};
+use crate::verify::recorder::{Recorder, Seen};
+use crate::wire::imap::Greeted;
+
+/// What the clean-up looks into.
+#[derive(Debug)]
+pub struct Task<'a> {
+    /// Whose mailbox it is.
+    pub account: &'a Account,
+    /// How to reach it.
+    pub endpoint: &'a Endpoint,
+    /// The folders that the probe may be in, as they were before anything was sent.
+    pub baseline: &'a Baseline,
+    /// Whether the probe was to arrive here.
+    pub receives: bool,
+    /// Whether a copy may be in the Sent folder.
+    pub sent: bool,
+}
+
+impl Task<'_> {
+    fn folders(&self) -> Vec<&Folder> {
+        let received = [Some(&self.baseline.inbox), self.baseline.junk.as_ref()].into_iter().filter(|_| self.receives);
+        received.chain([self.baseline.sent.as_ref().filter(|_| self.sent)]).flatten().collect()
+    }
+}
+
+/// Removes the probe from every folder, in the session that is there if it still works, else in a new one.
+///
+/// # Errors
+/// When no session is to be had any more; what may be left is among the concerns then.
+pub async fn remove(
+    task: &Task<'_>,
+    session: Option<Mailbox>,
+    probe: &Probe,
+    recorder: &Recorder<'_>,
+    seen: &mut Seen,
+) -> Result<(), Failure> {
+    let mut left: Vec<&Folder> = task.folders();
+    let mut delivered = false;
+    let half = recorder.bounds().deadline.saturating_duration_since(tokio::time::Instant::now()) / 2;
+    let mut done = false;
+    if let Some(mut mailbox) = session {
+        let first = timeout(half, clear_all(&mut mailbox, &mut left, probe, &mut delivered, seen)).await;
+        done = matches!(first, Ok(Ok(())));
+        if done {
+            leave(mailbox);
+        }
+    }
+    if !done {
+        if let Err(failure) = with_new_session(task, &mut left, probe, &mut delivered, recorder, seen).await {
+            for folder in left {
+                seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: why(&failure) });
+            }
+            return Err(failure);
+        }
+    }
+    if task.receives && !delivered {
+        seen.concern(Concern::MayArrive);
+    }
+    Ok(())
+}
+
+async fn with_new_session(
+    task: &Task<'_>,
+    left: &mut Vec<&Folder>,
+    probe: &Probe,
+    delivered: &mut bool,
+    recorder: &Recorder<'_>,
+    seen: &mut Seen,
+) -> Result<(), Failure> {
+    let aside = recorder.aside();
+    let dial = Dial { leg: Leg::Cleanup, protocol: Protocol::Imap, account: task.account, endpoint: task.endpoint };
+    let Ok(imap) = dial::open::<Greeted>(dial, &aside).await else {
+        let Some((at, failure)) = aside.last_failure() else { return Err(Failure::new(Kind::ConnectionLost)) };
+        let detail = failure.detail.as_ref().map_or(String::new(), |detail| format!(": {detail}"));
+        return Err(failure.detail(format!("at {} on a new connection for the clean-up{detail}", at.stage)));
+    };
+    let mut mailbox = Mailbox::new(imap);
+    clear_all(&mut mailbox, left, probe, delivered, seen).await?;
+    leave(mailbox);
+    Ok(())
+}
+
+/// Clears one folder after the other; `left` holds those that are not done yet.
+async fn clear_all(
+    mailbox: &mut Mailbox,
+    left: &mut Vec<&Folder>,
+    probe: &Probe,
+    delivered: &mut bool,
+    seen: &mut Seen,
+) -> Result<(), Failure> {
+    while let Some(&folder) = left.first() {
+        match clear(mailbox, folder, probe, delivered, seen).await {
+            Ok(()) => {}
+            // The server said no, and the session goes on: the next folder may still be cleared.
+            Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
+                seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: why(&failure) });
+            }
+            Err(failure) => return Err(failure),
+        }
+        left.remove(0);
+    }
+    Ok(())
+}
+
+async fn clear(
+    mailbox: &mut Mailbox,
+    folder: &Folder,
+    probe: &Probe,
+    delivered: &mut bool,
+    seen: &mut Seen,
+) -> Result<(), Failure> {
+    for uid in mailbox.find(folder, probe).await? {
+        *delivered |= folder.role != crate::outcome::Role::Sent;
+        let name = folder.name.clone();
+        match mailbox.remove(folder, uid).await {
+            Ok(Removal::Gone) => seen.fact(Fact::Removed { folder: name, uid }),
+            Ok(Removal::OnlyMarked) => seen.concern(Concern::LeftMarked { folder: name, uid }),
+            Ok(Removal::StillThere) => {
+                let why = "the server says that it is gone, and shows it still".to_owned();
+                seen.concern(Concern::LeftBehind { folder: name, uid: Some(uid), why });
+            }
+            Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
+                seen.concern(Concern::LeftBehind { folder: name, uid: Some(uid), why: why(&failure) });
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(())
+}
+
+fn why(failure: &Failure) -> String {
+    match (&failure.reply, &failure.detail) {
+        (Some(reply), _) => format!("the server said: {reply}"),
+        (None, Some(detail)) => detail.clone(),
+        (None, None) => "the connection was lost".to_owned(),
+    }
+}
+
+/// LOGOUT, without making anybody wait for the answer.
+pub(super) fn leave(mailbox: Mailbox) {
+    tokio::spawn(timeout(std::time::Duration::from_secs(5), mailbox.leave()));
+}

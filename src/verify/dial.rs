@@ -1,0 +1,182 @@
+//! The opening sequence, one for every protocol and security: resolve, connect, TLS, greeting, login.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use crate::account::{Account, Endpoint, Protocol, Security};
+use crate::failure::{Failure, Kind};
+use crate::outcome::{Concern, Dialled, Fact};
+use crate::stage::{At, Leg, Stage};
+use crate::verify::recorder::{Halted, Recorder, Seen};
+use crate::wire::tap::Tap;
+use crate::wire::tls::{self, Secured};
+use crate::wire::transcript::Transcript;
+use crate::wire::{self, Attempt, Dialogue, Io, SignIn, Stream};
+
+/// How long a second look at a certificate that was refused may take.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
+
+/// Where to, for whom, and as what part of the journey.
+#[derive(Debug, Clone, Copy)]
+pub struct Dial<'a> {
+    /// The leg that it belongs to.
+    pub leg: Leg,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// Whose it is.
+    pub account: &'a Account,
+    /// Where it is.
+    pub endpoint: &'a Endpoint,
+}
+
+/// Opens a session, stage by stage.
+///
+/// # Errors
+/// [`Halted`]: the stage that failed is on record.
+pub async fn open<D: Dialogue>(dial: Dial<'_>, recorder: &Recorder<'_>) -> Result<D::Session, Halted> {
+    let Dial { leg, protocol, account, endpoint } = dial;
+    let at = |stage| At::new(leg, stage, protocol);
+    let name = account.name.as_str();
+    let addresses = recorder.stage(at(Stage::Resolve), name, async |seen| resolve(endpoint, seen).await).await?;
+    let limit = recorder.bounds().stage * 9 / 10; // so that each address has its result before the stage is cut off
+    let (tap, address) =
+        recorder.stage(at(Stage::Connect), name, async |seen| connect(&addresses, limit, seen).await).await?;
+    let io = match endpoint.security {
+        Security::Tls => {
+            recorder
+                .stage(at(Stage::Tls), name, async |seen| {
+                    let again = async || one_more(address).await;
+                    secure(tap, endpoint, again, seen).await
+                })
+                .await?
+        }
+        Security::Starttls | Security::None => Io::Plain(tap),
+    };
+    let transcript = Transcript::default();
+    let stream = Stream::new(io, transcript.clone());
+    let mut dialogue = recorder
+        .stage(at(Stage::Greeting), name, async |seen| {
+            let dialogue = D::greet(stream).await?;
+            seen.fact(Fact::Greeting { text: dialogue.greeting().to_owned() });
+            seen.fact(Fact::Capabilities { names: dialogue.capabilities().to_vec() });
+            Ok(dialogue)
+        })
+        .await?;
+    if endpoint.security == Security::Starttls {
+        dialogue = recorder
+            .stage(at(Stage::Starttls), name, async |seen| {
+                let again = async || {
+                    D::greet(Stream::new(Io::Plain(one_more(address).await?), Transcript::default()))
+                        .await
+                        .ok()?
+                        .starttls()
+                        .await
+                        .ok()
+                };
+                let io = secure(dialogue.starttls().await?, endpoint, again, seen).await?;
+                let dialogue = D::resume(Stream::new(io, transcript)).await?;
+                seen.fact(Fact::Capabilities { names: dialogue.capabilities().to_vec() });
+                Ok(dialogue)
+            })
+            .await?;
+    }
+    recorder.stage(at(Stage::Login), name, async |seen| login(dialogue, endpoint, seen).await).await
+}
+
+async fn resolve(endpoint: &Endpoint, seen: &mut Seen) -> Result<Vec<SocketAddr>, Failure> {
+    let addresses = wire::resolve(&endpoint.host, endpoint.port).await?;
+    seen.fact(Fact::Addresses { addresses: addresses.iter().map(|address| address.ip().to_string()).collect() });
+    Ok(addresses)
+}
+
+async fn connect(addresses: &[SocketAddr], limit: Duration, seen: &mut Seen) -> Result<(Tap, SocketAddr), Failure> {
+    let (attempts, connected) = wire::connect(addresses, limit).await;
+    let used = connected.as_ref().and_then(|tcp| tcp.peer_addr().ok());
+    for Attempt { address, result, took } in &attempts {
+        let (address, seconds, used) = (address.to_string(), took.as_secs_f64(), Some(*address) == used);
+        seen.fact(Fact::Address { address, result: *result, seconds, used });
+    }
+    let Some(tcp) = connected else { return Err(Failure::new(why_unconnected(&attempts))) };
+    for Attempt { address, result, .. } in &attempts {
+        // An address family that this machine has no way to at all says nothing about the server.
+        if !matches!(result, Dialled::Connected | Dialled::NoRoute) {
+            seen.concern(Concern::AddressFailed { address: address.to_string(), result: *result });
+        }
+    }
+    let lost = |error: std::io::Error| wire::lost(b"", Some(&error));
+    let address = tcp.peer_addr().map_err(lost)?;
+    Ok((Tap::new(tcp).map_err(lost)?, address))
+}
+
+/// The most telling of the addresses' results: a closed port says more than silence, silence more than no route.
+fn why_unconnected(attempts: &[Attempt]) -> Kind {
+    let any = |result| attempts.iter().any(|attempt| attempt.result == result);
+    if any(Dialled::Refused) {
+        Kind::ConnectionRefused
+    } else if any(Dialled::NoAnswer) {
+        Kind::NoAnswer
+    } else {
+        Kind::Unreachable
+    }
+}
+
+/// One more connection to an address, for a look at its certificate.
+async fn one_more(address: SocketAddr) -> Option<Tap> {
+    let (_, tcp) = wire::connect(&[address], SECOND_LOOK).await;
+    Tap::new(tcp?).ok()
+}
+
+/// The TLS handshake. A certificate that is refused is looked at once more on a connection from `again`, which carries
+/// nothing secret, to tell which of its fields is wrong.
+async fn secure(
+    tap: Tap,
+    endpoint: &Endpoint,
+    again: impl AsyncFnOnce() -> Option<Tap>,
+    seen: &mut Seen,
+) -> Result<Io, Failure> {
+    match tls::handshake(tap, &endpoint.host, endpoint.ca.as_deref()).await {
+        Ok((stream, secured)) => {
+            note_secured(secured, seen);
+            Ok(Io::Tls(stream))
+        }
+        Err(failure) if failure.kind == Kind::CertificateRejected => {
+            let look = async { tls::look_at_certificate(again().await?, &endpoint.host).await };
+            let kind = timeout(SECOND_LOOK, look).await.ok().flatten();
+            Err(Failure { kind: kind.unwrap_or(Kind::CertificateRejected), ..failure })
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn note_secured(secured: Secured, seen: &mut Seen) {
+    let Secured { version, cipher, handshake, certificate } = secured;
+    seen.fact(Fact::Tls { version, cipher, handshake_seconds: handshake.as_secs_f64() });
+    if let Some(certificate) = certificate {
+        seen.fact(Fact::Certificate {
+            days_left: certificate.days_left(Timestamp::now()),
+            not_after: certificate.not_after.to_string(),
+            names: certificate.names,
+            issuer: certificate.issuer,
+        });
+    }
+}
+
+async fn login<D: Dialogue>(dialogue: D, endpoint: &Endpoint, seen: &mut Seen) -> Result<D::Session, Failure> {
+    let username = &endpoint.credentials.username;
+    if !username.contains('@') {
+        seen.fact(Fact::UsernameWithoutDomain { username: username.clone() });
+    }
+    let password = endpoint.credentials.password.expose();
+    if password.trim() != password {
+        seen.fact(Fact::PasswordEdgeWhitespace);
+    }
+    if endpoint.security == Security::None && endpoint.allow_cleartext_password {
+        seen.fact(Fact::CleartextPassword);
+    }
+    let (session, SignIn { mechanism, also_offered }) = dialogue.login(endpoint).await?;
+    seen.fact(Fact::Mechanism { name: mechanism.name().to_owned(), also_offered });
+    Ok(session)
+}

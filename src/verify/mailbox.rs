@@ -1,0 +1,347 @@
+//! A mailbox during a verification: which folders it has, what is new in them since the baseline, and taking one
+//! message out. All that later stages need of IMAP is here, in terms of folders and UIDs.
+
+use crate::account::Folders;
+use crate::failure::{Failure, Kind};
+use crate::outcome::{Fact, KnownBy, Role};
+use crate::probe::{Probe, RECOGNISED_BY};
+use crate::verify::folder;
+use crate::wire::imap::mailbox_name::{encode, quoted};
+use crate::wire::imap::{Event, Imap};
+
+/// A folder, and where in it new messages begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// What it is to the verification.
+    pub role: Role,
+    /// Its name as it is on the wire.
+    pub wire_name: String,
+    /// Its name, readable.
+    pub name: String,
+    /// How its role is known.
+    pub known_by: KnownBy,
+    /// How many messages it held before anything was sent.
+    pub messages: Option<u32>,
+    /// Messages with this UID and higher came after the baseline (RFC 9051 §2.3.1.1).
+    pub uid_next: u32,
+}
+
+impl Folder {
+    /// As a fact for the report.
+    pub fn fact(&self) -> Fact {
+        Fact::Folder {
+            role: self.role,
+            name: self.name.clone(),
+            known_by: self.known_by,
+            messages: self.messages,
+            uid_next: Some(self.uid_next),
+        }
+    }
+}
+
+/// The folders of one account that matter to a verification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Baseline {
+    /// Where mail arrives.
+    pub inbox: Folder,
+    /// Where spam goes.
+    pub junk: Option<Folder>,
+    /// Where copies of sent mail are.
+    pub sent: Option<Folder>,
+}
+
+/// Which of the folders are wanted beside the inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The Junk folder.
+    pub junk: bool,
+    /// The Sent folder.
+    pub sent: bool,
+}
+
+/// A session on an account's mailbox.
+#[derive(Debug)]
+pub struct Mailbox {
+    pub(super) imap: Imap,
+    selected: Option<String>,
+}
+
+/// What became of a message that was to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone.
+    Gone,
+    /// It is marked `\\Deleted` and still there: an EXPUNGE would have taken other messages with it.
+    OnlyMarked,
+    /// The server says that it has expunged it, and shows it still.
+    StillThere,
+}
+
+/// What SELECT said of a mailbox.
+#[derive(Debug, Default)]
+struct Opened {
+    messages: u32,
+    uid_next: Option<u32>,
+}
+
+impl Mailbox {
+    /// Takes over a session that is signed in.
+    pub fn new(imap: Imap) -> Mailbox {
+        Mailbox { imap, selected: None }
+    }
+
+    /// Finds the folders, notes where new messages begin in each, and leaves the inbox open.
+    ///
+    /// Where the server has LIST-EXTENDED, LIST-STATUS and SPECIAL-USE this is a single round trip.
+    ///
+    /// # Errors
+    /// When the inbox cannot be opened, or the session is lost. A missing Junk or Sent folder is no error here.
+    pub async fn baseline(&mut self, folders: &Folders, wanted: Wanted) -> Result<Baseline, Failure> {
+        let mut found = folder::Found::configured(folders, wanted);
+        let one_flight = ["LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE"].iter().all(|name| self.imap.offers(name));
+        let inbox = if found.incomplete() && one_flight {
+            self.list_marked_and_select(&mut found).await?
+        } else {
+            if found.incomplete() {
+                self.list_all(&mut found).await?;
+            }
+            self.select("INBOX").await?
+        };
+        self.complete(found, inbox).await
+    }
+
+    /// LIST of the marked folders with their STATUS (RFC 5258, RFC 5819, RFC 6154), and SELECT INBOX, in one flight.
+    async fn list_marked_and_select(&mut self, found: &mut folder::Found) -> Result<Opened, Failure> {
+        let list = r#"LIST (SPECIAL-USE) "" "*" RETURN (SPECIAL-USE STATUS (MESSAGES UIDNEXT))"#;
+        let list = self.imap.send(list).await?;
+        let select = self.imap.send("SELECT INBOX").await?;
+        tolerate(self.imap.finish(&list, |event| found.take(event)).await)?;
+        let mut opened = Opened::default();
+        self.imap.finish(&select, |event| opened.take(&event)).await?;
+        self.selected = Some("INBOX".to_owned());
+        Ok(opened)
+    }
+
+    /// All folders, by name only; those the server marks carry their mark.
+    async fn list_all(&mut self, found: &mut folder::Found) -> Result<(), Failure> {
+        let extended = self.imap.offers("LIST-EXTENDED") && self.imap.offers("SPECIAL-USE");
+        let list = if extended { r#"LIST "" "*" RETURN (SPECIAL-USE)"# } else { r#"LIST "" "*""# };
+        tolerate(self.imap.run(list, |event| found.take(event)).await)
+    }
+
+    /// Looks for what is missing still: folders by name, then the STATUS of those that came without.
+    async fn complete(&mut self, mut found: folder::Found, inbox: Opened) -> Result<Baseline, Failure> {
+        if found.incomplete() && !found.has_names() {
+            self.list_all(&mut found).await?;
+        }
+        found.settle();
+        let mut asked = Vec::new();
+        for name in found.without_status() {
+            asked.push(self.imap.send(&format!("STATUS {} (MESSAGES UIDNEXT)", quoted(&name))).await?);
+        }
+        for tag in asked {
+            tolerate(self.imap.finish(&tag, |event| found.take(event)).await)?;
+        }
+        let inbox_next = self.uid_next(&inbox).await?;
+        let inbox = Folder {
+            role: Role::Inbox,
+            wire_name: "INBOX".to_owned(),
+            name: "INBOX".to_owned(),
+            known_by: KnownBy::Protocol,
+            messages: Some(inbox.messages),
+            uid_next: inbox_next,
+        };
+        let (junk, sent) = found.folders();
+        Ok(Baseline { inbox, junk, sent })
+    }
+
+    /// UIDNEXT of the open mailbox; where SELECT did not say it, one more than the last message's UID.
+    async fn uid_next(&mut self, opened: &Opened) -> Result<u32, Failure> {
+        if let Some(uid_next) = opened.uid_next {
+            return Ok(uid_next);
+        }
+        let mut last = 0;
+        if opened.messages > 0 {
+            self.imap.run("FETCH * (UID)", |event| last = last.max(uid_of(&event))).await?;
+        }
+        Ok(last.saturating_add(1))
+    }
+
+    /// Opens a folder, also when it is open already: that makes the server look at it afresh.
+    async fn select(&mut self, wire_name: &str) -> Result<Opened, Failure> {
+        self.selected = None;
+        let mut opened = Opened::default();
+        self.imap.run(&format!("SELECT {}", quoted(wire_name)), |event| opened.take(&event)).await?;
+        self.selected = Some(wire_name.to_owned());
+        Ok(opened)
+    }
+
+    /// Opens a folder unless it is open.
+    pub(super) async fn enter(&mut self, folder: &Folder) -> Result<(), Failure> {
+        if self.selected.as_deref() != Some(folder.wire_name.as_str()) {
+            self.select(&folder.wire_name).await?;
+        }
+        Ok(())
+    }
+
+    /// The command that fetches the header fields of what is new in the open folder: its cost does not depend on how many
+    /// messages are in there. `n:*` always names the last message too (RFC 9051 §6.4.9), hence [`new_probe`].
+    pub(super) fn fetch_new(folder: &Folder) -> String {
+        format!("UID FETCH {}:* (UID BODY.PEEK[HEADER.FIELDS ({RECOGNISED_BY})])", folder.uid_next)
+    }
+
+    /// The UIDs of the probe in a folder: usually none or one.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened or read, or the session is lost.
+    pub async fn find(&mut self, folder: &Folder, probe: &Probe) -> Result<Vec<u32>, Failure> {
+        // Opened afresh: a server need not show in an open folder what has come in the meantime.
+        self.select(&folder.wire_name).await?;
+        let mut uids = Vec::new();
+        self.imap.run(&Mailbox::fetch_new(folder), |event| uids.extend(new_probe(&event, folder, probe))).await?;
+        uids.sort_unstable();
+        uids.dedup();
+        Ok(uids)
+    }
+
+    /// The whole message, as the server holds it.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`] when the server sends none; or the session is lost.
+    pub async fn whole(&mut self, folder: &Folder, uid: u32) -> Result<Vec<u8>, Failure> {
+        self.enter(folder).await?;
+        let mut message = None;
+        let fetch = format!("UID FETCH {uid} (UID BODY.PEEK[])");
+        self.imap
+            .run(&fetch, |event| {
+                if let Event::Fetched(fetched) = event
+                    && fetched.uid == Some(uid)
+                {
+                    message = fetched.section;
+                }
+            })
+            .await?;
+        message
+            .ok_or_else(|| Failure::new(Kind::Malformed).detail("the server did not send the message it had announced"))
+    }
+
+    /// Files a message as a mail client does, marked as read; its UID where the server tells it (UIDPLUS).
+    ///
+    /// # Errors
+    /// When the server refuses it, or the session is lost.
+    pub async fn append(&mut self, folder: &Folder, message: &[u8]) -> Result<Option<u32>, Failure> {
+        let text = String::from_utf8_lossy(message);
+        let begin = format!("APPEND {} (\\Seen)", quoted(&folder.wire_name));
+        let tag = if self.imap.offers("LITERAL+") {
+            // RFC 7888: the message follows without waiting for leave.
+            self.imap.send(&format!("{begin} {{{}+}}\r\n{text}", text.len())).await?
+        } else {
+            let tag = self.imap.send(&format!("{begin} {{{}}}", text.len())).await?;
+            loop {
+                match self.imap.next().await? {
+                    Event::Continue => break,
+                    Event::Done(done, reply) if done == tag => return Err(Failure::refused(reply)),
+                    _ => {}
+                }
+            }
+            self.imap.send_line(&text).await?;
+            tag
+        };
+        let reply = self.imap.finish(&tag, drop).await?;
+        // APPENDUID uidvalidity uid (RFC 4315 §3)
+        let mut words = reply.response_code.as_deref().unwrap_or_default().split_whitespace();
+        let known = words.next().is_some_and(|code| code.eq_ignore_ascii_case("APPENDUID"));
+        Ok(words.nth(1).filter(|_| known).and_then(|uid| uid.parse().ok()))
+    }
+
+    /// Takes one message out of a folder, which must have been [found](Mailbox::find) there just before: marks it, and
+    /// expunges it by its UID (RFC 4315). Without UIDPLUS only an EXPUNGE of everything that is marked exists:
+    /// that is sent only if nothing else is.
+    ///
+    /// # Errors
+    /// When the server refuses to mark or to expunge it, or the session is lost.
+    pub async fn remove(&mut self, folder: &Folder, uid: u32) -> Result<Removal, Failure> {
+        self.enter(folder).await?;
+        let mark = self.imap.send(&format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)")).await?;
+        if self.imap.offers("UIDPLUS") {
+            let expunge = self.imap.send(&format!("UID EXPUNGE {uid}")).await?;
+            self.imap.finish(&mark, drop).await?;
+            self.imap.finish(&expunge, drop).await?;
+        } else {
+            self.imap.finish(&mark, drop).await?;
+            let mut marked = Vec::new();
+            let search = self.imap.run("UID SEARCH DELETED", |event| marked.extend(found(event))).await;
+            tolerate(search)?;
+            if marked != [uid] {
+                return Ok(Removal::OnlyMarked);
+            }
+            self.imap.run("EXPUNGE", drop).await?;
+        }
+        let mut still_there = false;
+        let fetch = format!("UID FETCH {uid} (UID)");
+        self.imap.run(&fetch, |event| still_there |= uid_of(&event) == uid).await?;
+        Ok(if still_there { Removal::StillThere } else { Removal::Gone })
+    }
+
+    /// Makes the Sent folder that the configuration names.
+    ///
+    /// # Errors
+    /// When the server refuses it, or the session is lost.
+    pub async fn create_sent(&mut self, name: &str) -> Result<Folder, Failure> {
+        let wire_name = encode(name);
+        self.imap.run(&format!("CREATE {}", quoted(&wire_name)), drop).await?;
+        let (name, known_by) = (name.to_owned(), KnownBy::Configuration);
+        Ok(Folder { role: Role::Sent, wire_name, name, known_by, messages: Some(0), uid_next: 1 })
+    }
+
+    /// Takes leave.
+    pub async fn leave(self) {
+        let _ = self.imap.logout().await; // everything was said before
+    }
+}
+
+impl Opened {
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::Exists(messages) => self.messages = *messages,
+            Event::Status(reply) => {
+                let code = reply.response_code.as_deref().unwrap_or_default();
+                if let Some((_, uid_next)) =
+                    code.split_once(' ').filter(|(name, _)| name.eq_ignore_ascii_case("UIDNEXT"))
+                {
+                    self.uid_next = uid_next.trim().parse().ok();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The UID of the probe, if that is what was fetched, and it is new.
+pub(super) fn new_probe(event: &Event, folder: &Folder, probe: &Probe) -> Option<u32> {
+    let Event::Fetched(fetched) = event else { return None };
+    let uid = fetched.uid.filter(|&uid| uid >= folder.uid_next)?;
+    fetched.section.as_deref().is_some_and(|header| probe.is(header)).then_some(uid)
+}
+
+fn uid_of(event: &Event) -> u32 {
+    match event {
+        Event::Fetched(fetched) => fetched.uid.unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn found(event: Event) -> Vec<u32> {
+    match event {
+        Event::Found(uids) => uids,
+        _ => Vec::new(),
+    }
+}
+
+/// A NO or BAD to a question that the verification can do without.
+pub(super) fn tolerate<T>(result: Result<T, Failure>) -> Result<(), Failure> {
+    match result {
+        Err(Failure { kind: Kind::Refused { .. }, .. }) | Ok(_) => Ok(()),
+        Err(failure) => Err(failure),
+    }
+}

@@ -1,0 +1,193 @@
+//! The only stopwatch: it bounds, records and announces each stage.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::failure::{Failure, Kind, Skip};
+use crate::outcome::{Concern, Fact, Span, StageRecord, Status};
+use crate::stage::At;
+use crate::verify::plan::Plan;
+use crate::verify::stop::{Reach, Stop};
+
+/// What happens while a verification runs, as it happens.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A stage has begun.
+    Began {
+        /// Which.
+        at: At,
+        /// Name of the account whose server it is about.
+        account: &'a str,
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// A stage is over.
+    Ended(&'a StageRecord),
+}
+
+/// Somebody who is told what happens.
+pub trait Listener: Sync {
+    /// Called for each event, in the midst of the run: it must not take long.
+    fn on(&self, event: Event<'_>);
+}
+
+/// Nobody is told.
+impl Listener for () {
+    fn on(&self, _: Event<'_>) {}
+}
+
+/// A stage failed: the failure is on record, and what depends on the stage is not tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Halted;
+
+/// What a stage has seen so far. It stays when the stage fails, is cut off or is stopped.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Facts in the order they were seen.
+    pub facts: Vec<Fact>,
+    /// Concerns in the order they came up.
+    pub concerns: Vec<Concern>,
+    /// What it means when no answer comes any more; by default [`Kind::Timeout`].
+    pub if_silent: Option<Kind>,
+}
+
+impl Seen {
+    /// Adds a fact.
+    pub fn fact(&mut self, fact: Fact) {
+        self.facts.push(fact);
+    }
+
+    /// Adds a concern.
+    pub fn concern(&mut self, concern: Concern) {
+        self.concerns.push(concern);
+    }
+}
+
+/// What a stage is bounded by.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// The longest that a stage may take.
+    pub stage: Duration,
+    /// When everything must be over.
+    pub deadline: Instant,
+    /// How the run is stopped.
+    pub stop: Stop,
+    /// How many stops it takes.
+    pub reach: Reach,
+}
+
+/// Records stages. Clones with other [`Bounds`] write to the same record.
+#[derive(Clone)]
+pub struct Recorder<'a> {
+    began: Instant,
+    records: Arc<Mutex<Vec<StageRecord>>>,
+    listener: &'a dyn Listener,
+    bounds: Bounds,
+}
+
+impl<'a> Recorder<'a> {
+    /// A recorder whose time begins now.
+    pub fn new(bounds: Bounds, listener: &'a dyn Listener) -> Recorder<'a> {
+        Recorder { began: Instant::now(), records: Arc::default(), listener, bounds }
+    }
+
+    /// The same record, other bounds.
+    pub fn bounded(&self, bounds: Bounds) -> Recorder<'a> {
+        Recorder { bounds, ..self.clone() }
+    }
+
+    /// The same bounds, but nobody is told, and nothing is kept: for a step within a stage that is one by itself elsewhere.
+    pub fn aside(&self) -> Recorder<'static> {
+        Recorder { began: self.began, records: Arc::default(), listener: &(), bounds: self.bounds.clone() }
+    }
+
+    /// What stages are bounded by.
+    pub fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// Time since the beginning.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Does the work of a stage within the usual limit, and records how it ended.
+    ///
+    /// # Errors
+    /// [`Halted`]: the failure is on record.
+    pub async fn stage<T>(
+        &self,
+        at: At,
+        account: &str,
+        work: impl AsyncFnOnce(&mut Seen) -> Result<T, Failure>,
+    ) -> Result<T, Halted> {
+        self.stage_within(at, account, self.bounds.stage, work).await
+    }
+
+    /// The same with a limit of its own; the deadline of the run holds all the same.
+    ///
+    /// # Errors
+    /// [`Halted`]: the failure is on record.
+    pub async fn stage_within<T>(
+        &self,
+        at: At,
+        account: &str,
+        limit: Duration,
+        work: impl AsyncFnOnce(&mut Seen) -> Result<T, Failure>,
+    ) -> Result<T, Halted> {
+        let began = Instant::now();
+        let until = (began + limit).min(self.bounds.deadline);
+        let limit = until.saturating_duration_since(began);
+        self.listener.on(Event::Began { at, account, limit });
+        let mut seen = Seen::default();
+        let result = tokio::select! {
+            biased;
+            () = self.bounds.stop.requested(self.bounds.reach) => Err(Failure::new(Kind::Interrupted)),
+            result = work(&mut seen) => result,
+            () = sleep_until(until) => Err(Failure::new(Kind::Timeout { limit_seconds: limit.as_secs_f64() })),
+        };
+        let result = result.map_err(|failure| match (&failure.kind, seen.if_silent.take()) {
+            (Kind::Timeout { .. }, Some(kind)) => {
+                Failure { kind, ..failure }.detail(format!("no answer within {:.1} s", limit.as_secs_f64()))
+            }
+            _ => failure,
+        });
+        let (result, status) = match result {
+            Ok(value) => (Ok(value), Status::Passed),
+            Err(failure) => (Err(Halted), Status::Failed(failure)),
+        };
+        let span = Some(Span { began: began - self.began, took: began.elapsed() });
+        let Seen { facts, concerns, .. } = seen;
+        self.put(StageRecord { at, account: account.to_owned(), span, facts, concerns, status });
+        result
+    }
+
+    /// Records that a stage is left out.
+    pub fn skip(&self, at: At, account: &str, why: Skip) {
+        let status = Status::Skipped(why);
+        let account = account.to_owned();
+        self.put(StageRecord { at, account, span: None, facts: Vec::new(), concerns: Vec::new(), status });
+    }
+
+    /// The failure that was recorded last.
+    pub fn last_failure(&self) -> Option<(At, Failure)> {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.iter().rev().find_map(|record| match &record.status {
+            Status::Failed(failure) => Some((record.at, failure.clone())),
+            _ => None,
+        })
+    }
+
+    /// All stages in the plan's order; those that were never reached are skipped, with the reason.
+    pub fn finish(self, plan: &Plan) -> Vec<StageRecord> {
+        let records = std::mem::take(&mut *self.records.lock().unwrap_or_else(PoisonError::into_inner));
+        plan.complete(records, self.bounds.stop.is_requested(Reach::Journey))
+    }
+
+    fn put(&self, record: StageRecord) {
+        self.listener.on(Event::Ended(&record));
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+    }
+}

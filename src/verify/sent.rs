@@ -1,0 +1,80 @@
+//! The copy in the Sent folder: filed by the server itself, or filed here as a mail client does.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::account::Folders;
+use crate::check::Sent;
+use crate::failure::{Failure, Kind};
+use crate::outcome::{Concern, Fact, FiledBy};
+use crate::probe::Probe;
+use crate::verify::mailbox::{Baseline, Folder, Mailbox};
+use crate::verify::recorder::Seen;
+
+/// How long a server that files copies itself may take for it, and the time between two looks.
+const FILED_WITHIN: Duration = Duration::from_secs(10);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// Looks for the copy, or files it.
+///
+/// # Errors
+/// [`Kind::NoFolder`], [`Kind::NoCopy`], or when the server refuses something or the session is lost.
+pub async fn copy(
+    mailbox: &mut Mailbox,
+    baseline: &mut Baseline,
+    folders: &Folders,
+    mode: Sent,
+    probe: &Probe,
+    seen: &mut Seen,
+) -> Result<(), Failure> {
+    if let (None, true, Some(name)) = (&baseline.sent, folders.create_sent, &folders.sent) {
+        baseline.sent = Some(mailbox.create_sent(name).await?);
+    }
+    let Some(folder) = &baseline.sent else {
+        if mode == Sent::Auto {
+            seen.concern(Concern::NoSentFolder);
+            return Ok(());
+        }
+        return Err(Failure::new(Kind::NoFolder));
+    };
+    let filed = match mode {
+        Sent::Append => None,
+        Sent::Server => Some(filed_by_server(mailbox, folder, probe).await?),
+        Sent::Auto | Sent::Off => mailbox.find(folder, probe).await?.first().copied(),
+    };
+    let (uid, filed_by) = match filed {
+        Some(uid) => (uid, FiledBy::Server),
+        None => (append(mailbox, folder, probe).await?, FiledBy::Append),
+    };
+    seen.fact(Fact::SentCopy { folder: folder.name.clone(), uid, filed_by });
+    Ok(())
+}
+
+/// Some servers file the copy a moment after they have taken the message.
+async fn filed_by_server(mailbox: &mut Mailbox, folder: &Folder, probe: &Probe) -> Result<u32, Failure> {
+    let until = Instant::now() + FILED_WITHIN;
+    loop {
+        if let Some(&uid) = mailbox.find(folder, probe).await?.first() {
+            return Ok(uid);
+        }
+        if Instant::now() >= until {
+            return Err(Failure::new(Kind::NoCopy).detail(format!(
+                "looked into {} for {} s",
+                folder.name,
+                FILED_WITHIN.as_secs()
+            )));
+        }
+        sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+/// APPEND, then a look whether it is really there.
+async fn append(mailbox: &mut Mailbox, folder: &Folder, probe: &Probe) -> Result<u32, Failure> {
+    let uid = mailbox.append(folder, probe.message()).await?;
+    let there = mailbox.find(folder, probe).await?;
+    let readable = there.iter().rev().find(|&&found| uid.is_none_or(|uid| uid == found));
+    readable.copied().ok_or_else(|| {
+        Failure::new(Kind::NoCopy).detail(format!("the server took the copy, but it is not in {}", folder.name))
+    })
+}
