@@ -180,6 +180,7 @@ pub struct Place {
 
 /// One thing the sandbox does wrong. In TOML, `{ fault = "login-refused", service = "imap" }`; where `service` is
 /// optional, leaving it out means all three protocols; `to` limits a fault to one recipient.
+// Variants without fields have braces: serde lets unknown keys pass beside a unit variant.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "fault", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
@@ -224,7 +225,7 @@ pub enum Fault {
         reply: Reply,
     },
     /// The recipient's mailbox is full: SMTP 552 5.2.2 after the final dot, IMAP APPEND NO [OVERQUOTA].
-    MailboxFull,
+    MailboxFull {},
     /// Delivery takes so much longer than `delivery_delay`.
     MessageDelayed {
         /// By how much.
@@ -258,17 +259,17 @@ pub enum Fault {
         to: Option<String>,
     },
     /// IDLE is offered and accepted and announces nothing.
-    IdleSilent,
+    IdleSilent {},
     /// IDLE is neither offered nor understood.
-    IdleAbsent,
+    IdleAbsent {},
     /// IDLE is offered and answered by a tagged NO.
-    IdleRefused,
+    IdleRefused {},
     /// New mail is announced only in reply to NOOP and CHECK (and SELECT, STATUS), never by IDLE and never
     /// beside another command.
-    ExistsUnannounced,
+    ExistsUnannounced {},
     /// The mailbox is not looked at while another command is already waiting, as Dovecot does: NOOP and SEARCH in
     /// one write miss a message that is there.
-    PipelineBlind,
+    PipelineBlind {},
     /// The certificate is bad.
     Certificate {
         /// In what way.
@@ -320,16 +321,16 @@ pub enum Fault {
     /// The first half of the reply, then the connection closes. The command is always carried out.
     Cut(Place),
     /// Every maildrop is in use by another session: POP3 -ERR [IN-USE].
-    MaildropLocked,
+    MaildropLocked {},
     /// POP3 refuses a login that follows the last one of the same user too soon: -ERR [LOGIN-DELAY].
     LoginDelay {
         /// The minimum time between two logins, announced by CAPA in whole seconds (RFC 2449 §6.5).
         every: SignedDuration,
     },
     /// POP3 TOP is neither offered nor understood.
-    TopAbsent,
+    TopAbsent {},
     /// POP3 UIDL is neither offered nor understood.
-    UidlAbsent,
+    UidlAbsent {},
     /// POP3 CAPA is not understood.
-    CapaAbsent,
+    CapaAbsent {},
 }

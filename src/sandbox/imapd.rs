@@ -189,9 +189,9 @@ impl Session {
     fn tell_news(&mut self, verb: &str) {
         let system = self.connection.system.clone();
         let asked = matches!(verb, "NOOP" | "CHECK");
-        let blind = system.faults.on(Fault::PipelineBlind) && self.connection.pipelined();
-        let silent = !asked && system.faults.on(Fault::ExistsUnannounced)
-            || verb == "IDLE" && system.faults.on(Fault::IdleSilent);
+        let blind = system.faults.on(Fault::PipelineBlind {}) && self.connection.pipelined();
+        let silent = !asked && system.faults.on(Fault::ExistsUnannounced {})
+            || verb == "IDLE" && system.faults.on(Fault::IdleSilent {});
         let expunges = !matches!(verb, "FETCH" | "STORE" | "SEARCH");
         self.sync(expunges, !blind && !silent);
     }
@@ -274,7 +274,7 @@ impl Session {
     fn capabilities(&self) -> String {
         let system = &self.connection.system;
         let settings = &system.settings;
-        let idle = settings.idle && !system.faults.on(Fault::IdleAbsent);
+        let idle = settings.idle && !system.faults.on(Fault::IdleAbsent {});
         let in_clear = !self.connection.secured();
         let logged_in = self.user.is_some();
         let mut offers = vec!["IMAP4rev1".to_owned()];

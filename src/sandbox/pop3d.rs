@@ -114,7 +114,7 @@ impl Session {
     }
 
     async fn command(&mut self, verb: &str, rest: &[u8]) -> io::Result<()> {
-        if verb == "CAPA" && !self.on(Fault::CapaAbsent) {
+        if verb == "CAPA" && !self.on(Fault::CapaAbsent {}) {
             self.capabilities();
         } else if let Some(maildrop) = self.maildrop.take() {
             self.transaction(maildrop, verb, &String::from_utf8_lossy(rest));
@@ -129,8 +129,8 @@ impl Session {
         let secured = self.connection.secured();
         self.say("+OK Capability list follows");
         for (offered, line) in [
-            (!system.faults.on(Fault::TopAbsent), "TOP"),
-            (!system.faults.on(Fault::UidlAbsent), "UIDL"),
+            (!system.faults.on(Fault::TopAbsent {}), "TOP"),
+            (!system.faults.on(Fault::UidlAbsent {}), "UIDL"),
             (true, "RESP-CODES"),
             (true, "AUTH-RESP-CODE"),
             (true, "PIPELINING"),
@@ -242,7 +242,7 @@ impl Session {
         let reply = match system.login(Protocol::Pop3, user, password) {
             Login::Refused => "-ERR [AUTH] Authentication failed.".to_owned(),
             Login::Unavailable => "-ERR [SYS/TEMP] Temporary authentication failure".to_owned(),
-            Login::Accepted(_) if self.on(Fault::MaildropLocked) => Denied::InUse.reply(),
+            Login::Accepted(_) if self.on(Fault::MaildropLocked {}) => Denied::InUse.reply(),
             Login::Accepted(address) => {
                 let pause = system.faults.login_delay().map(positive);
                 match Maildrop::open(system, &address, pause) {
@@ -267,11 +267,11 @@ impl Session {
                 self.say(format!("+OK {count} {octets}"));
             }
             "LIST" => self.listing(&maildrop, &arguments, Maildrop::scan_line),
-            "UIDL" if !self.on(Fault::UidlAbsent) => {
+            "UIDL" if !self.on(Fault::UidlAbsent {}) => {
                 self.listing(&maildrop, &arguments, Maildrop::unique_id_line);
             }
             "RETR" => self.retrieve(&maildrop, &arguments, None),
-            "TOP" if !self.on(Fault::TopAbsent) => {
+            "TOP" if !self.on(Fault::TopAbsent {}) => {
                 match arguments.get(1).and_then(|lines| lines.parse().ok()) {
                     Some(lines) => self.retrieve(&maildrop, &arguments[..1], Some(lines)),
                     None => self.say("-ERR Syntax: TOP message lines"),

@@ -180,7 +180,7 @@ impl Raw {
             .map(str::trim_start)
             .filter(|line| !line.is_empty())
         {
-            if let Some(text) = line.strip_prefix("C: ") {
+            if let Some(text) = line.strip_prefix("C: ").or(line.strip_prefix("C:")) {
                 out += &format!("{text}\r\n");
                 continue;
             }

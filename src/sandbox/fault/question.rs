@@ -102,7 +102,7 @@ impl Faults {
     pub fn message(&self) -> Option<Reply> {
         self.first(|fault| match fault {
             Fault::MessageRefused { reply } => Some(reply.clone()),
-            Fault::MailboxFull => Some(Reply::new(552, "5.2.2 Mailbox full")),
+            Fault::MailboxFull {} => Some(Reply::new(552, "5.2.2 Mailbox full")),
             _ => None,
         })
     }

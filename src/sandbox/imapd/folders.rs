@@ -166,7 +166,7 @@ impl Session {
         }
         let raw = arguments.literal()?;
         arguments.end()?;
-        if self.connection.system.faults.on(Fault::MailboxFull) {
+        if self.connection.system.faults.on(Fault::MailboxFull {}) {
             return Err(Refusal::no("[OVERQUOTA] Quota exceeded"));
         }
         let flags: BTreeSet<String> = flags.into_iter().collect();

@@ -13,18 +13,18 @@ impl Session {
     /// Announces what happens until the client says DONE, which ends in an ordinary tagged answer.
     pub(super) async fn idle(&mut self, arguments: &Arguments<'_>) -> io::Result<Answer> {
         let system = self.connection.system.clone();
-        if !system.settings.idle || system.faults.on(Fault::IdleAbsent) {
+        if !system.settings.idle || system.faults.on(Fault::IdleAbsent {}) {
             return Ok(Err(Refusal::bad("Unknown command")));
         }
         if let Err(refusal) = arguments.end() {
             return Ok(Err(refusal));
         }
-        if system.faults.on(Fault::IdleRefused) {
+        if system.faults.on(Fault::IdleRefused {}) {
             return Ok(Err(Refusal::no("IDLE is not available now")));
         }
         let mut changes = system.store.watch();
-        let silent = system.faults.on(Fault::IdleSilent);
-        let arrivals = !system.faults.on(Fault::ExistsUnannounced);
+        let silent = system.faults.on(Fault::IdleSilent {});
+        let arrivals = !system.faults.on(Fault::ExistsUnannounced {});
         self.say("+ idling");
         let mut due = Some(Instant::now());
         loop {
