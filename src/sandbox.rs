@@ -151,7 +151,7 @@ impl Sandbox {
         for user in self.accounts() {
             text += &self.account_table(user, ca_file);
         }
-        let mut names = self.accounts().iter().map(account_name);
+        let mut names = self.accounts().iter().map(|user| self.account_name(user));
         if let Some(from) = names.next() {
             let to = names.next().unwrap_or_else(|| from.clone());
             let reply = from != to;
@@ -171,7 +171,7 @@ impl Sandbox {
         };
         format!(
             "[accounts.{}]\naddress = {}\npassword = {{ value = {} }}\nca_file = {}\nsmtp = {}\nimap = {}\npop3 = {}\n\n",
-            quoted(&account_name(user)),
+            quoted(&self.account_name(user)),
             quoted(&user.address),
             quoted(&user.password),
             quoted(&ca_file.to_string_lossy()),
@@ -179,6 +179,23 @@ impl Sandbox {
             endpoint(Service::Imaps),
             endpoint(Service::Pop3s),
         )
+    }
+
+    /// The name of an account in the configuration: what stands before the `@`, or the whole where that is not unique.
+    fn account_name(&self, user: &User) -> String {
+        let local = |user: &User| {
+            user.address
+                .split('@')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let name = local(user);
+        let bearers = self.accounts().iter().filter(|one| local(one) == name);
+        match bearers.count() {
+            1 if !name.is_empty() => name,
+            _ => user.address.clone(),
+        }
     }
 
     /// What lies in a folder now, oldest first; nothing where there is no such account or folder.
@@ -215,17 +232,6 @@ impl Sandbox {
         self.stop.send_replace(true);
         while self.listeners.join_next().await.is_some() {}
     }
-}
-
-/// The name of an account in the configuration: what stands before the `@`, or the whole where that is empty.
-fn account_name(user: &User) -> String {
-    let local = user.address.split('@').next().unwrap_or_default();
-    if local.is_empty() {
-        &user.address
-    } else {
-        local
-    }
-    .to_owned()
 }
 
 /// A TOML basic string.

@@ -184,14 +184,14 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "fault", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
-    /// Every login is refused as with a wrong password: SMTP 535 5.7.8, IMAP NO [AUTHENTICATIONFAILED], POP3
-    /// -ERR [AUTH].
+    /// Every login is refused as with a wrong password: SMTP 535 5.7.8, IMAP NO `[AUTHENTICATIONFAILED]`, POP3
+    /// -ERR `[AUTH]`.
     LoginRefused {
         /// Only this protocol.
         #[serde(default)]
         service: Option<Protocol>,
     },
-    /// Every login fails for now: SMTP 454 4.7.0, IMAP NO [UNAVAILABLE], POP3 -ERR [SYS/TEMP].
+    /// Every login fails for now: SMTP 454 4.7.0, IMAP NO `[UNAVAILABLE]`, POP3 -ERR `[SYS/TEMP]`.
     LoginUnavailable {
         /// Only this protocol.
         #[serde(default)]
@@ -224,7 +224,7 @@ pub enum Fault {
         #[serde(default = "message_refused")]
         reply: Reply,
     },
-    /// The recipient's mailbox is full: SMTP 552 5.2.2 after the final dot, IMAP APPEND NO [OVERQUOTA].
+    /// The recipient's mailbox is full: SMTP 552 5.2.2 after the final dot, IMAP APPEND NO `[OVERQUOTA]`.
     MailboxFull {},
     /// Delivery takes so much longer than `delivery_delay`.
     MessageDelayed {
@@ -320,9 +320,9 @@ pub enum Fault {
     Garbage(Place),
     /// The first half of the reply, then the connection closes. The command is always carried out.
     Cut(Place),
-    /// Every maildrop is in use by another session: POP3 -ERR [IN-USE].
+    /// Every maildrop is in use by another session: POP3 -ERR `[IN-USE]`.
     MaildropLocked {},
-    /// POP3 refuses a login that follows the last one of the same user too soon: -ERR [LOGIN-DELAY].
+    /// POP3 refuses a login that follows the last one of the same user too soon: -ERR `[LOGIN-DELAY]`.
     LoginDelay {
         /// The minimum time between two logins, announced by CAPA in whole seconds (RFC 2449 §6.5).
         every: SignedDuration,

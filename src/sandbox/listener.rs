@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_native_tls::TlsAcceptor;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +17,9 @@ use super::{imapd, pop3d, smtpd};
 
 /// How often another port is tried when the one that 127.0.0.1 gave is taken on ::1.
 const ATTEMPTS: usize = 16;
+
+/// How long accepting pauses after it failed.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What a port speaks.
 #[derive(Clone)]
@@ -52,8 +56,8 @@ impl Listener {
                     Ok((stream, _)) => {
                         sessions.spawn(self.clone().session(stream));
                     }
-                    // The client was gone before it was accepted, or descriptors ran out: let others go on.
-                    Err(_) => tokio::task::yield_now().await,
+                    // The client was gone before it was accepted, or descriptors ran out, which takes a while.
+                    Err(_) => tokio::time::sleep(PAUSE).await,
                 },
                 _ = stop.changed() => break,
                 Some(_) = sessions.join_next() => {}

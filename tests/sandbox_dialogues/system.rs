@@ -175,6 +175,21 @@ async fn the_configuration_is_toml_with_every_password_intact() {
     assert_eq!(config["checks"]["sandbox"]["to"].as_str(), Some("bob"));
 }
 
+#[tokio::test]
+async fn accounts_of_one_name_in_two_domains_are_told_apart() {
+    let sandbox = sandbox(
+        "accounts = [{ address = 'a@one.test', password = 'x' }, { address = 'a@two.test', password = 'x' }]",
+    )
+    .await;
+    let text = sandbox.config(Path::new("ca.pem"));
+    let config: toml::Table = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(
+        config["checks"]["sandbox"]["from"].as_str(),
+        Some("a@one.test")
+    );
+    assert!(config["accounts"].get("a@two.test").is_some());
+}
+
 #[test]
 fn a_misspelt_setting_or_fault_is_an_error() {
     for text in [

@@ -120,16 +120,7 @@ impl Session {
                 .iter()
                 .filter(|folder| matches(&pattern, &folder.name))
                 .filter(|folder| !only_special || folder.special_use.is_some())
-                .map(|folder| {
-                    let attribute = folder.special_use.filter(|_| special_use);
-                    let attributes = [Some("\\HasNoChildren"), attribute];
-                    let attributes: Vec<&str> = attributes.into_iter().flatten().collect();
-                    format!(
-                        "* {verb} ({}) \"/\" {}",
-                        attributes.join(" "),
-                        quoted(&folder.name)
-                    )
-                })
+                .map(|folder| listed(folder, verb, special_use))
                 .collect::<Vec<_>>())
         })?;
         lines.into_iter().for_each(|line| self.say(line));
@@ -201,6 +192,15 @@ fn selection(folder: &Folder, view: &View) -> Vec<String> {
         .position(|entry| !entry.flags.contains("\\Seen"));
     lines.extend(unseen.map(|index| format!("* OK [UNSEEN {}] First unseen.", index + 1)));
     lines
+}
+
+/// One response to LIST or LSUB.
+fn listed(folder: &Folder, verb: &str, special_use: bool) -> String {
+    let attribute = folder.special_use.filter(|_| special_use);
+    let attributes = [Some("\\HasNoChildren"), attribute];
+    let attributes: Vec<&str> = attributes.into_iter().flatten().collect();
+    let name = quoted(&folder.name);
+    format!("* {verb} ({}) \"/\" {name}", attributes.join(" "))
 }
 
 fn status_item(folder: &Folder, item: &str) -> Result<String, Refusal> {

@@ -76,6 +76,11 @@ fn key(arguments: &mut Arguments<'_>, depth: usize) -> Result<Key, Refusal> {
         return Ok(key);
     }
     arguments.space()?;
+    keyed(arguments, word, depth + 1)
+}
+
+/// The keys with arguments, nested keys first.
+fn keyed(arguments: &mut Arguments<'_>, word: String, depth: usize) -> Result<Key, Refusal> {
     Ok(match word.as_str() {
         "CHARSET" => {
             let charset = arguments.astring()?.to_ascii_uppercase();
@@ -83,14 +88,14 @@ fn key(arguments: &mut Arguments<'_>, depth: usize) -> Result<Key, Refusal> {
                 return Err(Refusal::no("[BADCHARSET (US-ASCII UTF-8)] Unknown charset"));
             }
             arguments.space()?;
-            key(arguments, depth + 1)?
+            key(arguments, depth)?
         }
         "UID" => Key::Uids(arguments.sequence()?),
-        "NOT" => not(key(arguments, depth + 1)?),
+        "NOT" => not(key(arguments, depth)?),
         "OR" => {
-            let one = key(arguments, depth + 1)?;
+            let one = key(arguments, depth)?;
             arguments.space()?;
-            Key::Either(Box::new(one), Box::new(key(arguments, depth + 1)?))
+            Key::Either(Box::new(one), Box::new(key(arguments, depth)?))
         }
         "HEADER" => {
             let name = arguments.astring()?;
