@@ -5,5 +5,6 @@ pub mod account;
 pub mod check;
 pub mod failure;
 pub mod outcome;
+pub mod provider;
 pub mod sandbox;
 pub mod stage;
