@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod check;
+pub mod config;
 pub mod failure;
 pub mod outcome;
 pub mod provider;
