@@ -180,6 +180,14 @@ mod tests {
         assert_eq!(found(&[home], &[]), None);
     }
 
+    #[tokio::test]
+    async fn loading_can_be_left_to_another_thread() {
+        let names = Vec::new();
+        let task =
+            tokio::spawn(async move { load(Path::new("/missing/mailtrip.toml"), &names, &Overrides::default()).await });
+        assert!(task.await.unwrap().is_err());
+    }
+
     #[test]
     fn the_example_shows_every_key() {
         for key in [account::KEYS, endpoint::KEYS, check::KEYS, secret::KEYS].concat() {

@@ -107,8 +107,7 @@ pub(super) fn read(name: &str, section: &Section, found: &mut Findings) -> Optio
     let address = address.into_inner();
     let mut entry = Entry { account: blank(name, address, folders), provider, needs: Vec::new() };
     for ((_, protocol), given) in PROTOCOLS.into_iter().zip(given) {
-        let preset = provider.and_then(|provider| provider.preset(protocol));
-        let asked = endpoint::Asked { protocol, account: section, own: &own, preset };
+        let asked = endpoint::Asked { protocol, account: section, own: &own, provider };
         if let Some((endpoint, need)) = asked.endpoint(given.as_ref(), &entry.account.address, found) {
             *entry.slot(protocol) = Some(endpoint);
             entry.needs.push(need);
@@ -195,7 +194,7 @@ fn point_out_provider(provider: Option<&Provider>, own: &SignIn, span: Range<usi
     let Some(provider) = provider else { return };
     let note = provider.note.unwrap_or_default();
     if provider.passwords == Passwords::Refused {
-        found.notice(span, format!("{} will most likely refuse to let in: {note}", provider.title));
+        found.notice(span, format!("a password will most likely not get in at {}: {note}", provider.title));
     } else if provider.name == "proton-bridge" && own.ca_file.is_none() {
         found.notice(span, format!("{} without `ca_file`: {note}", provider.title));
     }

@@ -30,7 +30,7 @@ pub(super) fn read(source: &Source, overrides: &Overrides) -> Result<(Document, 
         Ok(table) => table.into_inner(),
         Err(error) => {
             let end = source.text().len();
-            found.error(error.span().unwrap_or(end..end), format!("this is not TOML: {}", error.message()));
+            found.error(error.span().unwrap_or(end..end), format!("invalid TOML: {}", error.message()));
             DeTable::new()
         }
     };
@@ -151,12 +151,14 @@ impl Document {
         to: Account,
         overrides: &Overrides,
     ) -> Result<Check, (Option<Range<usize>>, String)> {
-        let settings = entry.options.settings(&self.defaults, overrides)?;
         let name = entry.name.get_ref().as_str();
+        let settings = entry.options.settings(&self.defaults, overrides);
+        let settings = settings.map_err(|(span, why)| (span, format!("check `{name}` cannot work: {why}")))?;
         if matches!(settings.sent, Sent::Server | Sent::Append) && from.imap.is_none() {
             let sent = entry.options.sent.as_ref().or(self.defaults.sent.as_ref());
             let why = "has no `imap` endpoint, so its Sent folder cannot be looked into";
-            return Err((sent.map(Spanned::span), format!("account `{}` {why}", from.name)));
+            let sentence = format!("check `{name}` cannot work: account `{}` {why}", from.name);
+            return Err((sent.map(Spanned::span), sentence));
         }
         Check::new(name, from, to, settings).map_err(|invalid| {
             let at = match invalid {

@@ -6,7 +6,7 @@ use super::account::{Need, SignIn};
 use super::finding::Findings;
 use super::section::Section;
 use crate::account::{Auth, Credentials, Endpoint, Protocol, Secret, Security};
-use crate::provider::{self, Form, Preset};
+use crate::provider::{self, Form, Preset, Provider};
 
 /// The keys of an endpoint.
 pub(super) const KEYS: &[&str] =
@@ -61,7 +61,7 @@ pub(super) struct Asked<'a> {
     pub protocol: Protocol,
     pub account: &'a Section<'a>,
     pub own: &'a SignIn,
-    pub preset: Option<&'static Preset>,
+    pub provider: Option<&'static Provider>,
 }
 
 impl Asked<'_> {
@@ -76,11 +76,11 @@ impl Asked<'_> {
         let given_host = given.and_then(|given| given.host.as_ref()).map(Spanned::get_ref);
         let same = |preset: &&Preset| given_host.is_none_or(|host| host.eq_ignore_ascii_case(preset.host));
         // Nothing of a preset holds for another host.
-        let preset = self.preset.filter(same);
+        let preset = self.provider.and_then(|provider| provider.preset(self.protocol)).filter(same);
         let host = match (given_host, preset) {
             (Some(host), _) => host.clone(),
             (None, Some(preset)) => preset.host.to_owned(),
-            (None, None) => return self.without_host(given?, found),
+            (None, None) => return self.without_host(given?, address, found),
         };
         let (port, security) = self.port_and_security(given, preset, found);
         let allow_cleartext_password = self.cleartext(given, security, found)?;
@@ -95,9 +95,14 @@ impl Asked<'_> {
         Some((endpoint, need))
     }
 
-    fn without_host(&self, given: &Given, found: &mut Findings) -> Option<(Endpoint, Need)> {
+    fn without_host(&self, given: &Given, address: &lettre::Address, found: &mut Findings) -> Option<(Endpoint, Need)> {
         if given.table.key("host").is_none() {
-            found.error(given.table.span.clone(), format!("{} has no `host`", given.table.name));
+            let error = found.error(given.table.span.clone(), format!("{} has no `host`", given.table.name));
+            if let Some(provider) = self.provider {
+                error.help(format!("the preset `{}` has no server for {}", provider.name, self.protocol));
+            } else if let Some(known) = provider::by_domain(address.domain()) {
+                error.help(format!("with provider = \"{}\", what is not given is taken from the preset", known.name));
+            }
         }
         None
     }

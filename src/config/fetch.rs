@@ -26,7 +26,12 @@ pub(super) async fn accounts<'d>(
 ) -> Result<HashMap<&'d str, Account>, ConfigError> {
     let mut found = Findings::new(source);
     let mut accounts = HashMap::new();
-    for name in wanted.iter().flat_map(|entry| [document.from(entry), document.to(entry)]).flatten() {
+    let mut names = Vec::new();
+    for entry in wanted {
+        names.extend(document.from(entry));
+        names.extend(document.to(entry));
+    }
+    for name in names {
         let Some((name, entry)) = document.accounts.get_key_value(name.get_ref()) else { continue };
         if !accounts.contains_key(name.as_str()) {
             accounts.insert(name.as_str(), account(entry, surroundings, &mut found).await);

@@ -127,6 +127,9 @@ fn renderer(colour: bool) -> Renderer {
     if colour { Renderer::styled() } else { Renderer::plain() }
 }
 
+/// More findings than this help nobody, and each costs a reading of the file.
+const MOST: usize = 100;
+
 /// Collects findings while a configuration is read, so that all of them are told at once.
 pub(super) struct Findings<'a> {
     pub source: &'a Source,
@@ -141,19 +144,17 @@ impl<'a> Findings<'a> {
 
     /// Something is wrong at a place.
     pub fn error(&mut self, span: Range<usize>, title: impl Into<String>) -> &mut Finding {
-        let excerpt = Some(self.source.excerpt(span));
-        push(&mut self.errors, Finding { excerpt, ..Finding::new(title) })
+        push(&mut self.errors, title.into(), Some((self.source, span)))
     }
 
     /// Something is wrong at no place in the file.
     pub fn error_nowhere(&mut self, title: impl Into<String>) -> &mut Finding {
-        push(&mut self.errors, Finding::new(title))
+        push(&mut self.errors, title.into(), None)
     }
 
     /// Something is worth pointing out.
     pub fn notice(&mut self, span: Range<usize>, title: impl Into<String>) -> &mut Finding {
-        let excerpt = Some(self.source.excerpt(span));
-        push(&mut self.notices, Finding { excerpt, ..Finding::new(title) })
+        push(&mut self.notices, title.into(), Some((self.source, span)))
     }
 
     /// Whether anything is wrong.
@@ -170,9 +171,12 @@ impl<'a> Findings<'a> {
     }
 }
 
-fn push(findings: &mut Vec<Finding>, finding: Finding) -> &mut Finding {
+/// Adds a finding; beyond [`MOST`], in place of the last.
+fn push<'f>(findings: &'f mut Vec<Finding>, title: String, place: Option<(&Source, Range<usize>)>) -> &'f mut Finding {
+    findings.truncate(MOST - 1);
+    let excerpt = place.filter(|_| findings.len() < MOST - 1).map(|(source, span)| source.excerpt(span));
     let at = findings.len();
-    findings.push(finding);
+    findings.push(Finding { excerpt, ..Finding::new(title) });
     &mut findings[at]
 }
 

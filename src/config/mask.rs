@@ -50,11 +50,14 @@ pub(super) fn visible(text: &str, begin: usize) -> usize {
     let mut open = None;
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        let shown = if open.is_some() { 0 } else { harmless_start(line) };
-        if at == begin {
-            return shown;
+        let opens_or_closes = line.contains("\"\"\"") || line.contains("'''");
+        if at == begin || opens_or_closes {
+            let shown = if open.is_some() { 0 } else { harmless_start(line) };
+            if at == begin {
+                return shown;
+            }
+            open = left_open(&line[shown..], open);
         }
-        open = left_open(&line[shown..], open);
         at += line.len();
     }
     0
@@ -78,7 +81,13 @@ fn harmless_start(line: &str) -> usize {
     let mut rest = Rest { line, at: 0 };
     rest.skip(|c| c == ' ' || c == '\t');
     if line[rest.at..].starts_with('[') {
-        rest.skip(|c| c.is_ascii_alphanumeric() || "[]_-. ".contains(c));
+        rest.skip(|c| c == '[' || c == ' ');
+        let start = rest.at;
+        let outer = rest.skip(|c| c.is_ascii_alphanumeric() || c == '_');
+        if nearest(outer, ["accounts", "checks", "defaults"].into_iter()).is_none() {
+            return start;
+        }
+        rest.skip(|c| c.is_ascii_alphanumeric() || "]_-. ".contains(c));
         return line[..rest.at].trim_end().len();
     }
     while rest.pair() {}
@@ -116,7 +125,7 @@ impl<'a> Rest<'a> {
         let nearest = nearest(key, HARMLESS.iter().chain(TABLES).chain(SECRET).copied());
         let meant = nearest.unwrap_or_default();
         if TABLES.contains(&meant) && self.line[self.at..].starts_with('{') {
-            self.skip(|c| c == '{' || c == ' ');
+            self.skip(|c| "{} ".contains(c));
             return true;
         }
         HARMLESS.contains(&meant) && self.value() && self.separator()
@@ -174,6 +183,7 @@ mod tests {
             "timeout = \"1h 30m\"",
             "smtp = { host = \"smtp.example.net\", port = 587, security = \"starttls\" }",
             "password = { env = \"ALICE_PASSWORD\" }",
+            "password = {}",
             "sent_folder = '[Gmail]/Sent Mail'",
             "smtp.port = 25",
         ] {
@@ -211,6 +221,7 @@ mod tests {
             "password = { command = [\"echo\", \"hunter2\"] }",
             "password = [\"hunter2\"]",
             "[\"hunter2\"]",
+            "[hunter2]",
             "password = '''hunter2'''",
             "=hunter2",
             "= = = \"hunter2\"",

@@ -27,9 +27,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The ways to give a password.
 pub(super) const KEYS: &[&str] = &["env", "file", "command", "credential", "value"];
 
-const FORMS: &str = "give one of: password = { env = \"NAME\" } for an environment variable, { file = \"PATH\" }, \
-    { command = [\"PROGRAM\", \"ARGUMENT\"] }, { credential = \"NAME\" } for a systemd credential, \
-    or { value = \"…\" } to write it here all the same";
+const FORMS: &str = "give one of
+password = { env = \"NAME\" }
+password = { file = \"PATH\" }
+password = { command = [\"PROGRAM\", \"ARGUMENT\"] }
+password = { credential = \"NAME\" } (systemd)
+password = { value = \"…\" } to write it here all the same";
 
 /// Where a password is.
 pub(super) enum SecretSource {
@@ -68,8 +71,8 @@ impl Surroundings {
 pub(super) fn read(section: &Section, found: &mut Findings) -> Option<Spanned<SecretSource>> {
     let value = section.value("password")?;
     let span = section.key("password").unwrap_or(value.span());
-    if let DeValue::String(_) = value.get_ref() {
-        let title = format!("the password of {} is not written as a plain string", section.name);
+    if !matches!(value.get_ref(), DeValue::Table(_)) {
+        let title = format!("the password of {} is a table that says where it is", section.name);
         found.error(span, title).help(FORMS);
         return None;
     }

@@ -30,7 +30,7 @@ impl<'a> Section<'a> {
     /// Refuses every key but these.
     pub fn only(&self, keys: &[&str], found: &mut Findings) {
         for key in self.table.keys().filter(|key| !keys.contains(&key.get_ref().as_ref())) {
-            let meant = nearest(key.get_ref(), keys.iter().copied());
+            let meant = meant(key.get_ref(), keys);
             let error = found.error(key.span(), format!("unknown key `{}` in {}", key.get_ref(), self.name));
             match meant {
                 Some(meant) => error.help(format!("did you mean `{meant}`?")),
@@ -93,11 +93,13 @@ impl<'a> Section<'a> {
     }
 
     pub fn port(&self, key: &str, found: &mut Findings) -> Option<Spanned<u16>> {
-        let expected = "a number from 1 to 65535";
-        self.typed(key, expected, found, |value| {
-            let number = value.as_integer()?;
-            u16::from_str_radix(number.as_str(), number.radix()).ok().filter(|&port| port != 0)
-        })
+        let number = self.typed(key, "a number", found, DeValue::as_integer)?;
+        let port = u16::from_str_radix(number.get_ref().as_str(), number.get_ref().radix());
+        if let Some(port) = port.ok().filter(|&port| port != 0) {
+            return Some(Spanned::new(number.span(), port));
+        }
+        found.error(number.span(), format!("`{key}` in {} is a number from 1 to 65535", self.name));
+        None
     }
 
     /// A table within this one.
@@ -139,6 +141,12 @@ impl<'a> Section<'a> {
     }
 }
 
+/// The key that was probably meant: the nearest, or one that this one abbreviates or spells out.
+fn meant<'n>(key: &str, keys: &[&'n str]) -> Option<&'n str> {
+    let longer = |known: &str| key.len() > 2 && (known.starts_with(key) || key.starts_with(known)) && known.len() > 2;
+    nearest(key, keys.iter().copied()).or_else(|| keys.iter().copied().find(|known| longer(known)))
+}
+
 /// The one of several names that was probably meant.
 pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let name = name.to_ascii_lowercase().replace('-', "_");
@@ -178,6 +186,8 @@ mod tests {
         assert_eq!(nearest("prot", keys.into_iter()), Some("port"));
         assert_eq!(nearest("Passwrd", keys.into_iter()), Some("password"));
         assert_eq!(nearest("colour", keys.into_iter()), None);
+        assert_eq!(meant("enviroment", &["file", "env"]), Some("env"));
+        assert_eq!(meant("user", &["from", "username"]), Some("username"));
         assert_eq!(nearest("", std::iter::empty()), None);
     }
 
