@@ -3,9 +3,11 @@
 
 pub mod account;
 pub mod check;
+pub mod config;
 pub mod failure;
 pub mod outcome;
 pub mod probe;
+pub mod provider;
 pub mod sandbox;
 pub mod stage;
 pub mod verify;

@@ -1,0 +1,198 @@
+//! The configuration: TOML with `[accounts.NAME]`, `[checks.NAME]` and `[defaults]`, read into [`Check`]s.
+//!
+//! [`EXAMPLE`] shows every key. A file is read as a whole and everything that is wrong with it is told at once, with
+//! file, line, column and a caret; passwords are fetched afterwards, and only those that the wanted checks need.
+
+mod account;
+mod check;
+mod document;
+mod endpoint;
+mod fetch;
+mod finding;
+mod mask;
+mod secret;
+mod section;
+mod source;
+
+use std::collections::HashMap;
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::account::Account;
+use crate::check::Check;
+use crate::provider::Provider;
+
+pub use check::Overrides;
+pub use finding::{ConfigError, Notice};
+pub use source::Place;
+
+use document::Document;
+use finding::Finding;
+use secret::Surroundings;
+use source::Source;
+
+/// The annotated example, with every key and every default.
+pub const EXAMPLE: &str = include_str!("../config.example.toml");
+
+/// A configuration or a file of certificates has at most this many bytes.
+const LARGEST: usize = 1024 * 1024;
+
+/// How long it may take to read one of these files.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a configuration says.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The checks that were asked for, in the order of the names, or all in the order of the file.
+    pub checks: Vec<Check>,
+    /// What works and is worth pointing out, in the order of the file.
+    pub notices: Vec<Notice>,
+    /// What is to be known about the providers whose presets are used by these checks.
+    pub provider_notes: Vec<ProviderNote>,
+}
+
+/// What is to be known about the provider of an account; worth showing when a sign-in is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderNote {
+    /// Name of the account.
+    pub account: String,
+    /// Its provider.
+    pub provider: &'static Provider,
+    /// The note, as the rest of a sentence about the provider.
+    pub text: &'static str,
+}
+
+/// The configuration file to use where none is named: `$MAILTRIP_CONFIG`, if that is set, whether the file exists or
+/// not; else the first that exists of `mailtrip.toml` in the current folder, and `mailtrip/config.toml` in
+/// `$XDG_CONFIG_HOME` or `~/.config` (on Windows in `%APPDATA%`).
+pub fn find() -> Option<PathBuf> {
+    find_by(|name| env::var_os(name), Path::is_file)
+}
+
+fn find_by(variable: impl Fn(&str) -> Option<OsString>, exists: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let variable = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(path) = variable("MAILTRIP_CONFIG") {
+        return Some(path);
+    }
+    let folder = if cfg!(windows) {
+        variable("APPDATA")
+    } else {
+        // A relative $XDG_CONFIG_HOME is to be ignored (XDG Base Directory Specification).
+        let base = variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+        base.or_else(|| variable("HOME").map(|home| home.join(".config")))
+    };
+    let own = folder.map(|folder| folder.join("mailtrip").join("config.toml"));
+    [Some(PathBuf::from("mailtrip.toml")), own].into_iter().flatten().find(|path| exists(path))
+}
+
+/// Loads the checks with these names, or all of them if there is no name. Where the file has no check, each
+/// account is a check of its own name: from the account to itself.
+///
+/// Only the passwords of accounts in these checks are fetched. Values of `overrides` win over those of the file.
+///
+/// # Errors
+/// When the file cannot be read, something is wrong in it, a name is unknown, or a password cannot be fetched.
+pub async fn load(path: &Path, names: &[String], overrides: &Overrides) -> Result<Loaded, ConfigError> {
+    let file = path.to_string_lossy();
+    let cannot = |why: String| ConfigError::from(Finding::new(format!("the configuration `{file}` {why}")));
+    let bytes = secret::file::contents(path.to_owned(), LARGEST, PATIENCE).await.map_err(cannot)?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        cannot(format!("is not UTF-8: see line {line}"))
+    })?;
+    let source = Source::new(&file, text);
+    let (document, mut notices) = document::read(&source, overrides)?;
+    let wanted = document.select(names)?;
+    if document.holds_a_password {
+        notices.extend(fetch::readable_by_others(path));
+    }
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let surroundings = Surroundings { variable: |name| env::var_os(name), folder };
+    let accounts = fetch::accounts(&document, &wanted, &surroundings, &source).await?;
+    loaded(&document, &wanted, &accounts, overrides, notices)
+}
+
+/// Reads a configuration without fetching anything: every check is there, with blank passwords and without
+/// certificates. `file` is its name in errors.
+///
+/// # Errors
+/// When something is wrong in it.
+pub fn parse(text: &str, file: &str) -> Result<Loaded, ConfigError> {
+    let source = Source::new(file, text);
+    let overrides = Overrides::default();
+    let (document, notices) = document::read(&source, &overrides)?;
+    let blank = document.accounts.iter().map(|(name, entry)| (name.as_str(), entry.account.clone())).collect();
+    let wanted: Vec<&check::Entry> = document.checks.iter().collect();
+    loaded(&document, &wanted, &blank, &overrides, notices)
+}
+
+fn loaded(
+    document: &Document,
+    wanted: &[&check::Entry],
+    accounts: &HashMap<&str, Account>,
+    overrides: &Overrides,
+    notices: Vec<Notice>,
+) -> Result<Loaded, ConfigError> {
+    let mut checks = Vec::new();
+    let mut provider_notes: Vec<ProviderNote> = Vec::new();
+    for entry in wanted {
+        let names = document.from(entry).zip(document.to(entry));
+        let ends = names.map(|(from, to)| (from.get_ref().as_str(), to.get_ref().as_str()));
+        let Some(((from, to), (a, b))) = ends.and_then(|(a, b)| Some(((accounts.get(a)?, accounts.get(b)?), (a, b))))
+        else {
+            continue;
+        };
+        let check = document.check(entry, from.clone(), to.clone(), overrides);
+        checks.push(check.map_err(|(_, sentence)| Finding::new(sentence))?);
+        for name in [a, b] {
+            let provider = document.accounts.get(name).and_then(|account| account.provider);
+            let note = provider.and_then(|provider| Some((provider, provider.note?)));
+            if let Some((provider, text)) = note.filter(|_| provider_notes.iter().all(|note| note.account != name)) {
+                provider_notes.push(ProviderNote { account: name.to_owned(), provider, text });
+            }
+        }
+    }
+    Ok(Loaded { checks, notices, provider_notes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(variables: &[(&str, &str)], files: &[&str]) -> Option<PathBuf> {
+        let variable = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+        find_by(variable, |path| files.iter().any(|file| path == Path::new(file)))
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_file_is_found_where_it_is_said_to_be() {
+        let home = ("HOME", "/home/a");
+        let everywhere = ["mailtrip.toml", "/home/a/.config/mailtrip/config.toml", "/xdg/mailtrip/config.toml"];
+        let path = |text: &str| Some(PathBuf::from(text));
+        assert_eq!(found(&[home, ("MAILTRIP_CONFIG", "/missing")], &everywhere), path("/missing"));
+        assert_eq!(found(&[home, ("MAILTRIP_CONFIG", "")], &everywhere), path("mailtrip.toml"));
+        assert_eq!(found(&[home], &everywhere[1..]), path(everywhere[1]));
+        assert_eq!(found(&[home, ("XDG_CONFIG_HOME", "/xdg")], &everywhere[1..]), path(everywhere[2]));
+        assert_eq!(found(&[home, ("XDG_CONFIG_HOME", "xdg")], &everywhere[1..]), path(everywhere[1]));
+        assert_eq!(found(&[home], &[]), None);
+    }
+
+    #[tokio::test]
+    async fn loading_can_be_left_to_another_thread() {
+        let names = Vec::new();
+        let task =
+            tokio::spawn(async move { load(Path::new("/missing/mailtrip.toml"), &names, &Overrides::default()).await });
+        assert!(task.await.unwrap().is_err());
+    }
+
+    #[test]
+    fn the_example_shows_every_key() {
+        for key in [account::KEYS, endpoint::KEYS, check::KEYS, secret::KEYS].concat() {
+            let shown = EXAMPLE.lines().any(|line| line.contains(&format!("{key} ")) && line.contains('='));
+            assert!(shown, "config.example.toml does not show `{key}`");
+        }
+    }
+}

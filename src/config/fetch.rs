@@ -1,0 +1,114 @@
+//! Fetching what accounts need before they can be used: passwords and certificates.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde_spanned::Spanned;
+
+use super::account::{Entry, Need, slot};
+use super::check;
+use super::document::Document;
+use super::finding::{ConfigError, Finding, Findings, Notice};
+use super::secret::{Surroundings, file};
+use super::source::Source;
+use super::{LARGEST, PATIENCE};
+use crate::account::{Account, Secret};
+
+/// The accounts of these checks, ready for use.
+///
+/// # Errors
+/// All passwords and certificates that cannot be had.
+pub(super) async fn accounts<'d>(
+    document: &'d Document,
+    wanted: &[&check::Entry],
+    surroundings: &Surroundings,
+    source: &Source,
+) -> Result<HashMap<&'d str, Account>, ConfigError> {
+    let mut found = Findings::new(source);
+    let mut accounts = HashMap::new();
+    let mut names = Vec::new();
+    for entry in wanted {
+        names.extend(document.from(entry));
+        names.extend(document.to(entry));
+    }
+    for name in names {
+        let Some((name, entry)) = document.accounts.get_key_value(name.get_ref()) else { continue };
+        if !accounts.contains_key(name.as_str()) {
+            accounts.insert(name.as_str(), account(entry, surroundings, &mut found).await);
+        }
+    }
+    found.finish(accounts).map(|(accounts, _)| accounts)
+}
+
+async fn account(entry: &Entry, surroundings: &Surroundings, found: &mut Findings<'_>) -> Account {
+    let mut account = entry.account.clone();
+    // A command may ask somebody for a passphrase: it is run once, however many endpoints have its password.
+    let mut known = HashMap::new();
+    for need in &entry.needs {
+        let at = need.password.span().start;
+        let secret = match known.get(&at) {
+            Some(secret) => Option::clone(secret),
+            None => {
+                let secret = password(&account.name, need, surroundings, found).await;
+                known.insert(at, secret.clone());
+                secret
+            }
+        };
+        let ca = match &need.ca_file {
+            Some(path) => certificates(&account.name, path, surroundings, found).await,
+            None => None,
+        };
+        if let Some((endpoint, secret)) = slot(&mut account, need.protocol).as_mut().zip(secret) {
+            endpoint.credentials.password = secret;
+            endpoint.ca = ca;
+        }
+    }
+    account
+}
+
+async fn password(account: &str, need: &Need, surroundings: &Surroundings, found: &mut Findings<'_>) -> Option<Secret> {
+    match need.password.get_ref().fetch(surroundings).await {
+        Ok(secret) => Some(secret),
+        Err(why) => {
+            found.error(need.password.span(), format!("the password of account `{account}` {why}"));
+            None
+        }
+    }
+}
+
+async fn certificates(
+    account: &str,
+    path: &Spanned<String>,
+    surroundings: &Surroundings,
+    found: &mut Findings<'_>,
+) -> Option<Vec<u8>> {
+    let whole = file::contents(surroundings.path(path.get_ref()), LARGEST, PATIENCE).await;
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    let why = match whole {
+        Ok(whole) if whole.windows(begin.len()).any(|window| window == begin) => return Some(whole.to_vec()),
+        Ok(_) => "has no certificate in PEM form in it (-----BEGIN CERTIFICATE-----)".to_owned(),
+        Err(why) => why,
+    };
+    let shown = surroundings.path(path.get_ref());
+    found.error(path.span(), format!("the `ca_file` of account `{account}`, {}, {why}", shown.display()));
+    None
+}
+
+/// Points out a configuration that is readable by others than its owner.
+#[cfg(unix)]
+pub(super) fn readable_by_others(path: &Path) -> Option<Notice> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = std::fs::metadata(path).ok().filter(|file| file.is_file())?.permissions().mode();
+    let file = path.display();
+    let title = format!("the configuration `{file}` holds a password and can be read by others than its owner");
+    let mut finding = Finding::new(title);
+    finding.help(format!("chmod 600 {file}"));
+    (mode & 0o044 != 0).then(|| finding.into())
+}
+
+/// Who may read a file is not looked into here.
+#[cfg(not(unix))]
+pub(super) fn readable_by_others(_: &Path) -> Option<Notice> {
+    None
+}

@@ -1,0 +1,292 @@
+//! The configuration as somebody writes it: what is refused and how that is told, what is pointed out, and what is read.
+//!
+//! `tests/config/refused` holds configurations with the exact errors beside them, `tests/config/pointed-out` those that
+//! work, with the exact warnings. `MAILTRIP_BLESS=1` writes what is printed now in place of what is expected.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use std::time::Duration;
+
+use mailtrip::account::Security;
+use mailtrip::check::Sent;
+use mailtrip::config::{self, ConfigError, Loaded, Notice, Overrides};
+
+fn cases(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(folder);
+    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    cases.sort();
+    assert!(!cases.is_empty());
+    cases
+}
+
+/// What does not match what is expected, if anything.
+fn compare(case: &Path, printed: &str) -> Option<String> {
+    let golden = case.with_extension("txt");
+    let printed = format!("{printed}\n");
+    if std::env::var_os("MAILTRIP_BLESS").is_some() {
+        fs::write(&golden, &printed).unwrap();
+    }
+    let expected = fs::read_to_string(&golden).unwrap_or_default().replace("\r\n", "\n");
+    (printed != expected).then(|| format!("{}\nexpected:\n{expected}\nprinted:\n{printed}", case.display()))
+}
+
+#[test]
+fn what_is_wrong_is_told_with_file_line_column_and_caret() {
+    let mut wrong = Vec::new();
+    for case in cases("refused") {
+        let text = fs::read_to_string(&case).unwrap().replace("\r\n", "\n");
+        let error = config::parse(&text, "mailtrip.toml").map(|_| ()).expect_err(&case.display().to_string());
+        let printed = error.to_string();
+        assert!(!printed.contains("hunter2"), "a password is shown:\n{printed}");
+        assert!(!format!("{error:?}").contains("hunter2"), "a password is in the error");
+        wrong.extend(compare(&case, &printed));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_works_and_is_worth_knowing_is_pointed_out() {
+    let mut wrong = Vec::new();
+    for case in cases("pointed-out") {
+        let text = fs::read_to_string(&case).unwrap().replace("\r\n", "\n");
+        let loaded = config::parse(&text, "mailtrip.toml").unwrap_or_else(|error| panic!("{error}"));
+        let rendered: Vec<String> = loaded.notices.iter().map(|notice| notice.render(false)).collect();
+        let lines: Vec<String> = loaded.notices.iter().map(Notice::to_string).collect();
+        let printed = format!("{}\n\n{}", rendered.join("\n\n"), lines.join("\n"));
+        assert!(!printed.contains("hunter2"), "a password is shown:\n{printed}");
+        wrong.extend(compare(&case, printed.trim()));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Damages a configuration in every way that takes one keystroke or two, and looks for the password in the errors.
+#[test]
+fn no_damage_to_a_file_brings_a_password_to_light() {
+    let texts = [
+        "[accounts.a]\naddress = \"a@gmail.com\"\npassword = { value = \"Zq9Zq9Zq9\" }\n[checks.c]\nfrom = \"a\"\n",
+        "[accounts.a]\nsmtp = { host = \"h\", password = { value = 'Zq9Zq9' }, port = 25 }\n[accounts.a.password]\nvalue = \"Zq9\"\n",
+        "[accounts]\na.password.value = \"Zq9Zq9\"\na.address = \"a@gmail.com\"\n# Zq9\n",
+        "[accounts.a]\npassword = { value = \"\"\"Zq9\\\n  Zq9\"\"\" }\naddress = \"a@gmail.com\"\n",
+        "[accounts.a]\npassword = { command = [\"echo\", \"Zq9\"] }\naddress = \"a@example.net\"\n",
+        "[accounts.a]\npassword = \"Zq9\"\nprovider = 'gmail'\n",
+    ];
+    let pieces = ["", "\"", "'", "\n", "\\", "=", "{", "}", "[", "]", "#", ",", "\"\"\"", "'''", "\u{0}", "ü"];
+    let mut refused = 0;
+    for text in texts {
+        for (at, piece) in (0..text.len()).flat_map(|at| pieces.iter().map(move |piece| (at, piece))) {
+            for width in [0, 1] {
+                let damaged = format!("{}{piece}{}", &text[..at], &text[at + width..]);
+                let Err(error) = config::parse(&damaged, "m.toml") else { continue };
+                refused += 1;
+                let printed = error.to_string();
+                assert!(!printed.contains("Zq9"), "{damaged}\nis told as\n{printed}");
+            }
+        }
+    }
+    assert!(refused > 1000, "only {refused} were refused");
+}
+
+/// Each line of the example that states a default is put in force: nothing may change. With another value, something
+/// has to change, or to be refused for a reason of its own.
+#[test]
+fn the_defaults_that_the_example_states_are_the_defaults() {
+    let described = |text: &str| config::parse(text, "example").map(|loaded| format!("{:?}", loaded.checks));
+    let usual = described(config::EXAMPLE).unwrap_or_else(|error| panic!("{error}"));
+    let mut stated = 0;
+    for line in config::EXAMPLE.lines().filter(|line| line.ends_with("# default")) {
+        let (setting, _) = line.rsplit_once('#').unwrap();
+        let setting = setting.trim_start_matches("# ").trim();
+        let (key, value) = setting.split_once(" = ").unwrap();
+        let with = |value: &str| described(&config::EXAMPLE.replace(line, &format!("{key} = {value}")));
+        assert_eq!(with(value).unwrap_or_else(|error| panic!("{error}")), usual, "{line}");
+        let other = match key {
+            "to" => "\"work\"",
+            "username" => "\"alice\"",
+            "auth" => "\"login\"",
+            "receive" => "\"pop3\"",
+            "sent" => "\"off\"",
+            "junk" => "\"critical\"",
+            _ if value == "false" => "true",
+            _ => "\"17s\"",
+        };
+        assert!(with(other).map_or(true, |changed| changed != usual), "{key} = {other} changes nothing");
+        stated += 1;
+    }
+    assert_eq!(stated, 12);
+}
+
+async fn load_with(text: &str, folder: &Path, names: &[&str], overrides: &Overrides) -> Result<Loaded, ConfigError> {
+    let path = folder.join("mailtrip.toml");
+    fs::write(&path, text).unwrap();
+    let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+    config::load(&path, &names, overrides).await
+}
+
+async fn load(text: &str, names: &[&str]) -> Result<Loaded, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    load_with(text, folder.path(), names, &Overrides::default()).await
+}
+
+const TWO: &str = "
+[accounts.home]
+address = 'alice@icloud.com'
+password = { env = 'CARGO_PKG_NAME' }
+
+[accounts.work]
+address = 'alice@example.net'
+username = ' ali\"ce '
+password = { value = ' #$\"\\pä ' }
+smtp = { host = 'smtp.example.net', security = 'starttls' }
+imap = { host = '[::1]', username = 'other', password = { env = 'MAILTRIP_TEST_THAT_IS_NOT_SET' } }
+
+[checks.there]
+from = 'home'
+to = 'work'
+
+[checks.home]
+from = 'home'
+";
+
+#[tokio::test]
+async fn only_the_passwords_of_the_wanted_checks_are_fetched() {
+    let loaded = load(TWO, &["home"]).await.unwrap_or_else(|error| panic!("{error}"));
+    let [check] = &loaded.checks[..] else { panic!("{:?}", loaded.checks) };
+    assert_eq!(check.submission().credentials.password.expose(), "mailtrip");
+    assert_eq!(check.submission().credentials.username, "alice@icloud.com");
+    assert_eq!(
+        (check.mailbox().credentials.username.as_str(), check.to().address.to_string().as_str()),
+        ("alice", "alice@icloud.com")
+    );
+    assert_eq!(loaded.provider_notes[0].provider.name, "icloud");
+    let error = load(TWO, &[]).await.unwrap_err().to_string();
+    let told = "the password of account `work` is to be in the environment variable MAILTRIP_TEST_THAT_IS_NOT_SET";
+    assert!(error.contains(told) && error.contains("mailtrip.toml:11:"), "{error}");
+}
+
+#[tokio::test]
+async fn usernames_and_passwords_are_taken_as_they_are() {
+    let text = TWO.replace("MAILTRIP_TEST_THAT_IS_NOT_SET", "CARGO_PKG_NAME");
+    let loaded = load(&text, &[]).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(loaded.checks.iter().map(|check| check.name()).collect::<Vec<_>>(), ["there", "home"]);
+    let work = loaded.checks[0].to();
+    let smtp = work.smtp.as_ref().unwrap();
+    assert_eq!((&*smtp.credentials.username, smtp.credentials.password.expose()), (" ali\"ce ", " #$\"\\pä "));
+    assert_eq!((smtp.port, smtp.security), (587, Security::Starttls));
+    let imap = work.imap.as_ref().unwrap();
+    assert_eq!((&*imap.credentials.username, imap.credentials.password.expose()), ("other", "mailtrip"));
+    assert_eq!((&*imap.host, imap.port, imap.security), ("::1", 993, Security::Tls));
+}
+
+#[tokio::test]
+async fn an_unknown_check_is_told_with_those_that_there_are() {
+    let error = load(TWO, &["hmoe"]).await.unwrap_err().to_string();
+    assert_eq!(error.lines().next(), Some("error: there is no check `hmoe`"));
+    assert!(error.contains("did you mean `home`? the checks are `there` and `home`"), "{error}");
+    let twice = load(TWO, &["home", "home"]).await.unwrap();
+    assert_eq!(twice.checks.len(), 1);
+}
+
+#[tokio::test]
+async fn without_checks_each_account_is_one() {
+    let text = "[accounts.b]\naddress = 'b@gmail.com'\npassword = { env = 'CARGO_PKG_NAME' }\n";
+    let text = format!("{text}[accounts.a]\naddress = 'a@gmail.com'\npassword = {{ env = 'CARGO_PKG_NAME' }}\n");
+    let loaded = load(&text, &[]).await.unwrap();
+    let told: Vec<_> = loaded.checks.iter().map(|c| (c.name(), c.from().name.as_str(), c.to().name.as_str())).collect();
+    assert_eq!(told, [("b", "b", "b"), ("a", "a", "a")]);
+    assert_eq!(load(&text, &["a"]).await.unwrap().checks.len(), 1);
+}
+
+#[tokio::test]
+async fn the_command_line_wins_over_the_check_and_the_check_over_the_defaults() {
+    let text = "[accounts.a]\naddress = 'a@gmail.com'\npassword = { env = 'CARGO_PKG_NAME' }\n
+        [defaults]\nsent = 'off'\nkeep = true\nstage_timeout = '7s'\n
+        [checks.c]\nfrom = 'a'\nkeep = false\ntimeout = '10s'\n";
+    let folder = tempfile::tempdir().unwrap();
+    let overrides = Overrides { sent: Some(Sent::Append), ..Overrides::default() };
+    let settings = load_with(text, folder.path(), &[], &overrides).await.unwrap().checks[0].settings().clone();
+    assert_eq!((settings.sent, settings.keep), (Sent::Append, false));
+    let seconds = [settings.limits.total, settings.limits.stage, settings.limits.cleanup].map(|limit| limit.as_secs());
+    assert_eq!(seconds, [10, 7, 5], "the clean-up gives way to a short run");
+
+    let overrides = Overrides { cleanup_timeout: Some(Duration::from_secs(6)), ..Overrides::default() };
+    let error = load_with(text, folder.path(), &[], &overrides).await.unwrap_err().to_string();
+    assert!(error.contains("`cleanup_timeout` (6s) is more than half of `timeout` (10s)"), "{error}");
+    let short = Overrides { timeout: Some(Duration::from_secs(4)), ..Overrides::default() };
+    assert_eq!(short.settings().unwrap().limits.cleanup, Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn certificates_and_passwords_are_read_from_the_folder_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[accounts.a]\naddress = 'a@gmail.com'\npassword = { file = 'secret' }\nca_file = 'ca.pem'\n
+        imap = { ca_file = 'no.pem' }\nsmtp = {}\n"
+        .replace("a@gmail.com'", "a@example.net'\nprovider = 'gmail'");
+    fs::write(folder.path().join("secret"), " a b \n").unwrap();
+    let pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+    fs::write(folder.path().join("ca.pem"), pem).unwrap();
+    fs::write(folder.path().join("no.pem"), "not a certificate").unwrap();
+    let error = load_with(&text, folder.path(), &[], &Overrides::default()).await.unwrap_err().to_string();
+    assert!(error.contains("no.pem, has no certificate in PEM form in it"), "{error}");
+    fs::write(folder.path().join("no.pem"), format!("# another\n{pem}")).unwrap();
+    let loaded = load_with(&text, folder.path(), &[], &Overrides::default()).await.unwrap();
+    let account = loaded.checks[0].from();
+    assert_eq!(account.smtp.as_ref().unwrap().ca.as_deref(), Some(pem.as_bytes()));
+    assert!(account.imap.as_ref().unwrap().ca.as_ref().unwrap().starts_with(b"# another"));
+    assert_eq!(account.imap.as_ref().unwrap().credentials.password.expose(), " a b ");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing.toml");
+    let error = config::load(&missing, &[], &Overrides::default()).await.unwrap_err().to_string();
+    assert!(error.contains("missing.toml` cannot be read: "), "{error}");
+    let path = folder.path().join("latin1.toml");
+    fs::write(&path, b"# x\npassword = \"hunter2\xe4\"\n").unwrap();
+    let error = config::load(&path, &[], &Overrides::default()).await.unwrap_err().to_string();
+    assert!(error.contains("is not UTF-8: see line 2") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn a_file_full_of_mistakes_is_told_in_a_bearable_time() {
+    let text: String = (0..100_000).map(|number| format!("key{number} = 1\n")).collect();
+    let error = config::parse(&text, "m.toml").unwrap_err();
+    assert_eq!(error.problems().count(), 100);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_password_that_others_can_read_is_pointed_out() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mailtrip.toml");
+    let notices = async |text: &str, mode: u32| {
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let loaded = config::load(&path, &[], &Overrides::default()).await.unwrap();
+        loaded.notices.iter().filter(|notice| notice.text().contains("can be read by others")).count()
+    };
+    let secret = "[accounts.a]\naddress = 'a@gmail.com'\npassword = { value = 'hunter2' }\n";
+    assert_eq!(notices(secret, 0o600).await, 0);
+    assert_eq!(notices(secret, 0o640).await, 1);
+    assert_eq!(notices(secret, 0o604).await, 1);
+    assert_eq!(notices(&secret.replace("value = 'hunter2'", "env = 'CARGO_PKG_NAME'"), 0o644).await, 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_command_is_run_once_for_an_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = folder.path().join("count");
+    let script = format!("echo >> '{}'; echo secret", count.display());
+    let text = format!(
+        "[accounts.a]\naddress = 'a@gmail.com'\npassword = {{ command = ['sh', '-c', \"{script}\"] }}\n\
+         [checks.one]\nfrom = 'a'\n[checks.two]\nfrom = 'a'\n"
+    );
+    let loaded = load_with(&text, folder.path(), &[], &Overrides::default()).await.unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(loaded.checks[1].mailbox().credentials.password.expose(), "secret");
+    assert_eq!(fs::read_to_string(count).unwrap().lines().count(), 1);
+}
