@@ -3,7 +3,9 @@
 
 pub mod account;
 pub mod check;
+pub mod diagnose;
 pub mod failure;
 pub mod outcome;
+pub mod report;
 pub mod sandbox;
 pub mod stage;
