@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::failure::Skip;
+use crate::failure::{Reply, Skip};
 use crate::outcome::{Outcome, StageRecord, Status};
 use crate::stage::{At, Leg, Stage};
 
@@ -102,11 +102,20 @@ pub struct Diagnosis {
     pub advice: Vec<String>,
     /// What it was concluded from; words of a server are verbatim here.
     pub evidence: Vec<String>,
+    /// Index in [`Outcome::stages`] of the stage that it is about.
+    #[serde(skip)]
+    pub stage: Option<usize>,
 }
 
 impl Diagnosis {
     fn new(code: &'static str, verdict: Verdict, at: Option<At>, certainty: Certainty, cause: String) -> Diagnosis {
-        Diagnosis { code, verdict, certainty, at, cause, advice: Vec::new(), evidence: Vec::new() }
+        Diagnosis { code, verdict, certainty, at, cause, advice: Vec::new(), evidence: Vec::new(), stage: None }
+    }
+
+    /// Remembers which of the outcome's stages it is about.
+    fn about(mut self, outcome: &Outcome, record: &StageRecord) -> Diagnosis {
+        self.stage = outcome.stages.iter().position(|stage| std::ptr::eq(stage, record));
+        self
     }
 
     /// One more thing to do.
@@ -180,10 +189,17 @@ pub fn diagnose(outcome: &Outcome) -> Vec<Diagnosis> {
     diagnoses.extend(other::stopped(outcome));
     diagnoses.extend(other::cleanup_stopped(outcome));
     diagnoses.extend(other::proved_nothing(outcome));
-    diagnoses.extend(outcome.concerns().map(|(record, concern)| concern::explain(outcome, record, concern)));
+    diagnoses.extend(
+        outcome.concerns().map(|(record, concern)| concern::explain(outcome, record, concern).about(outcome, record)),
+    );
     diagnoses.extend(note::notes(outcome));
     diagnoses.sort_by_key(|diagnosis| (std::cmp::Reverse(diagnosis.verdict), diagnosis.certainty));
     diagnoses
+}
+
+/// How the evidence words what a server answered.
+pub(crate) fn answered(reply: &Reply) -> String {
+    format!("the server answered: {reply}")
 }
 
 /// A rule looks at a failed stage and explains it, if it is one that it knows.
@@ -258,5 +274,6 @@ const RULES: &[Rule] = &[
 
 /// The explanation of a failed stage: there is always one.
 fn explain(case: &Case) -> Diagnosis {
-    RULES.iter().find_map(|rule| rule(case)).unwrap_or_else(|| other::unexplained(case))
+    let diagnosis = RULES.iter().find_map(|rule| rule(case)).unwrap_or_else(|| other::unexplained(case));
+    diagnosis.about(case.outcome, case.record)
 }

@@ -7,7 +7,7 @@ use crate::failure::{Failure, Kind, Reply, Step};
 use crate::outcome::{Dialled, Fact, Outcome, Server, StageRecord, Status};
 use crate::stage::{Leg, Stage};
 
-use super::{Certainty, Diagnosis, stage_verdict};
+use super::{Certainty, Diagnosis, answered, stage_verdict};
 
 /// A failed stage, its failure, and the server as it is configured.
 pub struct Case<'a> {
@@ -37,7 +37,7 @@ impl<'a> Case<'a> {
             ));
         }
         if let Some(reply) = &self.failure.reply {
-            diagnosis = diagnosis.seen(format!("the server answered: {reply}"));
+            diagnosis = diagnosis.seen(answered(reply));
         }
         match &self.failure.detail {
             Some(detail) => diagnosis.seen(detail.as_str()),
