@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::failure::{Reply, Skip};
-use crate::outcome::{Outcome, StageRecord, Status};
+use crate::outcome::{Outcome, Server, StageRecord, Status};
 use crate::stage::{At, Leg, Stage};
 
 use case::Case;
@@ -202,6 +202,12 @@ pub(crate) fn answered(reply: &Reply) -> String {
     format!("the server answered: {reply}")
 }
 
+/// How the evidence words which server it was.
+pub(crate) fn configured(server: &Server) -> String {
+    let Server { account, protocol, host, port, security, .. } = server;
+    format!("{protocol} server {host}, port {port}, security {security}, account {account}")
+}
+
 /// A rule looks at a failed stage and explains it, if it is one that it knows.
 type Rule = fn(&Case) -> Option<Diagnosis>;
 
@@ -249,14 +255,14 @@ const RULES: &[Rule] = &[
     transaction::authentication_required,
     transaction::too_large,
     transaction::mailbox_full,
+    transaction::sender_address,
+    transaction::authentication_results,
     transaction::greylisted,
     transaction::temporary,
-    transaction::sender_address,
     transaction::sender_not_owned,
     transaction::recipient_domain,
     transaction::recipient_unknown,
     transaction::relay_denied,
-    transaction::authentication_results,
     transaction::policy,
     transaction::rejected,
     delivery::not_arrived,

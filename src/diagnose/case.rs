@@ -7,7 +7,7 @@ use crate::failure::{Failure, Kind, Reply, Step};
 use crate::outcome::{Dialled, Fact, Outcome, Server, StageRecord, Status};
 use crate::stage::{Leg, Stage};
 
-use super::{Certainty, Diagnosis, answered, stage_verdict};
+use super::{Certainty, Diagnosis, answered, configured, stage_verdict};
 
 /// A failed stage, its failure, and the server as it is configured.
 pub struct Case<'a> {
@@ -31,10 +31,7 @@ impl<'a> Case<'a> {
         let verdict = stage_verdict(self.record);
         let mut diagnosis = Diagnosis::new(code, verdict, Some(self.record.at), certainty, cause.into());
         if let Some(server) = self.server {
-            diagnosis = diagnosis.seen(format!(
-                "{} server {}, port {}, security {}, account {}",
-                server.protocol, server.host, server.port, server.security, server.account
-            ));
+            diagnosis = diagnosis.seen(configured(server));
         }
         if let Some(reply) = &self.failure.reply {
             diagnosis = diagnosis.seen(answered(reply));
@@ -195,5 +192,14 @@ pub fn dialled(result: Dialled) -> &'static str {
         Dialled::NoRoute => "this machine has no way to such addresses",
         Dialled::NoAnswer => "no answer",
         Dialled::Failed => "failed",
+    }
+}
+
+/// Whole seconds of a limit; what is no time is not made one.
+pub fn within(seconds: f64) -> String {
+    match seconds {
+        _ if !seconds.is_finite() || seconds < 0.0 => "the time allowed".to_owned(),
+        _ if seconds > 1e6 => "a very long time".to_owned(),
+        _ => format!("{seconds:.0} s"),
     }
 }

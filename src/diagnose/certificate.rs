@@ -117,7 +117,7 @@ fn clock(case: &Case) -> String {
 }
 
 fn interception() -> String {
-    "If it names an antivirus or a company's proxy, that program reads the connection: switch off its mail shield for one test."
+    "If an antivirus or a company's proxy signed it, that program reads the connection: switch off its mail shield for one test."
         .to_owned()
 }
 

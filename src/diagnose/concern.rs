@@ -58,9 +58,10 @@ fn address_failed(
 ) -> Diagnosis {
     let host = outcome.server(record).map_or("the server", |server| server.host.as_str());
     let family = family(address);
-    let cause = format!("One address of {host} does not work: {address} ({family}): {}.", dialled(result));
+    let cause =
+        format!("Of the addresses of {host} one works, and {address} ({family}) does not: {}.", dialled(result));
     let diagnosis = warn("address-failed", Certain, cause);
-    let diagnosis = match (family, result) {
+    match (family, result) {
         ("IPv6", Dialled::NoRoute) => {
             diagnosis.advise("This machine has no IPv6; mail programs that try it first are slowed down.")
         }
@@ -68,8 +69,7 @@ fn address_failed(
             .advise("Check IPv6 on this machine and its router: mail programs that try it first wait for nothing.")
             .advise("If IPv6 works for other servers, tell the provider which address does not answer."),
         _ => diagnosis.advise("Tell the provider which address does not answer: mail programs may choose it."),
-    };
-    diagnosis.advise("Mail works meanwhile, through another address of the server.")
+    }
 }
 
 fn left(outcome: &Outcome, diagnosis: Diagnosis, uid: Option<u32>) -> Diagnosis {

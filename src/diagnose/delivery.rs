@@ -1,10 +1,10 @@
 //! Rules for what happens after the message was taken: arrival, inspection, the sent copy.
 
 use crate::failure::Kind;
-use crate::outcome::{Fact, Outcome, Role};
+use crate::outcome::{Fact, FiledBy, Outcome};
 use crate::stage::{Leg, Stage};
 
-use super::case::Case;
+use super::case::{Case, within};
 use super::{Certainty::*, Diagnosis};
 
 /// The probe did not arrive.
@@ -14,11 +14,12 @@ pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
         Kind::Timeout { limit_seconds } if case.stage() == Stage::Arrival => *limit_seconds,
         _ => return None,
     };
+    let waited = within(waited);
     let taken = case.passed(Leg::Submission, Stage::Submit);
     let to = &case.outcome.to;
     let cause = match taken {
-        true => format!("The server took the message, and it did not reach {to} within {waited:.0} s."),
-        false => format!("The message did not reach {to} within {waited:.0} s."),
+        true => format!("The server took the message, and it did not reach {to} within {waited}."),
+        false => format!("The message did not reach {to} within {waited}."),
     };
     let mut diagnosis = case.because("not-arrived", Certain, cause);
     for fact in facts(case.outcome) {
@@ -28,11 +29,8 @@ pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
                     .seen(format!("queue id at the submission server: {id}"))
                     .advise(format!("Ask the provider of {} what became of the message {id}.", case.outcome.from));
             }
-            Fact::SentCopy { folder, .. } => {
-                diagnosis = diagnosis.seen(format!("the sent copy is there, in {folder}: sending is not in doubt"));
-            }
-            Fact::Folder { role: Role::Junk, name, .. } => {
-                diagnosis = diagnosis.seen(format!("not in the Junk folder either: {name}"));
+            Fact::SentCopy { folder, filed_by: FiledBy::Server, .. } => {
+                diagnosis = diagnosis.seen(format!("the server filed a copy in {folder}: it did take the message"));
             }
             _ => (),
         }
@@ -64,18 +62,20 @@ pub fn junk_cause(outcome: &Outcome, folder: &str) -> String {
 
 /// What can be done about that, with what the receiver found out about the sender.
 pub fn junk_advice(outcome: &Outcome, diagnosis: Diagnosis) -> Diagnosis {
-    let mut diagnosis = diagnosis;
-    for fact in facts(outcome) {
-        if let Fact::AuthenticationResults { text } = fact {
-            diagnosis = diagnosis.seen(format!("Authentication-Results: {text}"));
-        }
-    }
+    let results = facts(outcome).filter_map(|fact| match fact {
+        Fact::AuthenticationResults { text } => Some(format!("Authentication-Results: {text}")),
+        _ => None,
+    });
+    let results: Vec<String> = results.collect();
     let domain = outcome.from.rsplit_once('@').map_or(outcome.from.as_str(), |(_, domain)| domain);
+    let records = match results.is_empty() {
+        true => format!("Check the SPF, DKIM and DMARC records in the DNS of {domain}."),
+        false => format!("Where spf, dkim or dmarc is not `pass` above, check these records in the DNS of {domain}."),
+    };
+    let diagnosis = results.into_iter().fold(diagnosis, Diagnosis::seen);
     diagnosis
         .advise("Mark the message as not spam, and add the sender to the address book of the receiving account.")
-        .advise(format!(
-            "If spf, dkim or dmarc is not `pass` in the evidence, check these records in the DNS of {domain}."
-        ))
+        .advise(records)
 }
 
 /// What arrived is not what was sent.

@@ -2,7 +2,7 @@
 
 use crate::account::{Protocol, Security};
 use crate::failure::Kind;
-use crate::outcome::Fact;
+use crate::outcome::{Fact, Status};
 use crate::stage::{Leg, Stage};
 
 use super::case::Case;
@@ -180,6 +180,7 @@ pub fn username(case: &Case) -> Option<Diagnosis> {
             .seen(format!("username: {username}"))
             .advise(format!("Set `username = \"{}\"`, the full address.", address(case)))
             .advise_all(whitespace(case))
+            .advise_all(elsewhere(case))
             .advise(password())
             .advise_all(provider_advice(case)),
     )
@@ -222,6 +223,7 @@ pub fn wrong(case: &Case) -> Option<Diagnosis> {
 /// What to check whenever a sign-in is refused, the likeliest first.
 fn usual_advice(case: &Case) -> Vec<String> {
     let mut advice = Vec::from_iter(whitespace(case));
+    advice.extend(elsewhere(case));
     advice.push(password());
     advice.push(match case.username() {
         "" => "Check the username: most servers want the full address.".to_owned(),
@@ -254,6 +256,16 @@ fn whitespace(case: &Case) -> Option<String> {
     seen.then(|| {
         "Remove the white space at the beginning or end of the password, if it does not belong there.".to_owned()
     })
+}
+
+/// Whether the same account was let in over another protocol.
+fn elsewhere(case: &Case) -> Option<String> {
+    let other = case.outcome.stages.iter().find(|record| {
+        let login = record.at.stage == Stage::Login && record.status == Status::Passed;
+        login && record.account == case.record.account && record.at.protocol != case.protocol()
+    })?;
+    let (protocol, username) = (other.at.protocol, &case.outcome.server(other)?.username);
+    Some(format!("The sign-in over {protocol} as {username} works: use the username and password from there."))
 }
 
 fn password() -> String {

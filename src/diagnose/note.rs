@@ -9,6 +9,9 @@ use crate::outcome::{Fact, Outcome, StageRecord, Status};
 use super::known;
 use super::{Certainty::*, Diagnosis, Verdict};
 
+/// From how many days before its end a certificate is worth a note: they are renewed earlier than that.
+const SOON: i64 = 14;
+
 /// The notes, each once an account and protocol.
 pub fn notes(outcome: &Outcome) -> Vec<Diagnosis> {
     let mut told = HashSet::new();
@@ -47,6 +50,12 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
             let advice =
                 format!("Where the server has it, set `{name}.security = \"tls\"` with `{name}.port = {tls}`.");
             Some(note("cleartext-password", cause).advise(advice))
+        }
+        Fact::Certificate { days_left, not_after, .. } if *days_left <= SOON && record.status == Status::Passed => {
+            let cause = format!("The certificate of {host} ends soon: on {not_after} (days left: {days_left}).");
+            Some(
+                note("certificate-ends-soon", cause).advise("The owner of the server has to renew it before that day."),
+            )
         }
         _ => None,
     }

@@ -28,10 +28,12 @@ pub fn silent_tls_port(case: &Case) -> Option<Diagnosis> {
         ),
     };
     let security = case.security()?;
+    let other =
+        tls.then(|| format!("Or keep {security} and use the port that begins in plaintext: {}.", plain_port(case)));
     Some(
         case.because("silent-tls-port", certainty, cause)
             .advise(format!("Set {} (it is {security} now).", case.setting("security", "\"tls\"")))
-            .advise(format!("Or keep {security} and use the port that begins in plaintext: {}.", plain_port(case)))
+            .advise_all(other)
             .advise(
                 "Antivirus programs that read mail on the way can hold a connection up: switch it off for one test.",
             ),
@@ -48,7 +50,8 @@ pub fn plaintext_on_tls_port(case: &Case) -> Option<Diagnosis> {
     let starttls = case.setting("security", "\"starttls\"");
     let tls_port = known::tls_port(case.protocol());
     let diagnosis = case.because("plaintext-on-tls-port", Certain, cause);
-    let diagnosis = diagnosis.advise(format!("Set {starttls}: the connection is encrypted on the way then."));
+    let diagnosis =
+        diagnosis.advise(format!("Set {starttls}: the connection is encrypted then, before the password is sent."));
     if case.port() == Some(tls_port) {
         return Some(diagnosis.advise(format!("Check {}: another service may answer there.", case.key("host"))));
     }
@@ -58,9 +61,8 @@ pub fn plaintext_on_tls_port(case: &Case) -> Option<Diagnosis> {
 
 /// The server hung up during the handshake.
 pub fn tls_closed(case: &Case) -> Option<Diagnosis> {
-    let handshake = matches!(case.stage(), Stage::Tls | Stage::Starttls);
     let lost = *case.kind() == Kind::ConnectionLost && case.stage() == Stage::Tls;
-    if *case.kind() != Kind::TlsClosed && !(lost && handshake) {
+    if *case.kind() != Kind::TlsClosed && !lost {
         return None;
     }
     let cause = format!("{} closed the connection when TLS was to begin.", case.host());
@@ -180,12 +182,16 @@ pub fn cleartext_forbidden(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let cause = "The password would go over the network unencrypted, so it was not sent.";
-    Some(case.because("cleartext-forbidden", Certain, cause).advise(format!(
-        "Set {}, or {} with {}.",
-        case.setting("security", "\"starttls\""),
-        case.setting("security", "\"tls\""),
-        case.setting("port", &known::tls_port(case.protocol()).to_string())
-    )))
+    Some(
+        case.because("cleartext-forbidden", Certain, cause)
+            .advise(format!(
+                "Set {}, or {} with {}.",
+                case.setting("security", "\"starttls\""),
+                case.setting("security", "\"tls\""),
+                case.setting("port", &known::tls_port(case.protocol()).to_string())
+            ))
+            .advise("Only for a test server on a network of your own: `allow_cleartext_password = true`."),
+    )
 }
 
 /// The server greets with a refusal.

@@ -4,7 +4,7 @@ use crate::failure::{Failure, Kind, Skip};
 use crate::outcome::{Outcome, StageRecord, Status};
 use crate::stage::Leg;
 
-use super::case::Case;
+use super::case::{Case, within};
 use super::{Certainty::*, Diagnosis, Verdict};
 
 /// The limit was over.
@@ -12,7 +12,8 @@ pub fn timeout(case: &Case) -> Option<Diagnosis> {
     let Kind::Timeout { limit_seconds } = case.kind() else {
         return None;
     };
-    let cause = format!("{} did not answer within {limit_seconds:.0} s at the stage {}.", case.host(), case.record.at);
+    let cause =
+        format!("{} did not answer within {} at the stage {}.", case.host(), within(*limit_seconds), case.record.at);
     Some(
         case.because("timeout", Possible, cause)
             .advise("Try again: the server may be busy.")

@@ -11,17 +11,21 @@ pub fn uncertain(case: &Case) -> Option<Diagnosis> {
     if *case.kind() != Kind::Uncertain {
         return None;
     }
-    let diagnosis = case.because(
-        "submission-uncertain",
-        Certain,
-        "The whole message was sent, but the server's answer was lost: it may have taken it or not.",
-    );
-    let diagnosis = match case.passed(Leg::Delivery, Stage::Arrival) {
-        true => diagnosis.advise("The message did arrive, so the server had taken it: only its answer was lost."),
-        false => diagnosis
+    let cause = "The whole message was sent, but the server's answer was lost: it may have taken it or not.";
+    let arrived = case.passed(Leg::Delivery, Stage::Arrival);
+    let diagnosis = match arrived {
+        true => case
+            .because("submission-uncertain", Certain, "The server took the message, but its answer was lost.")
+            .seen("the message did arrive"),
+        false => case
+            .because("submission-uncertain", Certain, cause)
             .advise("Look for the message in the mailbox later. It was not sent again, as it could arrive twice."),
     };
-    Some(diagnosis.advise("If this comes back, an antivirus or a firewall on the way may delay long answers, or the server is overloaded."))
+    Some(
+        diagnosis
+            .advise("Try again. If this comes back, the server is overloaded, or something on the way cuts long waits.")
+            .advise("A firewall or an antivirus that reads mail can do that: switch it off for one test."),
+    )
 }
 
 /// The server wants a sign-in before it takes mail.

@@ -20,7 +20,7 @@ pub struct Style {
     pub verbose: bool,
     /// Colours; the caller knows whether this goes to a terminal that wants them.
     pub colour: bool,
-    /// Columns to keep within; fewer than 40 are taken for 40.
+    /// Columns to keep within; fewer than 48 are taken for 48.
     pub width: usize,
 }
 
@@ -49,7 +49,8 @@ fn title(page: &mut Page, outcome: &Outcome) {
     page.text(0, Ink::Bold, &title);
     if page.verbose() {
         let took = human::duration(outcome.seconds);
-        page.text(0, Ink::Dim, &format!("began {}, took {took}, tag {}", outcome.began, outcome.tag));
+        page.text(0, Ink::Dim, &format!("began {}, took {took}", outcome.began));
+        page.text(0, Ink::Dim, &format!("tag {}", outcome.tag));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Facts, concerns and failures in words. Text of servers is verbatim in them: a format makes it safe.
 
 use crate::failure::{Failure, Kind, Reply, Skip};
-use crate::outcome::{Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Role, StageRecord};
+use crate::outcome::{Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Role, Server, StageRecord};
 use crate::stage::{Leg, Stage};
 
 use super::human::{count, few, seconds};
@@ -48,6 +48,14 @@ pub fn failure(failure: &Failure) -> String {
     match (kind(&failure.kind), failure.reply.as_ref().map(codes)) {
         (words, Some(codes)) if !codes.is_empty() => format!("{words}: {codes}"),
         (words, _) => words,
+    }
+}
+
+/// The same in the table, in a way that is read without colours.
+pub fn failed(failed: &Failure) -> String {
+    match failed.kind {
+        Kind::Interrupted => "STOPPED here".to_owned(),
+        _ => format!("FAILED, {}", failure(failed)),
     }
 }
 
@@ -107,9 +115,13 @@ pub fn concern(concern: &Concern) -> String {
     }
 }
 
-/// The one fact that matters of a stage that passed.
-pub fn key(record: &StageRecord) -> String {
+/// The one fact that matters of a stage that passed, with who signed in where the server is known.
+pub fn key(record: &StageRecord, server: Option<&Server>) -> String {
     let mut parts: Vec<String> = record.facts.iter().filter_map(|fact| short(fact, record)).collect();
+    if let (Stage::Login, Some(server)) = (record.at.stage, server) {
+        let mechanism = if parts.is_empty() { "signed in".to_owned() } else { parts.remove(0) };
+        parts.insert(0, format!("{mechanism} as {}", server.username));
+    }
     let removed: Vec<&str> = record.facts.iter().filter_map(removed).collect();
     if !removed.is_empty() {
         parts.push(format!("removed from {}", removed.join(", ")));
@@ -141,8 +153,11 @@ fn short(fact: &Fact, record: &StageRecord) -> Option<String> {
         Fact::Accepted { queue_id: Some(id), .. } => format!("accepted, queue id {id}"),
         Fact::Accepted { reply, .. } => format!("accepted: {}", reply.text.lines().next().unwrap_or_default()),
         Fact::Arrived { folder, noticed, earlier_by_at_most_seconds, .. } => {
-            let doubt = seconds(*earlier_by_at_most_seconds);
-            format!("in {folder}, {} (to within {doubt})", self::noticed(*noticed))
+            let doubt = match *earlier_by_at_most_seconds {
+                0.0 => String::new(),
+                doubt => format!(" (to within {})", seconds(doubt)),
+            };
+            format!("in {folder}, {}{doubt}", self::noticed(*noticed))
         }
         Fact::Identical { bytes } => format!("unchanged, {}", count(*bytes, "byte")),
         Fact::Hop { .. } if is_last_hop(fact, record) => hops(record),
@@ -173,11 +188,7 @@ pub fn fact(fact: &Fact) -> String {
             let (version, cipher) = (known(version, "TLS"), known(cipher, "cipher unknown"));
             format!("{version}, {cipher}, handshake {}", seconds(*handshake_seconds))
         }
-        Fact::Certificate { names, issuer, not_after, days_left } => format!(
-            "certificate for {}; issued by {issuer}; ends {not_after}, in {}",
-            names.join(", "),
-            days(*days_left)
-        ),
+        Fact::Certificate { names, issuer, not_after, days_left } => certificate(names, issuer, not_after, *days_left),
         Fact::Greeting { text } => format!("greeting: {text}"),
         Fact::Capabilities { names } => format!("capabilities: {}", names.join(", ")),
         Fact::Mechanism { name, also_offered } if also_offered.is_empty() => {
@@ -208,6 +219,14 @@ pub fn fact(fact: &Fact) -> String {
         Fact::Removed { folder, uid } => format!("removed from {folder}, UID {uid}"),
         Fact::Kept => "the messages were left where they are, as asked for".to_owned(),
     }
+}
+
+fn certificate(names: &[String], issuer: &str, not_after: &str, days_left: i64) -> String {
+    let end = match days_left {
+        0.. => format!("ends {not_after}, in {}", days(days_left)),
+        _ => format!("ended {not_after}, {} ago", count(days_left.unsigned_abs(), "day")),
+    };
+    format!("certificate for {}; issued by {issuer}; {end}", names.join(", "))
 }
 
 fn known<'a>(text: &'a Option<String>, otherwise: &'a str) -> &'a str {

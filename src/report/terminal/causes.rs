@@ -1,6 +1,6 @@
 //! Below the table: for everything that was not right the cause, the server's own words, and what to do.
 
-use crate::diagnose::{Certainty, Diagnosis, Verdict, answered, diagnose};
+use crate::diagnose::{Certainty, Diagnosis, Verdict, answered, configured, diagnose};
 use crate::failure::Failure;
 use crate::outcome::{Mark, Outcome, Status};
 
@@ -14,8 +14,10 @@ pub fn write(page: &mut Page, outcome: &Outcome) {
     for diagnosis in &causes {
         cause(page, outcome, diagnosis);
     }
-    for diagnosis in &notes {
+    if !notes.is_empty() {
         page.blank();
+    }
+    for diagnosis in &notes {
         page.label("Note: ", Ink::Bold, &diagnosis.cause);
         diagnosis.advice.iter().for_each(|advice| page.label("    - ", Ink::Plain, advice));
     }
@@ -31,45 +33,37 @@ fn cause(page: &mut Page, outcome: &Outcome, diagnosis: &Diagnosis) {
         Certainty::Likely => "  Likely cause: ",
         Certainty::Possible => "  Possible cause: ",
     };
-    hung(page, lead, &diagnosis.cause);
+    page.hanging(&[(Ink::Bold, lead.to_owned())], 4, Ink::Plain, &diagnosis.cause);
     let failure = diagnosis.stage.and_then(|index| match &outcome.stages.get(index)?.status {
         Status::Failed(failure) => Some(failure),
         _ => None,
     });
     said(page, failure);
+    seen(page, outcome, diagnosis, failure);
     if !diagnosis.advice.is_empty() {
         page.text(2, Ink::Bold, "What to do:");
         diagnosis.advice.iter().for_each(|advice| page.label("    - ", Ink::Plain, advice));
     }
-    if page.verbose() {
-        evidence(page, diagnosis, failure);
-    }
 }
 
-/// A short label, with the further lines indented by four.
-fn hung(page: &mut Page, lead: &str, text: &str) {
-    page.hanging(&[(Ink::Bold, lead.to_owned())], Some(4), Ink::Plain, text);
-}
-
-/// The server's own words, and what else was seen, verbatim but for what a terminal would act on.
+/// The server's own words, verbatim but for what a terminal would act on.
 fn said(page: &mut Page, failure: Option<&Failure>) {
-    let reply = failure.and_then(|failure| failure.reply.as_ref()).map(|reply| ("The server said:", reply.to_string()));
-    let detail = failure.and_then(|failure| failure.detail.clone()).map(|detail| ("What was seen:", detail));
-    for (title, text) in [reply, detail].into_iter().flatten() {
-        page.text(2, Ink::Bold, title);
-        page.text(4, Ink::Plain, &text);
+    if let Some(reply) = failure.and_then(|failure| failure.reply.as_ref()) {
+        page.text(2, Ink::Bold, "The server said:");
+        page.block(4, &reply.to_string());
     }
 }
 
-/// What the diagnosis was concluded from, without what has just been said.
-fn evidence(page: &mut Page, diagnosis: &Diagnosis, failure: Option<&Failure>) {
+/// What the diagnosis was concluded from, without what stands above already.
+fn seen(page: &mut Page, outcome: &Outcome, diagnosis: &Diagnosis, failure: Option<&Failure>) {
     let reply = failure.and_then(|failure| failure.reply.as_ref()).map(answered);
-    let detail = failure.and_then(|failure| failure.detail.clone());
-    let said = [reply, detail];
+    let stage = diagnosis.stage.and_then(|index| outcome.stages.get(index));
+    let heading = stage.and_then(|stage| outcome.server(stage)).filter(|_| !page.verbose()).map(configured);
+    let said = [reply, heading];
     let evidence = diagnosis.evidence.iter().filter(|text| !said.iter().flatten().any(|said| said == *text));
     for (index, text) in evidence.enumerate() {
         if index == 0 {
-            page.text(2, Ink::Bold, "Concluded from:");
+            page.text(2, Ink::Bold, "What was seen:");
         }
         page.label("    - ", Ink::Plain, text);
     }

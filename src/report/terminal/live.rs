@@ -6,7 +6,7 @@ use crate::outcome::{StageRecord, Status};
 use crate::report::{human, printable, words};
 use crate::stage::At;
 
-use super::page::{Ink, Page};
+use super::page::{Ink, NARROWEST, Page};
 use super::{Style, sign};
 
 /// A stage that has just ended, in one line without line break, cut to the width.
@@ -14,18 +14,18 @@ pub fn stage_line(record: &StageRecord, style: &Style) -> String {
     let (mark, ink) = sign(record.mark());
     let time = record.span.map(|span| human::duration(span.took)).unwrap_or_default();
     let text = match &record.status {
-        Status::Failed(failure) => format!("FAILED, {}", words::failure(failure)),
+        Status::Failed(failure) => words::failed(failure),
         Status::Skipped(skip) => words::skip(*skip),
         Status::Passed => {
             let concerns = record.concerns.iter().map(|concern| format!("WARNING, {}", words::concern(concern)));
-            let parts = std::iter::once(words::key(record)).chain(concerns);
+            let parts = std::iter::once(words::key(record, None)).chain(concerns);
             parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
         }
     };
     let name = record.at.to_string();
     let row = format!("{name:20}{time:>8}  {}", printable::printable(&text));
     let mut page = Page::new(style);
-    page.cells(&[(ink, format!("{mark} ")), (Ink::Plain, cut(&row, style.width.max(40) - 2))]);
+    page.cells(&[(ink, format!("{mark} ")), (Ink::Plain, cut(&row, style.width.max(NARROWEST) - 2))]);
     page.finish()
 }
 

@@ -31,6 +31,9 @@ impl Ink {
     }
 }
 
+/// A page is never taken for narrower than this.
+pub const NARROWEST: usize = 48;
+
 /// Text in the making. Whatever is written passes through [`printable`].
 pub struct Page<'a> {
     style: &'a Style,
@@ -56,6 +59,13 @@ impl<'a> Page<'a> {
         self.row(&[(Ink::Plain, " ".repeat(indent))], ink, text);
     }
 
+    /// The lines of a text, each wrapped behind an indent.
+    pub fn block(&mut self, indent: usize, text: &str) {
+        for line in printable::lines(text) {
+            self.text(indent, Ink::Plain, &line);
+        }
+    }
+
     /// A text behind a label, wrapped below itself.
     pub fn label(&mut self, label: &str, ink: Ink, text: &str) {
         self.row(&[(ink, label.to_owned())], Ink::Plain, text);
@@ -63,25 +73,21 @@ impl<'a> Page<'a> {
 
     /// A row of cells that are aligned already, then a text that is wrapped below itself.
     pub fn row(&mut self, cells: &[(Ink, String)], ink: Ink, text: &str) {
-        self.hanging(cells, None, ink, text);
+        let indent = cells.iter().map(|(_, cell)| cell.chars().count()).sum();
+        self.hanging(cells, indent, ink, text);
     }
 
     /// The same with the further lines at an indent of their own.
-    pub fn hanging(&mut self, cells: &[(Ink, String)], indent: Option<usize>, ink: Ink, text: &str) {
-        let first = cells.iter().map(|(_, cell)| cell.chars().count()).sum();
-        let indent = indent.unwrap_or(first);
-        let room = |taken: usize| self.style.width.max(40).saturating_sub(taken).max(20);
-        let (room_first, room) = (room(first), room(indent));
-        let mut lines = Vec::new();
-        for line in printable::lines(text) {
-            lines.extend(wrap(&line, if lines.is_empty() { room_first } else { room }, room));
-        }
+    pub fn hanging(&mut self, cells: &[(Ink, String)], indent: usize, ink: Ink, text: &str) {
+        let taken: usize = cells.iter().map(|(_, cell)| cell.chars().count()).sum();
+        let room = |taken: usize| self.style.width.max(NARROWEST).saturating_sub(taken).max(20);
+        let lines = wrap(&printable::printable(text), room(taken), room(indent));
         self.cells(cells);
         for (index, line) in lines.iter().enumerate() {
             if index > 0 {
                 self.text.push_str(&" ".repeat(indent));
             }
-            let line = self.paint(ink, line);
+            let line = self.paint(ink, line.trim_end());
             self.text.push_str(&line);
             self.end_line();
         }
@@ -124,7 +130,7 @@ fn wrap(line: &str, first: usize, rest: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut current = String::new();
     let mut length = 0;
-    for word in line.split(' ') {
+    for word in words(line, rest) {
         let width = if lines.is_empty() { first } else { rest };
         let longer = word.chars().count();
         if length > 0 && length + 1 + longer > width {
@@ -134,11 +140,26 @@ fn wrap(line: &str, first: usize, rest: usize) -> Vec<String> {
             current.push(' ');
             length += 1;
         }
-        current.push_str(word);
+        current.push_str(&word);
         length += longer;
     }
     lines.push(current);
     lines
+}
+
+/// The words of a line. What stands between backticks is one word, such as a setting with its value, if it fits a line.
+fn words(line: &str, width: usize) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        match words.last_mut() {
+            Some(open) if open.matches('`').count() % 2 == 1 && open.chars().count() + word.chars().count() < width => {
+                open.push(' ');
+                open.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -150,5 +171,6 @@ mod tests {
         assert_eq!(wrap("the quick brown fox", 10, 10), ["the quick", "brown fox"]);
         assert_eq!(wrap("a https://example.net/a/long/link b", 10, 10), ["a", "https://example.net/a/long/link", "b"]);
         assert_eq!(wrap("", 10, 10), [""]);
+        assert_eq!(wrap("now set `a = 1`, or b", 11, 11), ["now set", "`a = 1`, or", "b"]);
     }
 }

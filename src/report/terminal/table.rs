@@ -52,29 +52,18 @@ fn row(page: &mut Page, outcome: &Outcome, record: &StageRecord) {
     let (mark, ink) = sign(record.mark());
     let time = record.span.map(|span| human::duration(span.took)).unwrap_or_default();
     let cells = [(ink, format!("  {mark} ")), (Ink::Plain, format!("{:9}{time:>8}  ", record.at.stage))];
-    let text = summary(outcome, record);
-    page.row(&cells, if matches!(record.status, Status::Failed(_)) { Ink::Bad } else { Ink::Plain }, &text);
+    let warnings = record.concerns.iter().map(|concern| (Ink::Warn, format!("WARNING, {}", words::concern(concern))));
+    let fact = match &record.status {
+        Status::Failed(failure) => (Ink::Bad, words::failed(failure)),
+        _ => (Ink::Plain, words::key(record, outcome.server(record))),
+    };
+    let mut lines = std::iter::once(fact).chain(warnings).filter(|(_, text)| !text.is_empty());
+    let (ink, text) = lines.next().unwrap_or((Ink::Plain, String::new()));
+    page.row(&cells, ink, &text);
+    lines.for_each(|(ink, text)| page.text(FACTS, ink, &text));
     if page.verbose() {
-        for fact in &record.facts {
-            page.text(FACTS, Ink::Dim, &words::fact(fact));
-        }
+        record.facts.iter().for_each(|fact| page.text(FACTS, Ink::Dim, &words::fact(fact)));
     }
-}
-
-/// The one fact that matters, what is wrong before what is right.
-fn summary(outcome: &Outcome, record: &StageRecord) -> String {
-    if let Status::Failed(failure) = &record.status {
-        return format!("FAILED, {}", words::failure(failure));
-    }
-    let mut text = words::key(record);
-    if let (crate::stage::Stage::Login, Some(server)) = (record.at.stage, outcome.server(record)) {
-        text.push_str(&format!(" as {}", server.username));
-    }
-    for concern in &record.concerns {
-        let lead = if text.is_empty() { "" } else { "\n" };
-        text.push_str(&format!("{lead}WARNING, {}", words::concern(concern)));
-    }
-    text
 }
 
 /// A run of stages that were skipped for the same reason, in one line.
@@ -85,9 +74,7 @@ fn skipped(page: &mut Page, run: &[&StageRecord]) {
     let names: Vec<&str> = run.iter().map(|record| record.at.stage.name()).collect();
     let (mark, ink) = sign(run[0].mark());
     page.row(&[(ink, format!("  {mark} "))], Ink::Dim, &format!("{}: {}", names.join(", "), words::skip(skip)));
-    for record in run {
-        for concern in &record.concerns {
-            page.text(FACTS, Ink::Warn, &format!("WARNING, {}", words::concern(concern)));
-        }
+    for concern in run.iter().flat_map(|record| &record.concerns) {
+        page.text(FACTS, Ink::Warn, &format!("WARNING, {}", words::concern(concern)));
     }
 }
