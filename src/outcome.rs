@@ -48,6 +48,11 @@ impl Outcome {
         })
     }
 
+    /// The server that a stage spoke to, as it is configured.
+    pub fn server(&self, record: &StageRecord) -> Option<&Server> {
+        self.servers.iter().find(|server| server.account == record.account && server.protocol == record.at.protocol)
+    }
+
     /// The concerns of all stages, in order.
     pub fn concerns(&self) -> impl Iterator<Item = (&StageRecord, &Concern)> {
         self.stages.iter().flat_map(|record| record.concerns.iter().map(move |concern| (record, concern)))
@@ -101,7 +106,7 @@ pub struct Span {
 impl Span {
     /// From the beginning of the verification to the end of the stage.
     pub fn ended(self) -> Duration {
-        self.began + self.took
+        self.began.saturating_add(self.took)
     }
 }
 
@@ -453,7 +458,7 @@ impl From<Written> for StageRecord {
 }
 
 /// Durations as seconds with six decimals at most.
-mod seconds {
+pub(crate) mod seconds {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

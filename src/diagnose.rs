@@ -1,0 +1,285 @@
+//! What an outcome amounts to: the verdict, and for everything that was not right the cause and what to change.
+//!
+//! Pure functions of an [`Outcome`]. The rules read types, reply codes, response codes and settings, never
+//! the wording of an error; a guess says that it is one by its [`Certainty`].
+
+mod case;
+mod certificate;
+mod concern;
+mod delivery;
+mod known;
+mod login;
+mod note;
+mod opening;
+mod other;
+mod reach;
+mod transaction;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::failure::{Reply, Skip};
+use crate::outcome::{Outcome, Server, StageRecord, Status};
+use crate::stage::{At, Leg, Stage};
+
+use case::Case;
+
+/// How a verification is judged. The exit codes are those of monitoring plugins, the same in every format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Mail works.
+    Ok,
+    /// Mail works, and something is not as it should be.
+    Warning,
+    /// It could not be found out whether mail works.
+    Unknown,
+    /// Mail does not work.
+    Critical,
+}
+
+impl Verdict {
+    /// The exit code of the command.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Verdict::Ok => 0,
+            Verdict::Warning => 1,
+            Verdict::Critical => 2,
+            Verdict::Unknown => 3,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Verdict::Ok => "OK",
+            Verdict::Warning => "WARNING",
+            Verdict::Critical => "CRITICAL",
+            Verdict::Unknown => "UNKNOWN",
+        })
+    }
+}
+
+/// How sure a diagnosis is of the cause it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// What was seen leaves no other cause.
+    Certain,
+    /// The usual cause of what was seen.
+    Likely,
+    /// One cause among others.
+    Possible,
+}
+
+impl fmt::Display for Certainty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Certainty::Certain => "certain",
+            Certainty::Likely => "likely",
+            Certainty::Possible => "possible",
+        })
+    }
+}
+
+/// A cause, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnosis {
+    /// A stable name in kebab-case, for scripts.
+    pub code: &'static str,
+    /// What this alone makes of the verification.
+    pub verdict: Verdict,
+    /// How sure the cause is.
+    pub certainty: Certainty,
+    /// The stage that it is about; `None` where it is about the verification as a whole.
+    pub at: Option<At>,
+    /// The cause, in a plain sentence.
+    pub cause: String,
+    /// What to change, the likeliest remedy first.
+    pub advice: Vec<String>,
+    /// What it was concluded from; words of a server are verbatim here.
+    pub evidence: Vec<String>,
+    /// Index in [`Outcome::stages`] of the stage that it is about.
+    #[serde(skip)]
+    pub stage: Option<usize>,
+}
+
+impl Diagnosis {
+    fn new(code: &'static str, verdict: Verdict, at: Option<At>, certainty: Certainty, cause: String) -> Diagnosis {
+        Diagnosis { code, verdict, certainty, at, cause, advice: Vec::new(), evidence: Vec::new(), stage: None }
+    }
+
+    /// Remembers which of the outcome's stages it is about.
+    fn about(mut self, outcome: &Outcome, record: &StageRecord) -> Diagnosis {
+        self.stage = outcome.stages.iter().position(|stage| std::ptr::eq(stage, record));
+        self
+    }
+
+    /// One more thing to do.
+    fn advise(mut self, advice: impl Into<String>) -> Diagnosis {
+        self.advice.push(advice.into());
+        self
+    }
+
+    /// Some more things to do: any number of them.
+    fn advise_all(mut self, advice: impl IntoIterator<Item = String>) -> Diagnosis {
+        self.advice.extend(advice);
+        self
+    }
+
+    /// One more thing that it was concluded from.
+    fn seen(mut self, evidence: impl Into<String>) -> Diagnosis {
+        self.evidence.push(evidence.into());
+        self
+    }
+}
+
+/// The verdict on a whole verification.
+///
+/// CRITICAL where mail does not work, UNKNOWN where that could not be found out. Trouble in the clean-up is a
+/// warning at most: mail works then. A verification that proved nothing is never OK.
+pub fn verdict(outcome: &Outcome) -> Verdict {
+    let nothing = if proved_nothing(outcome) { Verdict::Unknown } else { Verdict::Ok };
+    worst_stage(outcome).max(nothing)
+}
+
+fn worst_stage(outcome: &Outcome) -> Verdict {
+    outcome.stages.iter().map(stage_verdict).max().unwrap_or(Verdict::Ok)
+}
+
+/// What one stage makes of the verification.
+fn stage_verdict(record: &StageRecord) -> Verdict {
+    let worst = match &record.status {
+        Status::Failed(failure) if failure.could_not_run() => Verdict::Unknown,
+        Status::Failed(_) => Verdict::Critical,
+        Status::Skipped(Skip::Stopped) => Verdict::Unknown,
+        _ if !record.concerns.is_empty() => Verdict::Warning,
+        _ => Verdict::Ok,
+    };
+    if record.at.leg == Leg::Cleanup { worst.min(Verdict::Warning) } else { worst }
+}
+
+/// Outside the clean-up nothing passed, or a stage was held up although none failed.
+fn proved_nothing(outcome: &Outcome) -> bool {
+    let mail = || outcome.stages.iter().filter(|record| record.at.leg != Leg::Cleanup);
+    let held_up = |record: &StageRecord| matches!(record.status, Status::Skipped(Skip::After { .. }));
+    let failed = |record: &StageRecord| matches!(record.status, Status::Failed(_));
+    !mail().any(|record| record.status == Status::Passed) || (mail().any(held_up) && !mail().any(failed))
+}
+
+/// From the beginning of the submission of the message to its arrival, if it arrived.
+pub fn round_trip(outcome: &Outcome) -> Option<Duration> {
+    let passed = |leg, stage| {
+        let here =
+            |record: &&StageRecord| record.at.leg == leg && record.at.stage == stage && record.status == Status::Passed;
+        outcome.stages.iter().find(here)?.span
+    };
+    let submit = outcome.stages.iter().find(|r| r.at.leg == Leg::Submission && r.at.stage == Stage::Submit)?.span?;
+    Some(passed(Leg::Delivery, Stage::Arrival)?.ended().saturating_sub(submit.began))
+}
+
+/// All diagnoses: what weighs most first, then the surer ones first, then in the order of the stages.
+/// The heaviest of them is as heavy as the [`verdict`].
+pub fn diagnose(outcome: &Outcome) -> Vec<Diagnosis> {
+    let failures = outcome.failed().map(|(record, failure)| explain(&Case::new(outcome, record, failure)));
+    let mut diagnoses: Vec<Diagnosis> = failures.collect();
+    diagnoses.extend(other::stopped(outcome));
+    diagnoses.extend(other::cleanup_stopped(outcome));
+    diagnoses.extend(other::proved_nothing(outcome));
+    diagnoses.extend(
+        outcome.concerns().map(|(record, concern)| concern::explain(outcome, record, concern).about(outcome, record)),
+    );
+    diagnoses.extend(note::notes(outcome));
+    diagnoses.sort_by_key(|diagnosis| (std::cmp::Reverse(diagnosis.verdict), diagnosis.certainty));
+    diagnoses
+}
+
+/// How the evidence words what a server answered.
+pub(crate) fn answered(reply: &Reply) -> String {
+    format!("the server answered: {reply}")
+}
+
+/// How the evidence words which server it was.
+pub(crate) fn configured(server: &Server) -> String {
+    let Server { account, protocol, host, port, security, .. } = server;
+    format!("{protocol} server {host}, port {port}, security {security}, account {account}")
+}
+
+/// A rule looks at a failed stage and explains it, if it is one that it knows.
+type Rule = fn(&Case) -> Option<Diagnosis>;
+
+/// The rules, the more special before the more general: the first one that knows the case explains it.
+const RULES: &[Rule] = &[
+    reach::host_not_found,
+    reach::resolver_failed,
+    reach::refused,
+    reach::only_ipv6,
+    reach::unreachable,
+    reach::port_25_blocked,
+    reach::no_answer,
+    opening::silent_tls_port,
+    opening::plaintext_on_tls_port,
+    opening::tls_closed,
+    opening::tls_alert,
+    opening::tls_failed,
+    opening::starttls_stripped,
+    opening::starttls_not_offered,
+    opening::starttls_refused,
+    opening::injected,
+    opening::cleartext_forbidden,
+    opening::turned_away,
+    certificate::expired,
+    certificate::not_yet_valid,
+    certificate::wrong_name,
+    certificate::self_signed,
+    certificate::untrusted,
+    certificate::rejected,
+    login::oauth_only,
+    login::hidden_until_tls,
+    login::no_mechanism,
+    login::temporary,
+    login::encryption_required,
+    login::basic_disabled,
+    login::app_password,
+    login::web_login,
+    login::password_expired,
+    login::mechanism_refused,
+    login::username,
+    login::password_whitespace,
+    login::not_permitted,
+    login::wrong,
+    transaction::uncertain,
+    transaction::authentication_required,
+    transaction::too_large,
+    transaction::mailbox_full,
+    transaction::sender_address,
+    transaction::authentication_results,
+    transaction::greylisted,
+    transaction::temporary,
+    transaction::sender_not_owned,
+    transaction::recipient_domain,
+    transaction::recipient_unknown,
+    transaction::relay_denied,
+    transaction::policy,
+    transaction::rejected,
+    delivery::not_arrived,
+    delivery::in_junk,
+    delivery::altered,
+    delivery::no_folder,
+    delivery::no_copy,
+    delivery::append_over_quota,
+    other::timeout,
+    other::connection_lost,
+    other::malformed,
+    other::interrupted,
+    other::local,
+];
+
+/// The explanation of a failed stage: there is always one.
+fn explain(case: &Case) -> Diagnosis {
+    let diagnosis = RULES.iter().find_map(|rule| rule(case)).unwrap_or_else(|| other::unexplained(case));
+    diagnosis.about(case.outcome, case.record)
+}

@@ -1,0 +1,141 @@
+//! Rules for certificates that were not accepted.
+
+use std::net::IpAddr;
+
+use crate::failure::Kind;
+
+use super::case::Case;
+use super::{Certainty::*, Diagnosis};
+
+/// Its time is over.
+pub fn expired(case: &Case) -> Option<Diagnosis> {
+    let Kind::CertificateExpired { not_after } = case.kind() else {
+        return None;
+    };
+    let cause = format!("The certificate of {} ended on {}.", case.host(), day(not_after));
+    Some(
+        case.because("certificate-expired", Certain, cause)
+            .advise("The owner of the server has to renew the certificate: tell the provider.")
+            .advise(clock(case)),
+    )
+}
+
+/// Its time has not begun.
+pub fn not_yet_valid(case: &Case) -> Option<Diagnosis> {
+    let Kind::CertificateNotYetValid { not_before } = case.kind() else {
+        return None;
+    };
+    let cause = format!(
+        "The certificate of {} begins on {}: the clock of this machine is probably behind.",
+        case.host(),
+        day(not_before)
+    );
+    Some(
+        case.because("certificate-not-yet-valid", Likely, cause)
+            .advise(clock(case))
+            .advise("If the clock is right, the server's certificate is wrong: tell the provider."),
+    )
+}
+
+/// It is for other names.
+pub fn wrong_name(case: &Case) -> Option<Diagnosis> {
+    let Kind::CertificateWrongName { names } = case.kind() else {
+        return None;
+    };
+    let host = case.host();
+    let cause = match names.is_empty() {
+        true => format!("The certificate is not for {host}, and names no other server."),
+        false => format!("The certificate is not for {host}, but for {}.", listed(names)),
+    };
+    let mut diagnosis = case.because("certificate-wrong-name", Certain, cause);
+    if host.parse::<IpAddr>().is_ok() {
+        let key = case.key("host");
+        diagnosis = diagnosis.advise(format!("Set {key} to the server's name: certificates are for names."));
+    }
+    let plain = names.iter().filter(|name| !name.contains('*'));
+    if let Some(name) = plain.max_by_key(|name| common_labels(name, host)) {
+        let setting = case.setting("host", &format!("\"{name}\""));
+        diagnosis = diagnosis.advise(format!("If {name} is the provider's server, set {setting}."));
+    }
+    Some(
+        diagnosis
+            .advise(format!("Compare {} with the provider's settings page: names move.", case.key("host")))
+            .advise("If the name is right, a VPN, a firewall or an antivirus may answer in the server's place."),
+    )
+}
+
+/// It is signed by itself.
+pub fn self_signed(case: &Case) -> Option<Diagnosis> {
+    if *case.kind() != Kind::CertificateSelfSigned {
+        return None;
+    }
+    let cause = format!("The certificate of {} is signed by itself, so it proves nothing.", case.host());
+    Some(
+        case.because("certificate-self-signed", Certain, cause)
+            .advise("If the server is your own, or a bridge on this machine, save its certificate and name it as `ca_file`.")
+            .advise(interception())
+            .advise("Of a provider it is not acceptable: it has to install a certificate of a public authority."),
+    )
+}
+
+/// Who signed it is not trusted here.
+pub fn untrusted(case: &Case) -> Option<Diagnosis> {
+    let Kind::CertificateUntrusted { issuer } = case.kind() else {
+        return None;
+    };
+    let cause = match issuer.is_empty() {
+        true => format!("The certificate of {} is signed by somebody that this machine does not trust.", case.host()),
+        false => {
+            format!("The certificate of {} is signed by {issuer}, which this machine does not trust.", case.host())
+        }
+    };
+    Some(
+        case.because("certificate-untrusted", Certain, cause)
+            .advise("If that is a private authority that you trust (a company's, your own), name its certificate as `ca_file`.")
+            .advise("If it is a public one, the server forgets to send the intermediate certificate: tell the provider.")
+            .advise(interception())
+            .advise("On an old machine, update its trusted certificates (on Debian the package ca-certificates)."),
+    )
+}
+
+/// It was not accepted for another reason.
+pub fn rejected(case: &Case) -> Option<Diagnosis> {
+    if *case.kind() != Kind::CertificateRejected {
+        return None;
+    }
+    let cause = format!("This machine does not accept the certificate of {}.", case.host());
+    Some(
+        case.because("certificate-rejected", Certain, cause)
+            .advise("The reason is in the words above: show them to the provider.")
+            .advise(clock(case))
+            .advise(interception()),
+    )
+}
+
+fn clock(case: &Case) -> String {
+    format!("Check the clock of this machine: it said {} (UTC) during the test.", day(&case.outcome.began.to_string()))
+}
+
+fn interception() -> String {
+    "If an antivirus or a company's proxy signed it, that program reads the connection: switch off its mail shield for one test."
+        .to_owned()
+}
+
+/// The day of a time stamp (RFC 3339); anything else stays as it is.
+fn day(stamp: &str) -> &str {
+    stamp.split_once('T').map_or(stamp, |(day, _)| day)
+}
+
+/// The first names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(3) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// How many labels two names share, counted from the end.
+fn common_labels(one: &str, other: &str) -> usize {
+    one.rsplit('.').zip(other.rsplit('.')).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count()
+}

@@ -1,0 +1,85 @@
+//! What was not right although the stage did its work.
+
+use crate::outcome::{Concern, Dialled, Outcome, StageRecord};
+
+use super::case::{dialled, family};
+use super::delivery::{junk_advice, junk_cause};
+use super::{Certainty, Certainty::*, Diagnosis, Verdict};
+
+/// The explanation of a concern: there is always one.
+pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Diagnosis {
+    let warn = |code, certainty: Certainty, cause: String| {
+        Diagnosis::new(code, Verdict::Warning, Some(record.at), certainty, cause)
+    };
+    match concern {
+        Concern::AddressFailed { address, result } => address_failed(outcome, record, address, *result, &warn),
+        Concern::FoundInJunk { folder } => junk_advice(outcome, warn("in-junk", Certain, junk_cause(outcome, folder))),
+        Concern::NoSentFolder => {
+            warn("no-sent-folder", Certain, "The account has no Sent folder that could be found.".into())
+                .advise(
+                    "Set `folders.sent` to its name as the server has it, such as \"Sent Items\" or \"INBOX.Sent\".",
+                )
+                .advise("Or create a folder \"Sent\" in a mail program.")
+        }
+        Concern::LeftBehind { folder, why, uid } => {
+            let cause =
+                format!("A message of this verification is still in {folder}, because it could not be removed.");
+            left(outcome, warn("left-behind", Certain, cause), *uid).seen(why.as_str())
+        }
+        Concern::LeftMarked { folder, uid } => {
+            let cause = format!(
+                "A message of this verification is still in {folder}, marked as deleted: removing it there would have \
+                 removed other marked messages with it."
+            );
+            left(outcome, warn("left-marked", Certain, cause), Some(*uid)).advise(
+                "Or let a mail program compact (expunge) the folder, if the other marked messages may go as well.",
+            )
+        }
+        Concern::MayArrive => warn(
+            "may-arrive",
+            Certain,
+            "The message was not found, and may still arrive after this verification.".into(),
+        )
+        .advise(by_hand(outcome)),
+        Concern::NotLookedInto { folder, why } => {
+            let cause =
+                format!("{folder} could not be looked into: a message of this verification may still be there.");
+            warn("not-looked-into", Certain, cause).advise(by_hand(outcome)).seen(why.as_str())
+        }
+    }
+}
+
+fn address_failed(
+    outcome: &Outcome,
+    record: &StageRecord,
+    address: &str,
+    result: Dialled,
+    warn: &dyn Fn(&'static str, Certainty, String) -> Diagnosis,
+) -> Diagnosis {
+    let host = outcome.server(record).map_or("the server", |server| server.host.as_str());
+    let family = family(address);
+    let cause =
+        format!("Of the addresses of {host} one works, and {address} ({family}) does not: {}.", dialled(result));
+    let diagnosis = warn("address-failed", Certain, cause);
+    match (family, result) {
+        ("IPv6", Dialled::NoRoute) => {
+            diagnosis.advise("This machine has no IPv6; mail programs that try it first are slowed down.")
+        }
+        ("IPv6", Dialled::Unreachable | Dialled::NoAnswer) => diagnosis
+            .advise("Check IPv6 on this machine and its router: mail programs that try it first wait for nothing.")
+            .advise("If IPv6 works for other servers, tell the provider which address does not answer."),
+        _ => diagnosis.advise("Tell the provider which address does not answer: mail programs may choose it."),
+    }
+}
+
+fn left(outcome: &Outcome, diagnosis: Diagnosis, uid: Option<u32>) -> Diagnosis {
+    let diagnosis = diagnosis.advise(by_hand(outcome));
+    match uid {
+        Some(uid) => diagnosis.seen(format!("UID {uid}")),
+        None => diagnosis,
+    }
+}
+
+fn by_hand(outcome: &Outcome) -> String {
+    format!("Delete the message with {} in its subject by hand.", outcome.tag)
+}

@@ -1,0 +1,62 @@
+//! Facts that are worth a word although nothing is wrong.
+//!
+//! Where the sign-in was refused, a username or password that looks odd is among its causes instead (`login`).
+
+use std::collections::HashSet;
+
+use crate::outcome::{Fact, Outcome, StageRecord, Status};
+
+use super::known;
+use super::{Certainty::*, Diagnosis, Verdict};
+
+/// From how many days before its end a certificate is worth a note: they are renewed earlier than that.
+const SOON: i64 = 14;
+
+/// The notes, each once an account and protocol.
+pub fn notes(outcome: &Outcome) -> Vec<Diagnosis> {
+    let mut told = HashSet::new();
+    let mut notes = Vec::new();
+    for record in &outcome.stages {
+        for note in record.facts.iter().filter_map(|fact| note(outcome, record, fact)) {
+            if told.insert((note.code, record.account.as_str(), record.at.protocol)) {
+                notes.push(note);
+            }
+        }
+    }
+    notes
+}
+
+fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosis> {
+    let server = outcome.server(record);
+    let host = server.map_or("the server", |server| server.host.as_str());
+    let note = |code, cause: String| Diagnosis::new(code, Verdict::Ok, Some(record.at), Certain, cause);
+    match fact {
+        Fact::UsernameWithoutDomain { .. } | Fact::PasswordEdgeWhitespace if record.status != Status::Passed => None,
+        Fact::UsernameWithoutDomain { .. } if known::wants_local_part(host, record.at.protocol) => None,
+        Fact::UsernameWithoutDomain { username } => {
+            let cause =
+                format!("The username {username} has no domain; {host} takes it, most servers want the full address.");
+            Some(note("username-without-domain", cause))
+        }
+        Fact::PasswordEdgeWhitespace => {
+            let cause = "The password begins or ends in white space. It was sent as it is, and the server takes it.";
+            Some(note("password-edge-whitespace", cause.to_owned()))
+        }
+        Fact::CleartextPassword => {
+            let cause =
+                format!("The password for {host} went over the network unencrypted, as the configuration allows.");
+            let tls = known::tls_port(record.at.protocol);
+            let name = record.at.protocol.to_string().to_lowercase();
+            let advice =
+                format!("Where the server has it, set `{name}.security = \"tls\"` with `{name}.port = {tls}`.");
+            Some(note("cleartext-password", cause).advise(advice))
+        }
+        Fact::Certificate { days_left, not_after, .. } if *days_left <= SOON && record.status == Status::Passed => {
+            let cause = format!("The certificate of {host} ends soon: on {not_after} (days left: {days_left}).");
+            Some(
+                note("certificate-ends-soon", cause).advise("The owner of the server has to renew it before that day."),
+            )
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,120 @@
+//! Rules for what can happen at any stage, and for an outcome as a whole.
+
+use crate::failure::{Failure, Kind, Skip};
+use crate::outcome::{Outcome, StageRecord, Status};
+use crate::stage::Leg;
+
+use super::case::{Case, within};
+use super::{Certainty::*, Diagnosis, Verdict};
+
+/// The limit was over.
+pub fn timeout(case: &Case) -> Option<Diagnosis> {
+    let Kind::Timeout { limit_seconds } = case.kind() else {
+        return None;
+    };
+    let cause =
+        format!("{} did not answer within {} at the stage {}.", case.host(), within(*limit_seconds), case.record.at);
+    Some(
+        case.because("timeout", Possible, cause)
+            .advise("Try again: the server may be busy.")
+            .advise("A firewall, an antivirus or a VPN may hold the connection up: switch it off for one test.")
+            .advise("If the server is known to be slow, allow it more time."),
+    )
+}
+
+/// The connection broke off.
+pub fn connection_lost(case: &Case) -> Option<Diagnosis> {
+    if !matches!(case.kind(), Kind::ConnectionLost | Kind::TlsClosed) {
+        return None;
+    }
+    let cause = format!("The connection to {} was cut at the stage {}.", case.host(), case.record.at);
+    Some(
+        case.because("connection-lost", Possible, cause)
+            .advise("Try again: the server may have been restarted, or have dropped a connection too many.")
+            .advise("A firewall, an antivirus or a VPN may cut the connection: switch it off for one test.")
+            .advise(format!("Check that {} and {} are those of a mail server.", case.key("host"), case.key("port"))),
+    )
+}
+
+/// What came is not the protocol.
+pub fn malformed(case: &Case) -> Option<Diagnosis> {
+    if *case.kind() != Kind::Malformed {
+        return None;
+    }
+    let cause = format!("What {} sent is not {}.", case.host(), case.protocol());
+    Some(
+        case.because("malformed", Likely, cause)
+            .advise(format!("Check {} and {}: another service may answer there.", case.key("host"), case.key("port")))
+            .advise("A hotel's or a company's network may answer in the server's place: try from another network."),
+    )
+}
+
+/// The run was stopped at this stage.
+pub fn interrupted(case: &Case) -> Option<Diagnosis> {
+    (*case.kind() == Kind::Interrupted).then(|| {
+        case.because("interrupted", Certain, "The verification was stopped before it was done.")
+            .advise("Run it again and let it finish.")
+    })
+}
+
+/// This machine could not do its part.
+pub fn local(case: &Case) -> Option<Diagnosis> {
+    (*case.kind() == Kind::Local).then(|| {
+        case.because("local", Certain, "Something on this machine did not work, so nothing is known of the mailbox.")
+            .advise("Go by the words of the system above; then run the verification again.")
+    })
+}
+
+/// A failure that no rule knows.
+pub fn unexplained(case: &Case) -> Diagnosis {
+    let cause = match case.kind() {
+        Kind::Refused { .. } => format!("{} refused the stage {}.", case.host(), case.record.at),
+        _ => format!("The stage {} failed.", case.record.at),
+    };
+    let temporary =
+        case.is_temporary().then(|| "The server calls this temporary: try again in some minutes.".to_owned());
+    case.because("unexplained", Possible, cause)
+        .advise_all(temporary)
+        .advise("Go by the server's own words; show them to the provider if they do not help.")
+}
+
+/// The run was stopped between two stages, so that no stage failed by it.
+pub fn stopped(outcome: &Outcome) -> Option<Diagnosis> {
+    let interrupted =
+        |(record, failure): (&StageRecord, &Failure)| outside(record) && failure.kind == Kind::Interrupted;
+    if outcome.failed().any(interrupted) {
+        return None;
+    }
+    let first = skipped(outcome).find(|record| outside(record))?;
+    let cause = "The verification was stopped before it was done.".to_owned();
+    let diagnosis = Diagnosis::new("interrupted", Verdict::Unknown, Some(first.at), Certain, cause);
+    Some(diagnosis.advise("Run it again and let it finish."))
+}
+
+/// The clean-up was stopped before it began.
+pub fn cleanup_stopped(outcome: &Outcome) -> Option<Diagnosis> {
+    let record = skipped(outcome).find(|record| !outside(record))?;
+    let cause = "The clean-up was stopped: messages of the verification may still be in the mailbox.".to_owned();
+    let diagnosis = Diagnosis::new("cleanup-stopped", Verdict::Warning, Some(record.at), Certain, cause);
+    Some(diagnosis.advise(format!("Delete the messages with {} in their subject by hand.", outcome.tag)))
+}
+
+/// Nothing failed, and nothing is proved either.
+pub fn proved_nothing(outcome: &Outcome) -> Option<Diagnosis> {
+    if super::worst_stage(outcome) >= Verdict::Unknown || !super::proved_nothing(outcome) {
+        return None;
+    }
+    let cause = "No stage proved that mail works: nothing was verified.".to_owned();
+    let diagnosis = Diagnosis::new("nothing-verified", Verdict::Unknown, None, Certain, cause);
+    Some(diagnosis.advise("Check what the configuration turns off, then run the verification again."))
+}
+
+/// The stages that the stop of the run left out.
+fn skipped(outcome: &Outcome) -> impl Iterator<Item = &StageRecord> {
+    outcome.stages.iter().filter(|record| record.status == Status::Skipped(Skip::Stopped))
+}
+
+/// Whether a stage is outside the clean-up.
+fn outside(record: &StageRecord) -> bool {
+    record.at.leg != Leg::Cleanup
+}

@@ -1,0 +1,168 @@
+//! Rules for what happens before the first byte: names, addresses, ports.
+
+use crate::account::Security;
+use crate::failure::Kind;
+use crate::stage::Stage;
+
+use super::case::{Case, dialled, family};
+use super::known;
+use super::{Certainty::*, Diagnosis};
+
+/// The name has no address.
+pub fn host_not_found(case: &Case) -> Option<Diagnosis> {
+    if *case.kind() != Kind::HostNotFound {
+        return None;
+    }
+    let host = case.host();
+    let mut diagnosis = case.because("host-not-found", Certain, format!("There is no server of the name {host}."));
+    if let Some(right) = known::instead_of(host) {
+        diagnosis = diagnosis.advise(format!(
+            "Set {}: {host} stands in some guides, but it is not the provider's server.",
+            case.setting("host", &format!("\"{right}\""))
+        ));
+    }
+    if host.contains('@') || host.contains("://") {
+        diagnosis = diagnosis.advise(format!("{} is a host name only, such as mail.example.net.", case.key("host")));
+    }
+    Some(
+        diagnosis
+            .advise(format!("Compare {} letter by letter with the provider's own settings page.", case.key("host")))
+            .advise_all(offline(case)),
+    )
+}
+
+/// The name could not be looked up.
+pub fn resolver_failed(case: &Case) -> Option<Diagnosis> {
+    let slow = matches!(case.kind(), Kind::Timeout { .. }) && case.stage() == Stage::Resolve;
+    if *case.kind() != Kind::ResolverFailed && !slow {
+        return None;
+    }
+    let cause = format!("The name {} could not be looked up: DNS does not work on this machine.", case.host());
+    Some(
+        case.because("resolver-failed", Likely, cause)
+            .advise("Check the internet connection of this machine.")
+            .advise("Disconnect a VPN for the test: it may bring DNS servers of its own that do not answer.")
+            .advise("Check the DNS servers of this machine (on Linux in /etc/resolv.conf)."),
+    )
+}
+
+/// The host is there and the port is closed.
+pub fn refused(case: &Case) -> Option<Diagnosis> {
+    if *case.kind() != Kind::ConnectionRefused {
+        return None;
+    }
+    let cause = format!("{} is there, but nothing answers on port{}.", case.host(), case.port_number());
+    let diagnosis = case.because("connection-refused", Likely, cause).advise_all(other_port(case));
+    Some(addresses(case, diagnosis).advise_all(blocked(case)).advise(format!(
+        "If port{} is right, the mail service on {} may be down: try again later.",
+        case.port_number(),
+        case.host()
+    )))
+}
+
+/// All addresses are IPv6, and this machine has none.
+pub fn only_ipv6(case: &Case) -> Option<Diagnosis> {
+    let unreachable = *case.kind() == Kind::Unreachable;
+    let tried = case.tried().count();
+    if !unreachable || tried == 0 || case.tried().any(|(address, _)| family(address) == "IPv4") {
+        return None;
+    }
+    let cause = format!("{} has only IPv6 addresses, and this machine cannot reach them.", case.host());
+    let diagnosis = case
+        .because("only-ipv6", Certain, cause)
+        .advise("Get IPv6 for this machine, or run the test from a network that has it.")
+        .advise(format!("Ask the provider for a server with an IPv4 address, and set {} to it.", case.key("host")));
+    Some(addresses(case, diagnosis))
+}
+
+/// There is no way to the host.
+pub fn unreachable(case: &Case) -> Option<Diagnosis> {
+    if *case.kind() != Kind::Unreachable {
+        return None;
+    }
+    let cause = format!("This machine has no way to {}: the network is down, or something rejects it.", case.host());
+    let diagnosis = case.because("unreachable", Likely, cause).advise_all(offline(case)).advise_all(blocked(case));
+    Some(addresses(case, diagnosis))
+}
+
+/// Port 25 is closed to customers by most access providers.
+pub fn port_25_blocked(case: &Case) -> Option<Diagnosis> {
+    if !unanswered(case) || case.port() != Some(25) {
+        return None;
+    }
+    let cause = "Nothing answers on port 25. Most internet access providers block that port for their customers.";
+    let diagnosis = case.because("port-25-blocked", Likely, cause);
+    Some(addresses(case, diagnosis).advise(format!(
+        "Mail programs submit on another port: set {} with {}, or {} with {}.",
+        case.setting("port", "587"),
+        case.setting("security", "\"starttls\""),
+        case.setting("port", "465"),
+        case.setting("security", "\"tls\"")
+    )))
+}
+
+/// Nothing came back.
+pub fn no_answer(case: &Case) -> Option<Diagnosis> {
+    if !unanswered(case) {
+        return None;
+    }
+    let cause = format!(
+        "Nothing answers on port{} of {}: something on the way drops the connection, or the server is down.",
+        case.port_number(),
+        case.host()
+    );
+    let diagnosis = case.because("no-answer", Likely, cause).advise_all(offline(case)).advise_all(blocked(case));
+    Some(addresses(case, diagnosis).advise_all(other_port(case)))
+}
+
+fn unanswered(case: &Case) -> bool {
+    let slow = matches!(case.kind(), Kind::Timeout { .. }) && case.stage() == Stage::Connect;
+    *case.kind() == Kind::NoAnswer || slow
+}
+
+/// Every address with what became of it, as evidence.
+fn addresses(case: &Case, diagnosis: Diagnosis) -> Diagnosis {
+    case.tried().fold(diagnosis, |diagnosis, (address, result)| {
+        diagnosis.seen(format!("{address} ({}): {}", family(address), dialled(result)))
+    })
+}
+
+/// What to do where no server at all was reached.
+fn offline(case: &Case) -> Option<String> {
+    let advice = "Check the internet connection of this machine: none of the configured servers was reached.";
+    case.reached_nothing().then(|| advice.to_owned())
+}
+
+fn blocked(case: &Case) -> [String; 2] {
+    let port = case.port_number();
+    [
+        format!(
+            "A firewall or antivirus on this machine may block port{port}: switch it off for one test, then allow it."
+        ),
+        "Disconnect a VPN for the test, or try another network: some block mail ports.".to_owned(),
+    ]
+}
+
+/// The usual port, where the configured one is not usual for the protocol and the security.
+fn other_port(case: &Case) -> Option<String> {
+    let (port, security) = (case.port()?, case.security()?);
+    let right = match security {
+        Security::Tls => known::tls_port(case.protocol()),
+        Security::Starttls | Security::None => known::starttls_port(case.protocol()),
+    };
+    if port == right {
+        let tls = security == Security::Tls;
+        let (other, word) = match tls {
+            true => (known::starttls_port(case.protocol()), "\"starttls\""),
+            false => (known::tls_port(case.protocol()), "\"tls\""),
+        };
+        let (port, security) = (case.setting("port", &other.to_string()), case.setting("security", word));
+        return Some(format!("Try the provider's other usual port: {port} with {security}."));
+    }
+    let belongs = match known::usual(port) {
+        Some((protocol, _)) if protocol != case.protocol() => format!(" {port} is a port for {protocol}."),
+        _ => String::new(),
+    };
+    let setting = case.setting("port", &right.to_string());
+    Some(format!("Check the port: with security {security} the usual one is {setting}.{belongs}"))
+}

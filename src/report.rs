@@ -1,0 +1,94 @@
+//! Reports: one file a format, each a pure function from outcomes to text.
+//!
+//! What servers said is untrusted: every format escapes it for itself, see [`printable`].
+
+pub mod human;
+pub mod json;
+pub mod printable;
+pub mod terminal;
+pub mod words;
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::diagnose::{Verdict, diagnose, round_trip, verdict};
+use crate::outcome::Outcome;
+
+use terminal::Style;
+
+/// The formats of a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// A table for people.
+    #[default]
+    Terminal,
+    /// One JSON object a check, an array where there are several.
+    Json,
+}
+
+impl Format {
+    /// All formats, in the order in which they are listed to people.
+    pub const ALL: &[Format] = &[Format::Terminal, Format::Json];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Terminal => "terminal",
+            Format::Json => "json",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Format, String> {
+        Format::ALL.iter().copied().find(|format| format.name() == text).ok_or_else(|| {
+            let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+            format!("a format is one of {}, not {text:?}", names.join(", "))
+        })
+    }
+}
+
+/// The report on these outcomes.
+pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
+    match format {
+        Format::Terminal => {
+            let reports: Vec<String> = outcomes.iter().map(|outcome| terminal::render(outcome, style)).collect();
+            reports.join("\n")
+        }
+        Format::Json => json::render_all(outcomes),
+    }
+}
+
+/// A verification in one line, without its verdict, safe to print: what went wrong, or what was proved.
+pub fn headline(outcome: &Outcome) -> String {
+    let arrived = round_trip(outcome).map(human::duration);
+    let verdict = verdict(outcome);
+    let diagnoses = diagnose(outcome);
+    let Some(first) = diagnoses.first().filter(|_| verdict != Verdict::Ok) else {
+        let (from, to) = (&outcome.from, &outcome.to);
+        let line = match arrived {
+            Some(time) => format!("mail sent from {from} arrived at {to} in {time}"),
+            None => format!("every stage from {from} to {to} passed"),
+        };
+        return printable::printable(&line);
+    };
+    let place = first.at.map(|at| format!("{at}: ")).unwrap_or_default();
+    let mut line = format!("{place}{}", first.cause.trim_end_matches('.'));
+    match diagnoses.iter().filter(|other| other.verdict == verdict).count() {
+        0 | 1 => (),
+        2 => line.push_str(" (and 1 more)"),
+        several => line.push_str(&format!(" (and {} more)", several - 1)),
+    }
+    if let (Verdict::Warning, Some(time)) = (verdict, arrived) {
+        line.push_str(&format!("; mail arrived in {time}"));
+    }
+    printable::printable(&line)
+}

@@ -1,0 +1,73 @@
+//! The report for people: a table from top to bottom, then causes and what to do, the verdict last.
+
+mod causes;
+mod live;
+mod page;
+mod table;
+
+pub use live::{stage_line, waiting};
+
+use crate::diagnose::{Verdict, verdict};
+use crate::outcome::{Mark, Outcome};
+
+use super::{headline, human};
+use page::{Ink, Page};
+
+/// How a report is to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Everything that was seen, not only what matters.
+    pub verbose: bool,
+    /// Colours; the caller knows whether this goes to a terminal that wants them.
+    pub colour: bool,
+    /// Columns to keep within; fewer than 48 are taken for 48.
+    pub width: usize,
+}
+
+impl Default for Style {
+    fn default() -> Style {
+        Style { verbose: false, colour: false, width: 80 }
+    }
+}
+
+/// The report on one verification. It ends in a line break.
+pub fn render(outcome: &Outcome, style: &Style) -> String {
+    let mut page = Page::new(style);
+    title(&mut page, outcome);
+    table::write(&mut page, outcome);
+    causes::write(&mut page, outcome);
+    let verdict = verdict(outcome);
+    page.blank();
+    page.label(&format!("{verdict}: "), verdict_ink(verdict), &headline(outcome));
+    page.finish()
+}
+
+fn title(page: &mut Page, outcome: &Outcome) {
+    let Outcome { check, from, to, .. } = outcome;
+    let journey = if from == to { format!("{from} to itself") } else { format!("{from} to {to}") };
+    let title = if check == from || check.is_empty() { journey } else { format!("{check}: {journey}") };
+    page.text(0, Ink::Bold, &title);
+    if page.verbose() {
+        let took = human::duration(outcome.seconds);
+        page.text(0, Ink::Dim, &format!("began {}, took {took}", outcome.began));
+        page.text(0, Ink::Dim, &format!("tag {}", outcome.tag));
+    }
+}
+
+fn verdict_ink(verdict: Verdict) -> Ink {
+    match verdict {
+        Verdict::Ok => Ink::Good,
+        Verdict::Warning => Ink::Warn,
+        Verdict::Unknown | Verdict::Critical => Ink::Bad,
+    }
+}
+
+/// The sign of a status, and its colour.
+fn sign(mark: Mark) -> (&'static str, Ink) {
+    match mark {
+        Mark::Passed => ("✓", Ink::Good),
+        Mark::Warning => ("!", Ink::Warn),
+        Mark::Failed => ("✗", Ink::Bad),
+        Mark::Skipped => ("–", Ink::Dim),
+    }
+}

@@ -1,0 +1,70 @@
+//! Below the table: for everything that was not right the cause, the server's own words, and what to do.
+
+use crate::diagnose::{Certainty, Diagnosis, Verdict, answered, configured, diagnose};
+use crate::failure::Failure;
+use crate::outcome::{Mark, Outcome, Status};
+
+use super::page::{Ink, Page};
+use super::sign;
+
+/// Writes the causes, then the notes.
+pub fn write(page: &mut Page, outcome: &Outcome) {
+    let (notes, causes): (Vec<Diagnosis>, Vec<Diagnosis>) =
+        diagnose(outcome).into_iter().partition(|diagnosis| diagnosis.verdict == Verdict::Ok);
+    for diagnosis in &causes {
+        cause(page, outcome, diagnosis);
+    }
+    if !notes.is_empty() {
+        page.blank();
+    }
+    for diagnosis in &notes {
+        page.label("Note: ", Ink::Bold, &diagnosis.cause);
+        diagnosis.advice.iter().for_each(|advice| page.label("    - ", Ink::Plain, advice));
+    }
+}
+
+fn cause(page: &mut Page, outcome: &Outcome, diagnosis: &Diagnosis) {
+    let (mark, ink) = sign(if diagnosis.verdict == Verdict::Warning { Mark::Warning } else { Mark::Failed });
+    let place = diagnosis.at.map_or_else(|| "verification".to_owned(), |at| at.to_string());
+    page.blank();
+    page.row(&[(ink, format!("{mark} {place}")), (Ink::Dim, format!("  [{}]", diagnosis.code))], Ink::Plain, "");
+    let lead = match diagnosis.certainty {
+        Certainty::Certain => "  Cause: ",
+        Certainty::Likely => "  Likely cause: ",
+        Certainty::Possible => "  Possible cause: ",
+    };
+    page.hanging(&[(Ink::Bold, lead.to_owned())], 4, Ink::Plain, &diagnosis.cause);
+    let failure = diagnosis.stage.and_then(|index| match &outcome.stages.get(index)?.status {
+        Status::Failed(failure) => Some(failure),
+        _ => None,
+    });
+    said(page, failure);
+    seen(page, outcome, diagnosis, failure);
+    if !diagnosis.advice.is_empty() {
+        page.text(2, Ink::Bold, "What to do:");
+        diagnosis.advice.iter().for_each(|advice| page.label("    - ", Ink::Plain, advice));
+    }
+}
+
+/// The server's own words, verbatim but for what a terminal would act on.
+fn said(page: &mut Page, failure: Option<&Failure>) {
+    if let Some(reply) = failure.and_then(|failure| failure.reply.as_ref()) {
+        page.text(2, Ink::Bold, "The server said:");
+        page.block(4, &reply.to_string());
+    }
+}
+
+/// What the diagnosis was concluded from, without what stands above already.
+fn seen(page: &mut Page, outcome: &Outcome, diagnosis: &Diagnosis, failure: Option<&Failure>) {
+    let reply = failure.and_then(|failure| failure.reply.as_ref()).map(answered);
+    let stage = diagnosis.stage.and_then(|index| outcome.stages.get(index));
+    let heading = stage.and_then(|stage| outcome.server(stage)).filter(|_| !page.verbose()).map(configured);
+    let said = [reply, heading];
+    let evidence = diagnosis.evidence.iter().filter(|text| !said.iter().flatten().any(|said| said == *text));
+    for (index, text) in evidence.enumerate() {
+        if index == 0 {
+            page.text(2, Ink::Bold, "What was seen:");
+        }
+        page.label("    - ", Ink::Plain, text);
+    }
+}

@@ -1,0 +1,295 @@
+//! Facts, concerns and failures in words. Text of servers is verbatim in them: a format makes it safe.
+
+use crate::failure::{Failure, Kind, Reply, Skip};
+use crate::outcome::{Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Role, Server, StageRecord};
+use crate::stage::{Leg, Stage};
+
+use super::human::{count, few, seconds};
+
+/// A leg as a heading.
+pub fn leg(leg: Leg) -> &'static str {
+    match leg {
+        Leg::Submission => "Submission",
+        Leg::Delivery => "Delivery",
+        Leg::Sent => "Sent copy",
+        Leg::Cleanup => "Clean-up",
+    }
+}
+
+/// What a stage does, while it does it.
+pub fn doing(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Resolve => "looking up the host",
+        Stage::Connect => "connecting",
+        Stage::Tls | Stage::Starttls => "starting TLS",
+        Stage::Greeting => "waiting for the greeting",
+        Stage::Login => "signing in",
+        Stage::Baseline => "looking into the mailbox",
+        Stage::Submit => "sending the probe",
+        Stage::Arrival => "waiting for the probe",
+        Stage::Inspect => "reading the probe back",
+        Stage::Copy => "looking for the sent copy",
+        Stage::Remove => "removing the probe",
+    }
+}
+
+/// Why a stage was not tried.
+pub fn skip(skip: Skip) -> String {
+    match skip {
+        Skip::After { at } => format!("skipped after {at}"),
+        Skip::TurnedOff => "turned off".to_owned(),
+        Skip::NothingToDo => "nothing to do".to_owned(),
+        Skip::Stopped => "skipped, the run was stopped".to_owned(),
+    }
+}
+
+/// What went wrong, in a few words.
+pub fn failure(failure: &Failure) -> String {
+    match (kind(&failure.kind), failure.reply.as_ref().map(codes)) {
+        (words, Some(codes)) if !codes.is_empty() => format!("{words}: {codes}"),
+        (words, _) => words,
+    }
+}
+
+/// The same in the table, in a way that is read without colours.
+pub fn failed(failed: &Failure) -> String {
+    match failed.kind {
+        Kind::Interrupted => "STOPPED here".to_owned(),
+        _ => format!("FAILED, {}", failure(failed)),
+    }
+}
+
+/// The codes of a reply without its text.
+fn codes(reply: &Reply) -> String {
+    Reply { text: String::new(), ..reply.clone() }.to_string().trim_end().to_owned()
+}
+
+fn kind(kind: &Kind) -> String {
+    let words = match kind {
+        Kind::HostNotFound => "the name has no address",
+        Kind::ResolverFailed => "DNS does not work",
+        Kind::ConnectionRefused => "the port is closed",
+        Kind::Unreachable => "there is no way to the server",
+        Kind::NoAnswer => "no answer",
+        Kind::PlaintextOnTlsPort => "plaintext where TLS was to begin",
+        Kind::TlsClosed => "the server hung up when TLS was to begin",
+        Kind::TlsAlert { alert } => return format!("TLS alert {alert}"),
+        Kind::TlsFailed => "no TLS connection came about",
+        Kind::CertificateExpired { .. } => "the certificate has expired",
+        Kind::CertificateNotYetValid { .. } => "the certificate is not valid yet",
+        Kind::CertificateWrongName { .. } => "the certificate is for another name",
+        Kind::CertificateSelfSigned => "the certificate is signed by itself",
+        Kind::CertificateUntrusted { .. } => "the certificate's issuer is not trusted",
+        Kind::CertificateRejected => "the certificate is not accepted",
+        Kind::StarttlsNotOffered => "STARTTLS is not offered",
+        Kind::InjectedPlaintext => "foreign plaintext before TLS",
+        Kind::CleartextForbidden => "the password was not sent unencrypted",
+        Kind::NoMechanism { .. } => "no sign-in mechanism in common",
+        Kind::Refused { step: None } => "refused",
+        Kind::Refused { step: Some(step) } => return format!("{step} refused"),
+        Kind::ConnectionLost => "the connection was cut",
+        Kind::Timeout { limit_seconds } => return format!("no answer within {}", seconds(*limit_seconds)),
+        Kind::Interrupted => "stopped",
+        Kind::Malformed => "the answer is not the protocol",
+        Kind::Uncertain => "sent, but the answer was lost",
+        Kind::NotArrived { waited_seconds } => return format!("not there after {}", seconds(*waited_seconds)),
+        Kind::InJunk { folder } => return format!("in {folder}"),
+        Kind::Altered => "not what was sent",
+        Kind::NoFolder => "there is no such folder",
+        Kind::NoCopy => "there is no copy",
+        Kind::Local => "this machine could not do its part",
+    };
+    words.to_owned()
+}
+
+/// What was not right, in a few words.
+pub fn concern(concern: &Concern) -> String {
+    match concern {
+        Concern::AddressFailed { address, result } => format!("{address} {}", dialled(*result)),
+        Concern::FoundInJunk { folder } => format!("taken for spam, in {folder}"),
+        Concern::NoSentFolder => "no Sent folder".to_owned(),
+        Concern::LeftBehind { folder, .. } => format!("left in {folder}"),
+        Concern::LeftMarked { folder, .. } => format!("left in {folder}, marked as deleted"),
+        Concern::MayArrive => "may still arrive".to_owned(),
+        Concern::NotLookedInto { folder, .. } => format!("{folder} not looked into"),
+    }
+}
+
+/// The one fact that matters of a stage that passed, with who signed in where the server is known.
+pub fn key(record: &StageRecord, server: Option<&Server>) -> String {
+    let mut parts: Vec<String> = record.facts.iter().filter_map(|fact| short(fact, record)).collect();
+    if let (Stage::Login, Some(server)) = (record.at.stage, server) {
+        let mechanism = if parts.is_empty() { "signed in".to_owned() } else { parts.remove(0) };
+        parts.insert(0, format!("{mechanism} as {}", server.username));
+    }
+    let removed: Vec<&str> = record.facts.iter().filter_map(removed).collect();
+    if !removed.is_empty() {
+        parts.push(format!("removed from {}", removed.join(", ")));
+    }
+    parts.join(", ")
+}
+
+fn removed(fact: &Fact) -> Option<&str> {
+    match fact {
+        Fact::Removed { folder, .. } => Some(folder),
+        _ => None,
+    }
+}
+
+/// A fact in the table; `None` where it is not the one that matters.
+fn short(fact: &Fact, record: &StageRecord) -> Option<String> {
+    Some(match fact {
+        Fact::Addresses { addresses } => few(addresses, 2),
+        Fact::Address { address, used: true, .. } => address.clone(),
+        Fact::Tls { version: Some(version), .. } => version.clone(),
+        Fact::Certificate { days_left, .. } => format!("certificate good for {}", days(*days_left)),
+        Fact::Greeting { text } => text.lines().next().unwrap_or_default().to_owned(),
+        Fact::Mechanism { name, .. } => name.clone(),
+        Fact::CleartextPassword => "password unencrypted".to_owned(),
+        Fact::Folder { role: Role::Inbox, name, messages: Some(number), .. } => {
+            format!("{name} with {}", count(u64::from(*number), "message"))
+        }
+        Fact::Folder { name, .. } => name.clone(),
+        Fact::Accepted { queue_id: Some(id), .. } => format!("accepted, queue id {id}"),
+        Fact::Accepted { reply, .. } => format!("accepted: {}", reply.text.lines().next().unwrap_or_default()),
+        Fact::Arrived { folder, noticed, earlier_by_at_most_seconds, .. } => {
+            let doubt = match *earlier_by_at_most_seconds {
+                0.0 => String::new(),
+                doubt => format!(" (to within {})", seconds(doubt)),
+            };
+            format!("in {folder}, {}{doubt}", self::noticed(*noticed))
+        }
+        Fact::Identical { bytes } => format!("unchanged, {}", count(*bytes, "byte")),
+        Fact::Hop { .. } if is_last_hop(fact, record) => hops(record),
+        Fact::SentCopy { folder, filed_by, .. } => format!("in {folder}, {}", self::filed_by(*filed_by)),
+        Fact::Kept => "messages left in place, as asked for".to_owned(),
+        _ => return None,
+    })
+}
+
+fn is_last_hop(fact: &Fact, record: &StageRecord) -> bool {
+    let last = record.facts.iter().rfind(|fact| matches!(fact, Fact::Hop { .. }));
+    last.is_some_and(|last| std::ptr::eq(last, fact))
+}
+
+fn hops(record: &StageRecord) -> String {
+    count(record.facts.iter().filter(|fact| matches!(fact, Fact::Hop { .. })).count() as u64, "hop")
+}
+
+/// All of a fact, in one line.
+pub fn fact(fact: &Fact) -> String {
+    match fact {
+        Fact::Addresses { addresses } => format!("addresses: {}", addresses.join(", ")),
+        Fact::Address { address, result, seconds, used } => {
+            let used = if *used { ", used" } else { "" };
+            format!("{address}: {} after {}{used}", dialled(*result), self::seconds(*seconds))
+        }
+        Fact::Tls { version, cipher, handshake_seconds } => {
+            let (version, cipher) = (known(version, "TLS"), known(cipher, "cipher unknown"));
+            format!("{version}, {cipher}, handshake {}", seconds(*handshake_seconds))
+        }
+        Fact::Certificate { names, issuer, not_after, days_left } => certificate(names, issuer, not_after, *days_left),
+        Fact::Greeting { text } => format!("greeting: {text}"),
+        Fact::Capabilities { names } => format!("capabilities: {}", names.join(", ")),
+        Fact::Mechanism { name, also_offered } if also_offered.is_empty() => {
+            format!("mechanism {name}, nothing else offered")
+        }
+        Fact::Mechanism { name, also_offered } => {
+            format!("mechanism {name}; also offered: {}", also_offered.join(", "))
+        }
+        Fact::UsernameWithoutDomain { username } => format!("the username {username} has no domain"),
+        Fact::PasswordEdgeWhitespace => "the password begins or ends in white space".to_owned(),
+        Fact::CleartextPassword => "the password was sent unencrypted".to_owned(),
+        Fact::Folder { role, name, known_by, messages, uid_next } => {
+            folder(*role, name, *known_by, *messages, *uid_next)
+        }
+        Fact::Accepted { reply, .. } => format!("answer: {reply}"),
+        Fact::Arrived { folder, uid, noticed, earlier_by_at_most_seconds } => format!(
+            "in {folder}{}, {}, at most {} before it was noticed",
+            numbered(*uid),
+            self::noticed(*noticed),
+            seconds(*earlier_by_at_most_seconds)
+        ),
+        Fact::Identical { bytes } => format!("the body is unchanged, {}", count(*bytes, "byte")),
+        Fact::Hop { from, by, with, at, seconds } => hop([from, by, with, at], *seconds),
+        Fact::AuthenticationResults { text } => format!("Authentication-Results: {text}"),
+        Fact::SentCopy { folder, uid, filed_by } => {
+            format!("copy in {folder}, UID {uid}, {}", self::filed_by(*filed_by))
+        }
+        Fact::Removed { folder, uid } => format!("removed from {folder}, UID {uid}"),
+        Fact::Kept => "the messages were left where they are, as asked for".to_owned(),
+    }
+}
+
+fn certificate(names: &[String], issuer: &str, not_after: &str, days_left: i64) -> String {
+    let end = match days_left {
+        0.. => format!("ends {not_after}, in {}", days(days_left)),
+        _ => format!("ended {not_after}, {} ago", count(days_left.unsigned_abs(), "day")),
+    };
+    format!("certificate for {}; issued by {issuer}; {end}", names.join(", "))
+}
+
+fn known<'a>(text: &'a Option<String>, otherwise: &'a str) -> &'a str {
+    text.as_deref().unwrap_or(otherwise)
+}
+
+fn numbered(uid: Option<u32>) -> String {
+    uid.map(|uid| format!(", UID {uid}")).unwrap_or_default()
+}
+
+fn days(days: i64) -> String {
+    match days {
+        0.. => count(days.unsigned_abs(), "day"),
+        _ => format!("-{}", count(days.unsigned_abs(), "day")),
+    }
+}
+
+fn folder(role: Role, name: &str, known_by: KnownBy, messages: Option<u32>, uid_next: Option<u32>) -> String {
+    let role = match role {
+        Role::Inbox => "inbox",
+        Role::Junk => "junk",
+        Role::Sent => "sent",
+    };
+    let known_by = match known_by {
+        KnownBy::Protocol => "the protocol",
+        KnownBy::Configuration => "the configuration",
+        KnownBy::SpecialUse => "the server's mark",
+        KnownBy::Name => "its name",
+    };
+    let messages = messages.map(|n| format!(", {}", count(u64::from(n), "message"))).unwrap_or_default();
+    let next = uid_next.map(|uid| format!(", next UID {uid}")).unwrap_or_default();
+    format!("{role} folder: {name} (known by {known_by}){messages}{next}")
+}
+
+fn hop([from, by, with, at]: [&Option<String>; 4], after: Option<f64>) -> String {
+    let after = after.map(|time| format!(" (+{})", seconds(time)).replace("+-", "-")).unwrap_or_default();
+    let with = with.as_ref().map(|with| format!(" with {with}")).unwrap_or_default();
+    let at = at.as_ref().map(|at| format!(", {at}")).unwrap_or_default();
+    format!("hop from {} by {}{with}{at}{after}", known(from, "unknown"), known(by, "unknown"))
+}
+
+fn noticed(noticed: Noticed) -> &'static str {
+    match noticed {
+        Noticed::Asked => "seen by asking",
+        Noticed::Announced => "announced by the server",
+        Noticed::Polled => "seen by the slow poll",
+    }
+}
+
+fn filed_by(filed_by: FiledBy) -> &'static str {
+    match filed_by {
+        FiledBy::Server => "filed by the server",
+        FiledBy::Append => "filed by mailtrip, as a mail program does",
+    }
+}
+
+fn dialled(result: Dialled) -> &'static str {
+    match result {
+        Dialled::Connected => "connected",
+        Dialled::Refused => "refused",
+        Dialled::Unreachable => "unreachable",
+        Dialled::NoRoute => "no route from this machine",
+        Dialled::NoAnswer => "did not answer",
+        Dialled::Failed => "failed",
+    }
+}

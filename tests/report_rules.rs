@@ -1,0 +1,188 @@
+//! Which diagnosis is made of what: one line a case.
+
+use mailtrip::account::{Protocol, Security};
+use mailtrip::diagnose::{Certainty, Diagnosis, diagnose};
+use mailtrip::failure::{Failure, Kind, Reply, Step};
+use mailtrip::outcome::{Dialled, Fact, Outcome, Server, StageRecord, Status};
+use mailtrip::stage::{At, Leg, Stage};
+
+use Certainty::{Certain, Likely, Possible};
+
+/// An outcome with one failed stage, on one server.
+fn outcome(server: Server, stage: Stage, failure: Failure, facts: Vec<Fact>) -> Outcome {
+    let leg = if server.protocol == Protocol::Smtp { Leg::Submission } else { Leg::Delivery };
+    let record = StageRecord {
+        at: At::new(leg, stage, server.protocol),
+        account: server.account.clone(),
+        span: None,
+        facts,
+        concerns: Vec::new(),
+        status: Status::Failed(failure),
+    };
+    Outcome {
+        schema: 1,
+        check: "home".to_owned(),
+        from: "alice@example.net".to_owned(),
+        to: "alice@example.net".to_owned(),
+        began: "2026-11-23T10:00:00Z".parse().unwrap(),
+        seconds: std::time::Duration::from_secs(1),
+        tag: "tag".to_owned(),
+        servers: vec![server],
+        stages: vec![record],
+    }
+}
+
+/// `smtp smtp.example.net:587/starttls`, the username being the full address.
+fn server(text: &str) -> Server {
+    let (protocol, location) = text.split_once(' ').unwrap();
+    let location: mailtrip::account::Location = location.parse().unwrap();
+    let protocol = match protocol {
+        "smtp" => Protocol::Smtp,
+        "imap" => Protocol::Imap,
+        _ => Protocol::Pop3,
+    };
+    Server {
+        account: "alice".to_owned(),
+        protocol,
+        host: location.host,
+        port: location.port,
+        security: location.security,
+        username: "alice@example.net".to_owned(),
+    }
+}
+
+fn only(outcome: &Outcome) -> Diagnosis {
+    let mut diagnoses = diagnose(outcome);
+    assert_eq!(diagnoses.len(), 1, "{diagnoses:?}");
+    diagnoses.remove(0)
+}
+
+/// `535 5.7.8`, or an IMAP response code.
+fn reply(text: &str) -> Option<Reply> {
+    let mut words = text.split(' ');
+    let code = words.next()?.parse().ok();
+    Some(match code {
+        Some(_) => Reply { code, enhanced: words.next().map(str::to_owned), ..Reply::default() },
+        None => Reply { status: Some("NO".into()), response_code: Some(text.into()), ..Reply::default() },
+    })
+}
+
+#[test]
+fn a_refused_sign_in_is_told_apart_by_its_codes() {
+    let cases = [
+        ("smtp smtp.example.net:587/starttls", "535 5.7.8", "login-refused", Likely),
+        ("smtp smtp.example.net:587/starttls", "454 4.7.0", "login-temporarily-refused", Likely),
+        ("smtp smtp.example.net:587/starttls", "538 5.7.11", "login-needs-encryption", Certain),
+        ("smtp smtp.example.net:25/none", "530 5.7.0", "login-needs-encryption", Certain),
+        ("smtp smtp.example.net:587/starttls", "504 5.5.4", "mechanism-refused", Likely),
+        ("smtp smtp.gmail.com:465/tls", "534 5.7.9", "app-password-needed", Certain),
+        ("smtp smtp.gmail.com:465/tls", "535 5.7.8", "app-password-needed", Likely),
+        ("smtp smtp.gmail.com:465/tls", "534 5.7.14", "app-password-needed", Likely),
+        ("smtp smtp.office365.com:587/starttls", "550 5.7.30", "basic-auth-disabled", Certain),
+        ("smtp smtp.office365.com:587/starttls", "535 5.7.139", "basic-auth-disabled", Likely),
+        ("smtp smtp.office365.com:587/starttls", "535 5.7.3", "oauth-needed", Likely),
+        ("imap imap.example.net:993/tls", "AUTHENTICATIONFAILED", "login-refused", Likely),
+        ("imap imap.example.net:993/tls", "UNAVAILABLE", "login-temporarily-refused", Likely),
+        ("imap imap.example.net:993/tls", "EXPIRED", "password-expired", Certain),
+        ("imap imap.example.net:993/tls", "AUTHORIZATIONFAILED", "login-not-permitted", Likely),
+        ("imap imap.example.net:993/tls", "WEBALERT https://example.net", "web-login-needed", Likely),
+        ("imap imap.example.net:993/tls", "ALERT", "login-refused", Possible),
+    ];
+    for (place, answer, code, certainty) in cases {
+        let failure = Failure { reply: reply(answer), ..Failure::new(Kind::Refused { step: None }) };
+        let diagnosis = only(&outcome(server(place), Stage::Login, failure, vec![]));
+        assert_eq!((diagnosis.code, diagnosis.certainty), (code, certainty), "{place} {answer}");
+    }
+}
+
+#[test]
+fn a_refused_message_is_told_apart_by_step_and_codes() {
+    let cases = [
+        (Step::Mail, "530 5.7.0", "authentication-required"),
+        (Step::Mail, "550 5.7.1", "sender-not-owned"),
+        (Step::Rcpt, "553 5.7.1", "sender-not-owned"),
+        (Step::Message, "550 5.7.60", "sender-not-owned"),
+        (Step::Mail, "550 5.1.8", "sender-address-refused"),
+        (Step::Mail, "552 5.3.4", "message-too-large"),
+        (Step::Rcpt, "550 5.1.1", "recipient-unknown"),
+        (Step::Rcpt, "550", "recipient-unknown"),
+        (Step::Rcpt, "550 5.1.2", "recipient-domain"),
+        (Step::Rcpt, "554 5.7.1", "relay-denied"),
+        (Step::Rcpt, "450 4.2.0", "greylisted"),
+        (Step::Rcpt, "451 4.7.1", "greylisted"),
+        (Step::Rcpt, "450 4.1.8", "sender-address-refused"),
+        (Step::Rcpt, "452 4.2.2", "mailbox-full"),
+        (Step::Message, "552 5.2.2", "mailbox-full"),
+        (Step::Message, "452 4.3.1", "submission-temporarily-refused"),
+        (Step::Data, "421 4.7.0", "submission-temporarily-refused"),
+        (Step::Message, "550 5.7.26", "sender-not-authenticated"),
+        (Step::Message, "554 5.7.1", "message-refused"),
+        (Step::Data, "503 5.5.1", "submission-refused"),
+    ];
+    for (step, answer, code) in cases {
+        let failure = Failure { reply: reply(answer), ..Failure::new(Kind::Refused { step: Some(step) }) };
+        let place = server("smtp smtp.example.net:587/starttls");
+        let diagnosis = only(&outcome(place, Stage::Submit, failure, vec![]));
+        assert_eq!(diagnosis.code, code, "{step} {answer}");
+    }
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_the_right_one() {
+    let timeout = Kind::Timeout { limit_seconds: 30.0 };
+    let offered = Kind::NoMechanism { offered: vec!["XOAUTH2".into()] };
+    let names = Kind::CertificateWrongName { names: vec!["x.example.com".into(), "mail.example.net".into()] };
+    let cases = [
+        (
+            "imap imap.centurylink.net:993/tls",
+            Stage::Resolve,
+            Kind::HostNotFound,
+            "`imap.host = \"mail.centurylink.net\"`",
+        ),
+        ("smtp a.example:587/tls", Stage::Tls, Kind::PlaintextOnTlsPort, "`smtp.security = \"starttls\"`"),
+        ("smtp a.example:465/starttls", Stage::Greeting, timeout.clone(), "`smtp.security = \"tls\"`"),
+        ("imap a.example:993/none", Stage::Greeting, Kind::ConnectionLost, "`imap.security = \"tls\"`"),
+        ("pop3 a.example:995/starttls", Stage::Greeting, timeout.clone(), "`pop3.port = 110`"),
+        ("smtp a.example:25/starttls", Stage::Connect, Kind::NoAnswer, "`smtp.port = 587`"),
+        ("smtp a.example:25/starttls", Stage::Connect, timeout, "`smtp.port = 587`"),
+        ("imap a.example:995/tls", Stage::Connect, Kind::ConnectionRefused, "`imap.port = 993`"),
+        ("imap a.example:143/starttls", Stage::Starttls, Kind::StarttlsNotOffered, "`imap.port = 993`"),
+        ("smtp a.example:587/starttls", Stage::Login, offered, "mailtrip signs in with passwords only"),
+        ("imap imap.example.net:993/tls", Stage::Tls, names, "`imap.host = \"mail.example.net\"`"),
+    ];
+    for (place, stage, kind, advice) in cases {
+        let diagnosis = only(&outcome(server(place), stage, Failure::new(kind), vec![]));
+        assert!(diagnosis.advice.iter().any(|text| text.contains(advice)), "{place}: {diagnosis:#?}");
+    }
+}
+
+#[test]
+fn a_host_with_only_ipv6_is_recognised_by_its_addresses() {
+    let address = |address: &str| Fact::Address {
+        address: address.to_owned(),
+        result: Dialled::NoRoute,
+        seconds: 0.0,
+        used: false,
+    };
+    let place = || server("imap imap.example.net:993/tls");
+    let facts = vec![address("[2001:db8::1]:993")];
+    let diagnosis = only(&outcome(place(), Stage::Connect, Failure::new(Kind::Unreachable), facts));
+    assert_eq!(diagnosis.code, "only-ipv6");
+    let facts = vec![address("[2001:db8::1]:993"), address("192.0.2.1:993")];
+    let diagnosis = only(&outcome(place(), Stage::Connect, Failure::new(Kind::Unreachable), facts));
+    assert_eq!(diagnosis.code, "unreachable");
+}
+
+#[test]
+fn a_username_without_domain_is_a_cause_unless_the_provider_wants_it_so() {
+    let refused = || Failure { reply: reply("AUTHENTICATIONFAILED"), ..Failure::new(Kind::Refused { step: None }) };
+    for (place, code) in
+        [("imap imap.example.net:993/tls", "username-without-domain"), ("imap imap.web.de:993/tls", "login-refused")]
+    {
+        let facts = vec![Fact::UsernameWithoutDomain { username: "alice".to_owned() }];
+        let mut place = server(place);
+        "alice".clone_into(&mut place.username);
+        assert_eq!(place.security, Security::Tls);
+        assert_eq!(only(&outcome(place, Stage::Login, refused(), facts)).code, code);
+    }
+}
