@@ -26,6 +26,7 @@ use crate::provider::Provider;
 
 pub use check::Overrides;
 pub use finding::{ConfigError, Notice};
+pub use secret::{password_from_shell, password_from_text};
 pub use source::Place;
 
 use document::Document;

@@ -163,7 +163,7 @@ pub struct Failure {
     #[serde(flatten)]
     pub kind: Kind,
     /// The server's own words, if it said any.
-    pub reply: Option<Reply>,
+    pub reply: Option<Box<Reply>>,
     /// What else is known: the text of a library's error, an excerpt of what was received.
     pub detail: Option<String>,
 }
@@ -176,7 +176,7 @@ impl Failure {
 
     /// A negative answer of a server.
     pub fn refused(reply: Reply) -> Failure {
-        Failure { reply: Some(reply), ..Failure::new(Kind::Refused { step: None }) }
+        Failure { reply: Some(Box::new(reply)), ..Failure::new(Kind::Refused { step: None }) }
     }
 
     /// The same with something more to say.

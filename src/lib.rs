@@ -4,13 +4,11 @@
 pub mod account;
 pub mod check;
 pub mod config;
+pub mod diagnose;
 pub mod failure;
 pub mod outcome;
 pub mod probe;
 pub mod provider;
-pub mod diagnose;
-pub mod failure;
-pub mod outcome;
 pub mod report;
 pub mod sandbox;
 pub mod stage;

@@ -1,2 +1,316 @@
-//! The `mailtrip` command.
-fn main() {}
+//! The `mailtrip` command: arguments → configuration → one command → exit code.
+//!
+//! This is the only place that prints or exits.
+
+mod cli;
+mod live;
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anstream::AutoStream;
+use clap::Parser;
+use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Secret, Security};
+use mailtrip::check::{Check, Settings};
+use mailtrip::config::{self, Overrides};
+use mailtrip::diagnose::{Verdict, verdict};
+use mailtrip::outcome::Outcome;
+use mailtrip::provider;
+use mailtrip::report::terminal::Style;
+use mailtrip::report::{self, Format};
+use mailtrip::sandbox::{self, Sandbox, Service};
+use mailtrip::verify;
+use mailtrip::verify::stop::{Stop, Stopper};
+
+use cli::{Cli, Command};
+use live::Live;
+
+/// What could not be done, in a sentence for standard error; the verdict is UNKNOWN then.
+type Unable = String;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print(); // where it cannot be printed there is nobody to tell
+            return if error.use_stderr() { exit_code(Verdict::Unknown) } else { ExitCode::SUCCESS };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return unable(&format!("the runtime cannot be started: {error}")),
+    };
+    let done = runtime.block_on(run(cli.command));
+    // A resolver that hangs must not hold up the end.
+    runtime.shutdown_background();
+    match done {
+        Ok(verdict) => exit_code(verdict),
+        Err(sentence) => unable(&sentence),
+    }
+}
+
+fn exit_code(verdict: Verdict) -> ExitCode {
+    ExitCode::from(verdict.exit_code())
+}
+
+fn unable(sentence: &str) -> ExitCode {
+    let begin = if sentence.starts_with("error") { "" } else { "error: " };
+    let _ = writeln!(std::io::stderr(), "{begin}{}", sentence.trim_end());
+    exit_code(Verdict::Unknown)
+}
+
+async fn run(command: Command) -> Result<Verdict, Unable> {
+    match command {
+        Command::Demo(demo) => demonstrate(demo).await,
+        Command::Verify(verify) => verify_all(*verify).await,
+        Command::Sandbox(settings) => serve_sandbox(settings).await,
+        Command::Config => print(config::EXAMPLE).map(|()| Verdict::Ok),
+        Command::Report(report) => render_again(report),
+    }
+}
+
+async fn demonstrate(demo: cli::Demo) -> Result<Verdict, Unable> {
+    let sandbox = Sandbox::start(sandbox::Settings::default())
+        .await
+        .map_err(|error| format!("the sandbox cannot be started: {error}"))?;
+    let check = demo_check(&sandbox)?;
+    let verdict = verify_checks(&[check], &demo.show).await;
+    sandbox.stop().await;
+    verdict
+}
+
+fn demo_check(sandbox: &Sandbox) -> Result<Check, Unable> {
+    let user = sandbox.accounts().first().ok_or("the sandbox has no account")?;
+    let endpoint = |service| Endpoint {
+        host: "localhost".to_owned(),
+        port: sandbox.port(service),
+        security: Security::Tls,
+        allow_cleartext_password: false,
+        credentials: Credentials { username: user.address.clone(), password: Secret::new(&user.password) },
+        auth: Auth::Auto,
+        ca: Some(sandbox.ca_pem().as_bytes().to_vec()),
+    };
+    let account = Account {
+        name: "demo".to_owned(),
+        address: user.address.parse().map_err(|error| format!("{}: {error}", user.address))?,
+        smtp: Some(endpoint(Service::Submissions)),
+        imap: Some(endpoint(Service::Imaps)),
+        pop3: None,
+        folders: Folders::default(),
+    };
+    Check::new("demo", account.clone(), account, Settings::default()).map_err(|error| error.to_string())
+}
+
+async fn verify_all(arguments: cli::Verify) -> Result<Verdict, Unable> {
+    let checks = match arguments.targets.as_slice() {
+        [address] if address.contains('@') => vec![check_of_address(address, &arguments).await?],
+        targets if targets.iter().any(|target| target.contains('@')) => {
+            return Err(
+                "either checks of the configuration or one address can be verified, not both at once".to_owned()
+            );
+        }
+        _ if arguments.given.any() => {
+            return Err(
+                "--smtp, --imap, --username, --password-command, --ca-file and --allow-cleartext-password go with \
+                        an ADDRESS; a check has its own in the configuration"
+                    .to_owned(),
+            );
+        }
+        names => checks_of_config(names, &arguments).await?,
+    };
+    verify_checks(&checks, &arguments.show).await
+}
+
+fn overrides(arguments: &cli::Verify) -> Overrides {
+    Overrides {
+        keep: arguments.keep.then_some(true),
+        timeout: arguments.timeout,
+        sent: arguments.sent.map(Into::into),
+        ..Overrides::default()
+    }
+}
+
+async fn checks_of_config(names: &[String], arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
+    let path = arguments.config.clone().or_else(config::find).ok_or(
+        "there is no configuration: name one with --config, write one with `mailtrip config > mailtrip.toml`, \
+         or verify an address with `mailtrip verify ADDRESS`",
+    )?;
+    let loaded = config::load(&path, names, &overrides(arguments)).await.map_err(|error| error.to_string())?;
+    if !arguments.show.quiet {
+        loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
+        loaded.provider_notes.iter().for_each(|note_| note(&format!("{}: {}", note_.account, note_.text)));
+    }
+    Ok(loaded.checks)
+}
+
+async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Check, Unable> {
+    let cli::Given { smtp, imap, username, password_command, ca_file, allow_cleartext_password } = &arguments.given;
+    let parsed = address.parse().map_err(|error| format!("{address:?} is not an address: {error}"))?;
+    let ca = ca_file.as_deref().map(read_bytes).transpose()?;
+    let mut given = provider::Given {
+        address: parsed,
+        username: username.clone(),
+        password: Secret::new(""),
+        smtp: smtp.clone(),
+        imap: imap.clone(),
+        pop3: None,
+        ca,
+        allow_cleartext_password: *allow_cleartext_password,
+    };
+    let incomplete = |error| format!("{error}: see `mailtrip verify --help`");
+    given.clone().account().map_err(incomplete)?; // before anybody is asked for a password
+    given.password = password(address, password_command.as_deref()).await?;
+    let (account, provider) = given.account().map_err(incomplete)?;
+    if !arguments.show.quiet {
+        provider.and_then(|provider| provider.note).into_iter().for_each(note);
+        let hosts = [&account.smtp, &account.imap].into_iter().flatten();
+        hosts.filter_map(|endpoint| provider::hint(&endpoint.host)).for_each(note);
+    }
+    let settings = overrides(arguments).settings()?;
+    Check::new(address, account.clone(), account, settings).map_err(|error| error.to_string())
+}
+
+/// From a command, the environment, or the terminal; never from an argument, which others could read.
+async fn password(address: &str, command: Option<&str>) -> Result<Secret, Unable> {
+    if let Some(command) = command {
+        return config::password_from_shell(command).await;
+    }
+    if let Some(password) = std::env::var_os("MAILTRIP_PASSWORD") {
+        let password = password.into_string().map_err(|_| "MAILTRIP_PASSWORD is not UTF-8".to_owned())?;
+        return config::password_from_text(password);
+    }
+    let typed = rpassword::prompt_password(format!("Password of {address}: "));
+    typed
+        .map_err(|error| {
+            format!(
+                "no password: there is no terminal to ask on ({error}); set MAILTRIP_PASSWORD or use --password-command"
+            )
+        })
+        .and_then(config::password_from_text)
+}
+
+/// Verifies one check after the other. A report for people is printed when its check is done; other formats are one
+/// document, printed at the end.
+async fn verify_checks(checks: &[Check], show: &cli::Show) -> Result<Verdict, Unable> {
+    let (stopper, stop) = Stop::new();
+    tokio::spawn(stop_on_signals(stopper));
+    let style = style(show);
+    let mut outcomes = Vec::new();
+    for check in checks {
+        let outcome = verify_check(check, &stop, show, &style).await;
+        if show.format == Format::Terminal {
+            print_unless_quiet(std::slice::from_ref(&outcome), show, &style)?;
+        }
+        outcomes.push(outcome);
+    }
+    if show.format != Format::Terminal {
+        print_unless_quiet(&outcomes, show, &style)?;
+    }
+    Ok(worst(&outcomes))
+}
+
+async fn verify_check(check: &Check, stop: &Stop, show: &cli::Show, style: &Style) -> Outcome {
+    if show.format == Format::Terminal && !show.quiet && std::io::stderr().is_terminal() {
+        let live = Live::default();
+        live.while_doing(style.width, verify::run(check, stop, &live)).await
+    } else {
+        verify::run(check, stop, &()).await
+    }
+}
+
+fn worst(outcomes: &[Outcome]) -> Verdict {
+    outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown)
+}
+
+fn print_unless_quiet(outcomes: &[Outcome], show: &cli::Show, style: &Style) -> Result<(), Unable> {
+    if show.quiet && worst(outcomes) == Verdict::Ok {
+        return Ok(());
+    }
+    print(&report::render(outcomes, show.format, style))
+}
+
+fn style(show: &cli::Show) -> Style {
+    let colour = AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
+    let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+    Style { verbose: show.verbose, colour, width: width.min(100) }
+}
+
+/// Once stops the run, which then cleans up; twice leaves the clean-up out.
+async fn stop_on_signals(stopper: Stopper) {
+    loop {
+        if interrupted().await.is_err() {
+            return;
+        }
+        stopper.stop();
+    }
+}
+
+/// Ctrl-C, and on Unix what a service manager or a scheduler sends.
+async fn interrupted() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result,
+            _ = terminate.recv() => Ok(()),
+            _ = hang_up.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+async fn serve_sandbox(arguments: cli::Sandbox) -> Result<Verdict, Unable> {
+    let settings = match &arguments.settings {
+        Some(path) => toml::from_str(&read_text(path)?).map_err(|error| format!("{}: {error}", path.display()))?,
+        None => sandbox::Settings::default(),
+    };
+    let sandbox = Sandbox::start(settings).await.map_err(|error| format!("the sandbox cannot be started: {error}"))?;
+    let folder = std::env::temp_dir().join(format!("mailtrip-sandbox-{}", std::process::id()));
+    let ca_file = folder.join("ca.pem");
+    let written = std::fs::create_dir(&folder).and_then(|()| std::fs::write(&ca_file, sandbox.ca_pem()));
+    written.map_err(|error| format!("{}: {error}", ca_file.display()))?;
+    print(&sandbox.config(&ca_file))?;
+    note("the mail system runs until Ctrl-C; save the configuration above as mailtrip.toml, and run `mailtrip verify`");
+    let stopped = interrupted().await;
+    sandbox.stop().await;
+    let _ = std::fs::remove_dir_all(&folder); // ours, with one file in it
+    stopped.map(|()| Verdict::Ok).map_err(|error| format!("signals cannot be waited for: {error}"))
+}
+
+fn render_again(arguments: cli::Report) -> Result<Verdict, Unable> {
+    let text = if arguments.file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(|error| format!("standard input: {error}"))?;
+        text
+    } else {
+        read_text(&arguments.file)?
+    };
+    let outcomes = report::json::read(&text).map_err(|error| format!("{}: {error}", arguments.file.display()))?;
+    print_unless_quiet(&outcomes, &arguments.show, &style(&arguments.show))?;
+    Ok(worst(&outcomes))
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, Unable> {
+    std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn read_text(path: &Path) -> Result<String, Unable> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "note: {}", text.trim_end()); // where nobody listens, nobody is told
+}
+
+/// To standard output. A reader that goes away early (`| head`) is no error.
+fn print(text: &str) -> Result<(), Unable> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => Ok(()),
+    }
+}

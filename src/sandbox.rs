@@ -59,14 +59,7 @@ pub enum Service {
 }
 
 impl Service {
-    const ALL: [Self; 6] = [
-        Self::Submission,
-        Self::Submissions,
-        Self::Imap,
-        Self::Imaps,
-        Self::Pop3,
-        Self::Pop3s,
-    ];
+    const ALL: [Self; 6] = [Self::Submission, Self::Submissions, Self::Imap, Self::Imaps, Self::Pop3, Self::Pop3s];
 
     fn protocol(self) -> Protocol {
         match self {
@@ -120,13 +113,7 @@ impl Sandbox {
                 listeners.spawn(listener.clone().run(socket, stopped.clone()));
             }
         }
-        Ok(Self {
-            system,
-            ports,
-            ca_pem: authority.pem(),
-            stop,
-            listeners,
-        })
+        Ok(Self { system, ports, ca_pem: authority.pem(), stop, listeners })
     }
 
     /// The port on which a service listens.
@@ -183,13 +170,7 @@ impl Sandbox {
 
     /// The name of an account in the configuration: what stands before the `@`, or the whole where that is not unique.
     fn account_name(&self, user: &User) -> String {
-        let local = |user: &User| {
-            user.address
-                .split('@')
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let local = |user: &User| user.address.split('@').next().unwrap_or_default().to_owned();
         let name = local(user);
         let bearers = self.accounts().iter().filter(|one| local(one) == name);
         match bearers.count() {
@@ -202,12 +183,7 @@ impl Sandbox {
     pub fn messages(&self, address: &str, folder: &str) -> Vec<StoredMessage> {
         self.system
             .store
-            .with(address, |account| {
-                account
-                    .folder(folder)
-                    .map(|folder| folder.messages.clone())
-                    .unwrap_or_default()
-            })
+            .with(address, |account| account.folder(folder).map(|folder| folder.messages.clone()).unwrap_or_default())
             .unwrap_or_default()
     }
 

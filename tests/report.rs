@@ -332,7 +332,7 @@ fn every_failure_has_a_diagnosis_with_cause_and_advice() {
             for stage in STAGES {
                 let replies = if matches!(kind, Kind::Refused { .. }) { replies() } else { vec![None] };
                 for reply in replies {
-                    let failure = Failure { reply, ..Failure::new(kind.clone()) };
+                    let failure = Failure { reply: reply.map(Box::new), ..Failure::new(kind.clone()) };
                     let mut outcome = outcomes[0].clone();
                     outcome.servers.iter_mut().for_each(|server| (server.host, server.port) = (host.into(), port));
                     fails(&mut outcome, stage, failure);

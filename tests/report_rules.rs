@@ -89,7 +89,7 @@ fn a_refused_sign_in_is_told_apart_by_its_codes() {
         ("imap imap.example.net:993/tls", "ALERT", "login-refused", Possible),
     ];
     for (place, answer, code, certainty) in cases {
-        let failure = Failure { reply: reply(answer), ..Failure::new(Kind::Refused { step: None }) };
+        let failure = Failure { reply: reply(answer).map(Box::new), ..Failure::new(Kind::Refused { step: None }) };
         let diagnosis = only(&outcome(server(place), Stage::Login, failure, vec![]));
         assert_eq!((diagnosis.code, diagnosis.certainty), (code, certainty), "{place} {answer}");
     }
@@ -120,7 +120,8 @@ fn a_refused_message_is_told_apart_by_step_and_codes() {
         (Step::Data, "503 5.5.1", "submission-refused"),
     ];
     for (step, answer, code) in cases {
-        let failure = Failure { reply: reply(answer), ..Failure::new(Kind::Refused { step: Some(step) }) };
+        let failure =
+            Failure { reply: reply(answer).map(Box::new), ..Failure::new(Kind::Refused { step: Some(step) }) };
         let place = server("smtp smtp.example.net:587/starttls");
         let diagnosis = only(&outcome(place, Stage::Submit, failure, vec![]));
         assert_eq!(diagnosis.code, code, "{step} {answer}");
@@ -175,7 +176,8 @@ fn a_host_with_only_ipv6_is_recognised_by_its_addresses() {
 
 #[test]
 fn a_username_without_domain_is_a_cause_unless_the_provider_wants_it_so() {
-    let refused = || Failure { reply: reply("AUTHENTICATIONFAILED"), ..Failure::new(Kind::Refused { step: None }) };
+    let refused =
+        || Failure { reply: reply("AUTHENTICATIONFAILED").map(Box::new), ..Failure::new(Kind::Refused { step: None }) };
     for (place, code) in
         [("imap imap.example.net:993/tls", "username-without-domain"), ("imap imap.web.de:993/tls", "login-refused")]
     {

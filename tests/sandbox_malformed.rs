@@ -142,11 +142,7 @@ impl Dice {
     }
 
     fn line(&mut self, tagged: bool) -> String {
-        let mut line = if tagged {
-            "t ".to_owned()
-        } else {
-            String::new()
-        };
+        let mut line = if tagged { "t ".to_owned() } else { String::new() };
         for _ in 0..=self.roll(7) {
             line += PIECES[self.roll(PIECES.len())];
             if self.roll(4) > 0 {
@@ -158,19 +154,11 @@ impl Dice {
 }
 
 async fn connect(sandbox: &Sandbox, service: Service, login: &str) -> TlsStream<TcpStream> {
-    let stream = TcpStream::connect(("127.0.0.1", sandbox.port(service)))
-        .await
-        .expect("a connection");
+    let stream = TcpStream::connect(("127.0.0.1", sandbox.port(service))).await.expect("a connection");
     let ca = Certificate::from_pem(sandbox.ca_pem().as_bytes()).expect("a certificate");
     let connector = TlsConnector::new().add_root_certificate(ca);
-    let mut stream = connector
-        .connect("localhost", stream)
-        .await
-        .expect("a handshake");
-    stream
-        .write_all(login.as_bytes())
-        .await
-        .expect("the server reads");
+    let mut stream = connector.connect("localhost", stream).await.expect("a handshake");
+    stream.write_all(login.as_bytes()).await.expect("the server reads");
     stream
 }
 
@@ -188,10 +176,7 @@ async fn torment(stream: TlsStream<TcpStream>, dice: &mut Dice, tagged: bool) {
     }
     to.shutdown().await.ok();
     drop(to);
-    timeout(Duration::from_secs(20), reader)
-        .await
-        .expect("the server ends the session")
-        .ok();
+    timeout(Duration::from_secs(20), reader).await.expect("the server ends the session").ok();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -201,25 +186,15 @@ async fn no_command_line_makes_a_session_panic() {
         PANICS.fetch_add(1, Ordering::SeqCst);
         before(panic);
     }));
-    let settings = Settings {
-        existing: 5,
-        ..Settings::default()
-    };
+    let settings = Settings { existing: 5, ..Settings::default() };
     let sandbox = Sandbox::start(settings).await.expect("a sandbox");
     let password = &sandbox.accounts()[0].password;
     let logins = [
-        (
-            Service::Imaps,
-            format!("a LOGIN alice@sandbox.test \"{password}\"\r\nb SELECT INBOX\r\n"),
-        ),
-        (
-            Service::Pop3s,
-            format!("USER alice@sandbox.test\r\nPASS {password}\r\n"),
-        ),
+        (Service::Imaps, format!("a LOGIN alice@sandbox.test \"{password}\"\r\nb SELECT INBOX\r\n")),
+        (Service::Pop3s, format!("USER alice@sandbox.test\r\nPASS {password}\r\n")),
         (
             Service::Submissions,
-            "EHLO x\r\nAUTH PLAIN AGFsaWNlQHNhbmRib3gudGVzdABhbGljZSdzIHNhbmRib3ggcGFzc3dvcmQ=\r\n"
-                .to_owned(),
+            "EHLO x\r\nAUTH PLAIN AGFsaWNlQHNhbmRib3gudGVzdABhbGljZSdzIHNhbmRib3ggcGFzc3dvcmQ=\r\n".to_owned(),
         ),
     ];
     let mut dice = Dice(0x6d61_696c_7472_6970);
@@ -229,9 +204,5 @@ async fn no_command_line_makes_a_session_panic() {
         torment(stream, &mut dice, *service == Service::Imaps).await;
     }
     assert_eq!(PANICS.load(Ordering::SeqCst), 0);
-    assert!(
-        sandbox.commands().len() > 5_000,
-        "few lines arrived: {}",
-        sandbox.commands().len()
-    );
+    assert!(sandbox.commands().len() > 5_000, "few lines arrived: {}", sandbox.commands().len());
 }

@@ -19,13 +19,7 @@ const PASSWORDS: [&str; 8] = [
     "'single' `tick` &amp;",
 ];
 
-const MODES: [&str; 5] = [
-    "tls-plain",
-    "tls-login",
-    "starttls-plain",
-    "starttls-login",
-    "wrong-password",
-];
+const MODES: [&str; 5] = ["tls-plain", "tls-login", "starttls-plain", "starttls-login", "wrong-password"];
 
 fn main() -> ExitCode {
     let python = Command::new("python3").arg("--version").output();
@@ -42,10 +36,7 @@ fn settings() -> Settings {
         address: format!("user{number}@sandbox.test"),
         password: (*password).to_owned(),
     };
-    Settings {
-        accounts: PASSWORDS.iter().enumerate().map(account).collect(),
-        ..Settings::default()
-    }
+    Settings { accounts: PASSWORDS.iter().enumerate().map(account).collect(), ..Settings::default() }
 }
 
 fn run(mode: &str) -> Result<(), Failed> {

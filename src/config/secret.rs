@@ -189,6 +189,25 @@ async fn from_file(path: PathBuf, what: &str) -> Result<Secret, String> {
     text(whole).and_then(sendable).map_err(|why| format!("from the {what} `{shown}` {why}"))
 }
 
+/// The password that a shell command prints, for the command line: `--password-command 'pass show mail'`.
+///
+/// # Errors
+/// A sentence, without the password.
+pub async fn password_from_shell(command: &str) -> Result<Secret, String> {
+    let shell = if cfg!(windows) { ["cmd", "/C"] } else { ["sh", "-c"] };
+    let words: Vec<String> = shell.into_iter().chain([command]).map(str::to_owned).collect();
+    let whole = command::output(&words, LARGEST, PATIENCE).await.map_err(|why| format!("the password {why}"))?;
+    text(whole).and_then(sendable).map_err(|why| format!("the password from --password-command {why}"))
+}
+
+/// A password that was typed or came from the environment, if it can be sent.
+///
+/// # Errors
+/// A sentence, without the password.
+pub fn password_from_text(password: String) -> Result<Secret, String> {
+    sendable(Zeroizing::new(password)).map_err(|why| format!("the password {why}"))
+}
+
 /// The bytes of a file or of a command's output as text, without the line break at the end.
 fn text(mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, String> {
     if bytes.last() == Some(&b'\n') {

@@ -72,7 +72,7 @@ impl<'a> Case<'a> {
     }
 
     fn reply(&self) -> Option<&'a Reply> {
-        self.failure.reply.as_ref()
+        self.failure.reply.as_deref()
     }
 
     /// The SMTP reply code.

@@ -45,7 +45,7 @@ pub fn skip(skip: Skip) -> String {
 
 /// What went wrong, in a few words.
 pub fn failure(failure: &Failure) -> String {
-    match (kind(&failure.kind), failure.reply.as_ref().map(codes)) {
+    match (kind(&failure.kind), failure.reply.as_deref().map(codes)) {
         (words, Some(codes)) if !codes.is_empty() => format!("{words}: {codes}"),
         (words, _) => words,
     }

@@ -4,8 +4,8 @@ use std::io;
 
 use jiff::{ToSpan, Zoned, civil::Date, tz::TimeZone};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
 };
 
 use super::fault::Flaw;
@@ -24,9 +24,7 @@ fn broken(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
 
 impl Authority {
     pub fn new() -> io::Result<Self> {
-        Ok(Self {
-            trusted: issuer("mailtrip sandbox CA")?,
-        })
+        Ok(Self { trusted: issuer("mailtrip sandbox CA")? })
     }
 
     /// The CA's certificate, PEM.
@@ -44,11 +42,8 @@ impl Authority {
             _ => params.signed_by(&key, &*self.trusted),
         }
         .map_err(broken)?;
-        let identity = native_tls::Identity::from_pkcs8(
-            certificate.pem().as_bytes(),
-            key.serialize_pem().as_bytes(),
-        )
-        .map_err(broken)?;
+        let identity = native_tls::Identity::from_pkcs8(certificate.pem().as_bytes(), key.serialize_pem().as_bytes())
+            .map_err(broken)?;
         let acceptor = native_tls::TlsAcceptor::new(identity).map_err(broken)?;
         Ok(acceptor.into())
     }

@@ -80,12 +80,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub fn new(
-        system: Arc<System>,
-        protocol: Protocol,
-        acceptor: TlsAcceptor,
-        stream: TcpStream,
-    ) -> io::Result<Self> {
+    pub fn new(system: Arc<System>, protocol: Protocol, acceptor: TlsAcceptor, stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self {
             system,

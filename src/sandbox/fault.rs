@@ -144,10 +144,7 @@ pub struct Reply {
 
 impl Reply {
     fn new(code: u16, text: &str) -> Self {
-        Self {
-            code,
-            text: text.to_owned(),
-        }
+        Self { code, text: text.to_owned() }
     }
 
     /// The reply as a line without its CRLF; line ends in the text are blanked out.

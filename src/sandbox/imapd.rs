@@ -29,11 +29,7 @@ struct Session {
 
 /// Serves a client until it logs out, or the connection ends.
 pub(super) async fn serve(connection: Connection) -> io::Result<()> {
-    let mut session = Session {
-        connection,
-        user: None,
-        view: None,
-    };
+    let mut session = Session { connection, user: None, view: None };
     session.greet().await?;
     while session.turn().await? {}
     session.connection.close().await
@@ -71,21 +67,13 @@ impl Session {
         if self.connection.meet(Point::Greeting).await? {
             return Ok(());
         }
-        if self
-            .connection
-            .system
-            .faults
-            .greeting(Protocol::Imap)
-            .is_some()
-        {
+        if self.connection.system.faults.greeting(Protocol::Imap).is_some() {
             self.say("* BYE Service refused");
             self.connection.close().await?;
             return Err(closed());
         }
         let capabilities = self.capabilities();
-        self.say(format!(
-            "* OK [CAPABILITY {capabilities}] mailtrip sandbox ready"
-        ));
+        self.say(format!("* OK [CAPABILITY {capabilities}] mailtrip sandbox ready"));
         self.connection.meet_after(Point::Greeting, 0).await
     }
 
@@ -125,11 +113,7 @@ impl Session {
     async fn read_command(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut bytes = self.connection.line().await?;
         let mut noted = String::from_utf8_lossy(&bytes).into_owned();
-        let limit = if self.user.is_some() {
-            MAX_MESSAGE
-        } else {
-            MAX_LINE
-        };
+        let limit = if self.user.is_some() { MAX_MESSAGE } else { MAX_LINE };
         let mut literals = 0;
         let mut part = 0;
         while let Some((size, unasked)) = announced_literal(&bytes[part..]) {
@@ -137,10 +121,7 @@ impl Session {
                 break;
             }
             literals += 1;
-            if size > limit
-                || bytes.len() + size > MAX_MESSAGE + 2 * MAX_LINE
-                || literals > MAX_LITERALS
-            {
+            if size > limit || bytes.len() + size > MAX_MESSAGE + 2 * MAX_LINE || literals > MAX_LITERALS {
                 return self.refuse_literal(&bytes, unasked).await.map(|()| None);
             }
             if !unasked {
@@ -211,12 +192,7 @@ impl Session {
     }
 
     /// Carries a command out. `None`: it has already been answered.
-    async fn command(
-        &mut self,
-        tag: &str,
-        verb: &str,
-        arguments: Arguments<'_>,
-    ) -> io::Result<Option<Answer>> {
+    async fn command(&mut self, tag: &str, verb: &str, arguments: Arguments<'_>) -> io::Result<Option<Answer>> {
         let answer = match verb {
             "CAPABILITY" => {
                 let capabilities = self.capabilities();

@@ -45,18 +45,11 @@ pub(super) fn name(field: &[u8]) -> &[u8] {
 pub(super) fn value(field: &[u8]) -> Vec<u8> {
     let colon = field.iter().position(|&byte| byte == b':');
     let value = colon.map_or(&b""[..], |colon| &field[colon + 1..]);
-    let unfolded: Vec<u8> = value
-        .iter()
-        .copied()
-        .filter(|byte| !matches!(byte, b'\r' | b'\n'))
-        .collect();
+    let unfolded: Vec<u8> = value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
     unfolded.trim_ascii().to_vec()
 }
 
 /// Whether the text contains the other, ASCII case aside. The empty text is in every text.
 pub(super) fn contains(text: &[u8], wanted: &[u8]) -> bool {
-    wanted.is_empty()
-        || text
-            .windows(wanted.len())
-            .any(|window| window.eq_ignore_ascii_case(wanted))
+    wanted.is_empty() || text.windows(wanted.len()).any(|window| window.eq_ignore_ascii_case(wanted))
 }

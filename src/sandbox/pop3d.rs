@@ -20,11 +20,7 @@ struct Session {
 
 /// Serves a client until it quits, or the connection ends; only QUIT removes messages (RFC 1939 §6).
 pub(super) async fn serve(connection: Connection) -> io::Result<()> {
-    let mut session = Session {
-        connection,
-        user: None,
-        maildrop: None,
-    };
+    let mut session = Session { connection, user: None, maildrop: None };
     session.greet().await?;
     loop {
         let line = session.connection.line().await?;
@@ -80,13 +76,7 @@ impl Session {
         if self.connection.meet(Point::Greeting).await? {
             return Ok(());
         }
-        if self
-            .connection
-            .system
-            .faults
-            .greeting(Protocol::Pop3)
-            .is_some()
-        {
+        if self.connection.system.faults.greeting(Protocol::Pop3).is_some() {
             self.say("-ERR [SYS/TEMP] Service refused");
             self.connection.close().await?;
             return Err(closed());
@@ -154,13 +144,7 @@ impl Session {
 
     async fn authorization(&mut self, verb: &str, rest: &[u8]) -> io::Result<()> {
         match verb {
-            "STLS"
-                if !self
-                    .connection
-                    .system
-                    .faults
-                    .starttls_absent(Protocol::Pop3) =>
-            {
+            "STLS" if !self.connection.system.faults.starttls_absent(Protocol::Pop3) => {
                 return self.start_tls().await;
             }
             "USER" | "PASS" | "AUTH" if !self.connection.secured() => {
@@ -186,22 +170,12 @@ impl Session {
             self.say("-ERR TLS is already active");
             return Ok(());
         }
-        if self
-            .connection
-            .system
-            .faults
-            .starttls_refused(Protocol::Pop3)
-        {
+        if self.connection.system.faults.starttls_refused(Protocol::Pop3) {
             self.say("-ERR [SYS/TEMP] TLS not available");
             return Ok(());
         }
         self.say("+OK Begin TLS negotiation now");
-        if self
-            .connection
-            .system
-            .faults
-            .starttls_injected(Protocol::Pop3)
-        {
+        if self.connection.system.faults.starttls_injected(Protocol::Pop3) {
             self.say("+OK injected");
         }
         self.connection.flush().await?;
@@ -271,12 +245,10 @@ impl Session {
                 self.listing(&maildrop, &arguments, Maildrop::unique_id_line);
             }
             "RETR" => self.retrieve(&maildrop, &arguments, None),
-            "TOP" if !self.on(Fault::TopAbsent {}) => {
-                match arguments.get(1).and_then(|lines| lines.parse().ok()) {
-                    Some(lines) => self.retrieve(&maildrop, &arguments[..1], Some(lines)),
-                    None => self.say("-ERR Syntax: TOP message lines"),
-                }
-            }
+            "TOP" if !self.on(Fault::TopAbsent {}) => match arguments.get(1).and_then(|lines| lines.parse().ok()) {
+                Some(lines) => self.retrieve(&maildrop, &arguments[..1], Some(lines)),
+                None => self.say("-ERR Syntax: TOP message lines"),
+            },
             "DELE" => {
                 let deleted = arguments.first().and_then(|text| number(text));
                 match deleted.is_some_and(|number| maildrop.delete(number)) {
@@ -303,12 +275,7 @@ impl Session {
     }
 
     /// LIST and UIDL: one message, or all of them.
-    fn listing(
-        &mut self,
-        maildrop: &Maildrop,
-        arguments: &[&str],
-        line: impl Fn(&Maildrop, usize) -> Option<String>,
-    ) {
+    fn listing(&mut self, maildrop: &Maildrop, arguments: &[&str], line: impl Fn(&Maildrop, usize) -> Option<String>) {
         if let Some(text) = arguments.first() {
             return match number(text).and_then(|number| line(maildrop, number)) {
                 Some(line) => self.say(format!("+OK {line}")),
@@ -316,10 +283,7 @@ impl Session {
             };
         }
         self.say("+OK");
-        for line in maildrop
-            .numbers()
-            .filter_map(|number| line(maildrop, number))
-        {
+        for line in maildrop.numbers().filter_map(|number| line(maildrop, number)) {
             self.say(line);
         }
         self.say(".");

@@ -28,10 +28,7 @@ impl Exchange {
     pub fn begin(mechanism: &str) -> Option<Self> {
         match mechanism.to_ascii_uppercase().as_str() {
             "PLAIN" => Some(Self::default()),
-            "LOGIN" => Some(Self {
-                login: true,
-                user: None,
-            }),
+            "LOGIN" => Some(Self { login: true, user: None }),
             _ => None,
         }
     }
@@ -60,10 +57,7 @@ impl Exchange {
                 self.user = Some(response);
                 Step::Challenge("UGFzc3dvcmQ6")
             }
-            (true, Some(user)) => Step::Credentials {
-                user,
-                password: response,
-            },
+            (true, Some(user)) => Step::Credentials { user, password: response },
         }
     }
 }
@@ -75,10 +69,7 @@ fn plain(response: &[u8]) -> Step {
         (Some(other), Some(user), Some(password), None)
             if !user.is_empty() && (other.is_empty() || other.eq_ignore_ascii_case(user)) =>
         {
-            Step::Credentials {
-                user: user.to_vec(),
-                password: password.to_vec(),
-            }
+            Step::Credentials { user: user.to_vec(), password: password.to_vec() }
         }
         _ => Step::Malformed,
     }

@@ -86,9 +86,7 @@ impl Default for Settings {
 impl Settings {
     /// Whether this SASL mechanism is offered.
     pub(super) fn offers(&self, mechanism: &str) -> bool {
-        self.auth
-            .iter()
-            .any(|offered| offered.eq_ignore_ascii_case(mechanism))
+        self.auth.iter().any(|offered| offered.eq_ignore_ascii_case(mechanism))
     }
 }
 

@@ -25,12 +25,7 @@ struct Session {
 
 /// Serves a client until it quits, or the connection ends.
 pub(super) async fn serve(connection: Connection) -> io::Result<()> {
-    let mut session = Session {
-        connection,
-        helo: None,
-        user: None,
-        envelope: None,
-    };
+    let mut session = Session { connection, helo: None, user: None, envelope: None };
     session.greet().await?;
     loop {
         let line = session.connection.line().await?;
@@ -116,13 +111,7 @@ impl Session {
         match verb {
             "EHLO" => self.hello(rest, true),
             "HELO" => self.hello(rest, false),
-            "STARTTLS"
-                if !self
-                    .connection
-                    .system
-                    .faults
-                    .starttls_absent(Protocol::Smtp) =>
-            {
+            "STARTTLS" if !self.connection.system.faults.starttls_absent(Protocol::Smtp) => {
                 return self.start_tls().await;
             }
             "AUTH" => return self.auth(rest).await,
@@ -174,22 +163,12 @@ impl Session {
             self.say("503 5.5.1 TLS is already active");
             return Ok(());
         }
-        if self
-            .connection
-            .system
-            .faults
-            .starttls_refused(Protocol::Smtp)
-        {
+        if self.connection.system.faults.starttls_refused(Protocol::Smtp) {
             self.say("454 4.7.0 TLS not available due to temporary reason");
             return Ok(());
         }
         self.say("220 2.0.0 Ready to start TLS");
-        if self
-            .connection
-            .system
-            .faults
-            .starttls_injected(Protocol::Smtp)
-        {
+        if self.connection.system.faults.starttls_injected(Protocol::Smtp) {
             self.say("250-injected.test\r\n250 AUTH PLAIN LOGIN");
         }
         self.connection.flush().await?;
@@ -327,15 +306,8 @@ impl Session {
     async fn data(&mut self) -> io::Result<()> {
         let refusal = match &self.envelope {
             None => Some("503 5.5.1 Need MAIL command".to_owned()),
-            Some(envelope) if envelope.to.is_empty() => {
-                Some("554 5.5.1 No valid recipients".to_owned())
-            }
-            Some(_) => self
-                .connection
-                .system
-                .faults
-                .data()
-                .map(|reply| reply.line()),
+            Some(envelope) if envelope.to.is_empty() => Some("554 5.5.1 No valid recipients".to_owned()),
+            Some(_) => self.connection.system.faults.data().map(|reply| reply.line()),
         };
         if let Some(refusal) = refusal {
             self.say(refusal);

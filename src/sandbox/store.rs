@@ -33,26 +33,14 @@ pub(super) struct Folder {
 
 impl Folder {
     fn new(name: &str, special_use: Option<&'static str>, uid_validity: u32) -> Self {
-        Self {
-            name: name.to_owned(),
-            special_use,
-            uid_validity,
-            uid_next: 1,
-            recent_from: 1,
-            messages: Vec::new(),
-        }
+        Self { name: name.to_owned(), special_use, uid_validity, uid_next: 1, recent_from: 1, messages: Vec::new() }
     }
 
     /// Files a message and returns its UID.
     pub fn add(&mut self, raw: Arc<[u8]>, flags: BTreeSet<String>, received: Timestamp) -> u32 {
         let uid = self.uid_next;
         self.uid_next = self.uid_next.saturating_add(1);
-        self.messages.push(StoredMessage {
-            uid,
-            flags,
-            raw,
-            received,
-        });
+        self.messages.push(StoredMessage { uid, flags, raw, received });
         uid
     }
 
@@ -84,9 +72,7 @@ impl Account {
     }
 
     pub fn folder_mut(&mut self, name: &str) -> Option<&mut Folder> {
-        self.folders
-            .iter_mut()
-            .find(|folder| same(&folder.name, name))
+        self.folders.iter_mut().find(|folder| same(&folder.name, name))
     }
 
     /// Makes a folder; false where there is one of that name already.
@@ -94,8 +80,7 @@ impl Account {
         if self.folder(name).is_some() {
             return false;
         }
-        self.folders
-            .push(Folder::new(name, special_use, self.next_validity));
+        self.folders.push(Folder::new(name, special_use, self.next_validity));
         self.next_validity += 1;
         true
     }
@@ -115,10 +100,7 @@ pub(super) struct Store {
 
 impl Store {
     pub fn new() -> Self {
-        Self {
-            accounts: Mutex::new(HashMap::new()),
-            changes: watch::Sender::new(0),
-        }
+        Self { accounts: Mutex::new(HashMap::new()), changes: watch::Sender::new(0) }
     }
 
     /// Opens an account with an empty INBOX.
@@ -157,18 +139,12 @@ impl Store {
         let (local, domain) = address.rsplit_once('@')?;
         let plain = local.split('+').next().unwrap_or(local);
         let accounts = self.lock();
-        [address.clone(), format!("{plain}@{domain}")]
-            .into_iter()
-            .find(|candidate| accounts.contains_key(candidate))
+        [address.clone(), format!("{plain}@{domain}")].into_iter().find(|candidate| accounts.contains_key(candidate))
     }
 
     /// Whether any account lives in the domain of this address.
     pub fn serves(&self, address: &str) -> bool {
-        let domain = |address: &str| {
-            address
-                .rsplit_once('@')
-                .map(|(_, domain)| domain.to_ascii_lowercase())
-        };
+        let domain = |address: &str| address.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
         let wanted = domain(address);
         wanted.is_some() && self.lock().keys().any(|known| domain(known) == wanted)
     }

@@ -67,10 +67,7 @@ impl System {
         let settings = &self.settings;
         self.store.open(address, password);
         self.store.with(address, |account| {
-            for (name, special_use) in [
-                (&settings.sent_folder, "\\Sent"),
-                (&settings.junk_folder, "\\Junk"),
-            ] {
+            for (name, special_use) in [(&settings.sent_folder, "\\Sent"), (&settings.junk_folder, "\\Junk")] {
                 if let Some(name) = name {
                     account.create(name, Some(special_use));
                 }
@@ -83,11 +80,7 @@ impl System {
                 if number <= settings.existing_deleted {
                     flags.insert("\\Deleted".to_owned());
                 }
-                inbox.add(
-                    unrelated(address, number).into(),
-                    flags,
-                    Timestamp::UNIX_EPOCH,
-                );
+                inbox.add(unrelated(address, number).into(), flags, Timestamp::UNIX_EPOCH);
             }
         });
     }
@@ -122,10 +115,7 @@ impl System {
         let Ok(user) = std::str::from_utf8(user) else {
             return Login::Refused;
         };
-        match self
-            .store
-            .with(user, |account| account.password.as_bytes() == password)
-        {
+        match self.store.with(user, |account| account.password.as_bytes() == password) {
             Some(true) => Login::Accepted(user.to_ascii_lowercase()),
             _ => Login::Refused,
         }
@@ -180,12 +170,7 @@ impl System {
     }
 
     fn deliver(&self, address: &str, raw: &Arc<[u8]>, fate: &Fate) {
-        let junk = self
-            .settings
-            .junk_folder
-            .as_deref()
-            .filter(|_| fate.junked)
-            .unwrap_or("INBOX");
+        let junk = self.settings.junk_folder.as_deref().filter(|_| fate.junked).unwrap_or("INBOX");
         let copies = if fate.duplicated { 2 } else { 1 };
         self.store.change(address, |account| {
             if let Some(folder) = account.folder_mut(junk) {
@@ -206,9 +191,7 @@ pub(super) fn positive(duration: SignedDuration) -> Duration {
 fn stamped(submission: &Submission, recipient: &str, id: &str, altered: bool) -> Vec<u8> {
     let now = Zoned::now().with_time_zone(TimeZone::UTC);
     let date = now.strftime("%a, %d %b %Y %H:%M:%S +0000");
-    let Submission {
-        helo, peer, from, ..
-    } = submission;
+    let Submission { helo, peer, from, .. } = submission;
     let domain = from.rsplit('@').next().unwrap_or_default();
     let mut raw = format!(
         "Return-Path: <{from}>\r\n\

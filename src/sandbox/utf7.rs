@@ -39,9 +39,7 @@ fn close(out: &mut String, shifted: &mut Vec<u8>) {
 
 /// The wire to Unicode; `None` for what is no modified UTF-7.
 pub(super) fn decode(name: &[u8]) -> Option<String> {
-    let mut rest = std::str::from_utf8(name)
-        .ok()
-        .filter(|name| name.is_ascii())?;
+    let mut rest = std::str::from_utf8(name).ok().filter(|name| name.is_ascii())?;
     let mut out = String::new();
     while let Some((before, after)) = rest.split_once('&') {
         let (shifted, behind) = after.split_once('-')?;

@@ -3,7 +3,7 @@
 //! It removes only a message that it has just fetched and that bears our tag (rule 1), and runs whatever happened before,
 //! on a new connection where the old one is gone.
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::account::{Account, Endpoint, Protocol};
 use crate::failure::{Failure, Kind};
@@ -50,27 +50,38 @@ pub async fn remove(
 ) -> Result<(), Failure> {
     let mut left: Vec<&Folder> = task.folders();
     let mut delivered = false;
-    let half = recorder.bounds().deadline.saturating_duration_since(tokio::time::Instant::now()) / 2;
-    let mut done = false;
-    if let Some(mut mailbox) = session {
-        let first = timeout(half, clear_all(&mut mailbox, &mut left, probe, &mut delivered, seen)).await;
-        done = matches!(first, Ok(Ok(())));
-        if done {
-            leave(mailbox);
+    let cleared = match session {
+        Some(session) => in_session(session, &mut left, probe, &mut delivered, recorder, seen).await,
+        None => false,
+    };
+    if !cleared && let Err(failure) = with_new_session(task, &mut left, probe, &mut delivered, recorder, seen).await {
+        for folder in left {
+            seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: why(&failure) });
         }
-    }
-    if !done {
-        if let Err(failure) = with_new_session(task, &mut left, probe, &mut delivered, recorder, seen).await {
-            for folder in left {
-                seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: why(&failure) });
-            }
-            return Err(failure);
-        }
+        return Err(failure);
     }
     if task.receives && !delivered {
         seen.concern(Concern::MayArrive);
     }
     Ok(())
+}
+
+/// In the session that is there already, for half of the time at most: it may be dead without anybody knowing.
+async fn in_session(
+    mut mailbox: Mailbox,
+    left: &mut Vec<&Folder>,
+    probe: &Probe,
+    delivered: &mut bool,
+    recorder: &Recorder<'_>,
+    seen: &mut Seen,
+) -> bool {
+    let half = recorder.bounds().deadline.saturating_duration_since(Instant::now()) / 2;
+    let cleared = timeout(half, clear_all(&mut mailbox, left, probe, delivered, seen)).await;
+    let cleared = matches!(cleared, Ok(Ok(())));
+    if cleared {
+        leave(mailbox);
+    }
+    cleared
 }
 
 async fn with_new_session(

@@ -298,7 +298,7 @@ impl Imap {
 
     fn broken(&mut self) -> Failure {
         let failure = self.session.get_mut().failure();
-        Failure { reply: self.bye.take().or(failure.reply.clone()), ..failure }
+        Failure { reply: self.bye.take().map(Box::new).or(failure.reply.clone()), ..failure }
     }
 }
 

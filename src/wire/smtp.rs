@@ -204,7 +204,7 @@ pub(crate) fn plain(credentials: &Credentials) -> Zeroizing<String> {
 }
 
 fn refused(step: Step, answer: Reply) -> Failure {
-    Failure { reply: Some(answer), ..Failure::new(Kind::Refused { step: Some(step) }) }
+    Failure { reply: Some(Box::new(answer)), ..Failure::new(Kind::Refused { step: Some(step) }) }
 }
 
 fn expect(answer: Reply, wanted: u16) -> Result<Reply, Failure> {

@@ -21,9 +21,7 @@ pub fn settings(toml: &str) -> Settings {
 
 /// A sandbox from TOML.
 pub async fn sandbox(toml: &str) -> Sandbox {
-    Sandbox::start(settings(toml))
-        .await
-        .expect("the sandbox starts")
+    Sandbox::start(settings(toml)).await.expect("the sandbox starts")
 }
 
 trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -55,9 +53,7 @@ impl Raw {
     /// A connection over implicit TLS.
     pub async fn tls(sandbox: &Sandbox, service: Service) -> Self {
         let mut raw = Self::plain(sandbox, service).await;
-        raw.handshake("localhost")
-            .await
-            .expect("the handshake succeeds");
+        raw.handshake("localhost").await.expect("the handshake succeeds");
         raw
     }
 
@@ -74,8 +70,7 @@ impl Raw {
     pub async fn imap(sandbox: &Sandbox) -> Self {
         let mut raw = Self::tls(sandbox, Service::Imaps).await;
         raw.line().await;
-        raw.send("A0 LOGIN alice@sandbox.test \"alice's sandbox password\"\r\n")
-            .await;
+        raw.send("A0 LOGIN alice@sandbox.test \"alice's sandbox password\"\r\n").await;
         assert!(raw.line().await.starts_with("A0 OK "));
         raw
     }
@@ -83,8 +78,7 @@ impl Raw {
     /// The same for POP3.
     pub async fn pop3(sandbox: &Sandbox) -> Self {
         let mut raw = Self::tls(sandbox, Service::Pop3s).await;
-        raw.send("USER alice@sandbox.test\r\nPASS alice's sandbox password\r\n")
-            .await;
+        raw.send("USER alice@sandbox.test\r\nPASS alice's sandbox password\r\n").await;
         raw.line().await;
         raw.line().await;
         assert!(raw.line().await.starts_with("+OK Logged in"));
@@ -104,10 +98,7 @@ impl Raw {
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let stream = self.stream.as_mut().expect("a stream");
-        stream
-            .write_all(bytes.as_ref())
-            .await
-            .expect("the server reads");
+        stream.write_all(bytes.as_ref()).await.expect("the server reads");
         stream.flush().await.expect("the server reads");
     }
 
@@ -133,11 +124,7 @@ impl Raw {
                 let line: Vec<u8> = self.received.drain(..end + 2).collect();
                 return String::from_utf8_lossy(&line[..end]).into_owned();
             }
-            assert!(
-                self.read().await,
-                "the connection ended after {:?}",
-                self.text()
-            );
+            assert!(self.read().await, "the connection ended after {:?}", self.text());
         }
     }
 
@@ -145,14 +132,8 @@ impl Raw {
     pub async fn expect(&mut self, bytes: impl AsRef<[u8]>) {
         let wanted = bytes.as_ref();
         while self.received.len() < wanted.len() && self.read().await {}
-        let got: Vec<u8> = self
-            .received
-            .drain(..wanted.len().min(self.received.len()))
-            .collect();
-        assert_eq!(
-            String::from_utf8_lossy(&got),
-            String::from_utf8_lossy(wanted)
-        );
+        let got: Vec<u8> = self.received.drain(..wanted.len().min(self.received.len())).collect();
+        assert_eq!(String::from_utf8_lossy(&got), String::from_utf8_lossy(wanted));
     }
 
     /// What comes until the connection ends.
@@ -175,11 +156,7 @@ impl Raw {
     /// or, where it ends in `…`, up to there.
     pub async fn dialogue(&mut self, script: &str) {
         let mut out = String::new();
-        for line in script
-            .lines()
-            .map(str::trim_start)
-            .filter(|line| !line.is_empty())
-        {
+        for line in script.lines().map(str::trim_start).filter(|line| !line.is_empty()) {
             if let Some(text) = line.strip_prefix("C: ").or(line.strip_prefix("C:")) {
                 out += &format!("{text}\r\n");
                 continue;

@@ -24,38 +24,22 @@ async fn reply(raw: &mut Raw, commands: &str) -> String {
     line
 }
 
-const MESSAGE: &str = "MAIL FROM:<alice@sandbox.test> | RCPT TO:<bob@sandbox.test> | DATA | Subject: x\r\n\r\nBody\r\n.";
+const MESSAGE: &str =
+    "MAIL FROM:<alice@sandbox.test> | RCPT TO:<bob@sandbox.test> | DATA | Subject: x\r\n\r\nBody\r\n.";
 
 #[tokio::test]
 async fn a_login_refused_or_unavailable_in_each_protocol() {
     for (fault, smtp, imap, pop3) in [
-        (
-            "login-refused",
-            "535 5.7.8 ",
-            "NO [AUTHENTICATIONFAILED] ",
-            "-ERR [AUTH] ",
-        ),
-        (
-            "login-unavailable",
-            "454 4.7.0 ",
-            "NO [UNAVAILABLE] ",
-            "-ERR [SYS/TEMP] ",
-        ),
+        ("login-refused", "535 5.7.8 ", "NO [AUTHENTICATIONFAILED] ", "-ERR [AUTH] "),
+        ("login-unavailable", "454 4.7.0 ", "NO [UNAVAILABLE] ", "-ERR [SYS/TEMP] "),
     ] {
         let sandbox = faulty(&format!("fault = '{fault}'")).await;
         let mut raw = Raw::tls(&sandbox, Service::Submissions).await;
-        raw.dialogue(&format!(
-            "S: 220 …\nC: HELO x\nS: 250 …\nC: AUTH PLAIN {PLAIN}\nS: {smtp}…"
-        ))
-        .await;
+        raw.dialogue(&format!("S: 220 …\nC: HELO x\nS: 250 …\nC: AUTH PLAIN {PLAIN}\nS: {smtp}…")).await;
         let mut raw = Raw::tls(&sandbox, Service::Imaps).await;
-        raw.dialogue(&format!(
-            "S: * OK …\nC: a AUTHENTICATE PLAIN {PLAIN}\nS: a {imap}…"
-        ))
-        .await;
+        raw.dialogue(&format!("S: * OK …\nC: a AUTHENTICATE PLAIN {PLAIN}\nS: a {imap}…")).await;
         let mut raw = Raw::tls(&sandbox, Service::Pop3s).await;
-        raw.dialogue(&format!("S: +OK …\nC: AUTH PLAIN {PLAIN}\nS: {pop3}…"))
-            .await;
+        raw.dialogue(&format!("S: +OK …\nC: AUTH PLAIN {PLAIN}\nS: {pop3}…")).await;
     }
     let sandbox = faulty("fault = 'login-refused', service = 'imap'").await;
     Raw::smtp(&sandbox).await;
@@ -65,11 +49,7 @@ async fn a_login_refused_or_unavailable_in_each_protocol() {
 #[tokio::test]
 async fn refusals_along_the_transaction() {
     for (fault, commands, wanted) in [
-        (
-            "fault = 'sender-refused'",
-            "MAIL FROM:<a@b>",
-            "550 5.7.1 Sender address rejected: not allowed",
-        ),
+        ("fault = 'sender-refused'", "MAIL FROM:<a@b>", "550 5.7.1 Sender address rejected: not allowed"),
         (
             "fault = 'recipient-refused', reply = { code = 450, text = '4.2.0 Greylisted' }",
             "MAIL FROM:<a@b> | RCPT TO:<bob@sandbox.test>",
@@ -85,11 +65,7 @@ async fn refusals_along_the_transaction() {
             "MAIL FROM:<a@b> | RCPT TO:<bob@sandbox.test> | DATA",
             "451 4.3.0 Temporary failure, please try again later",
         ),
-        (
-            "fault = 'message-refused'",
-            MESSAGE,
-            "554 5.7.1 Message rejected as spam",
-        ),
+        ("fault = 'message-refused'", MESSAGE, "554 5.7.1 Message rejected as spam"),
         ("fault = 'mailbox-full'", MESSAGE, "552 5.2.2 Mailbox full"),
     ] {
         let sandbox = faulty(fault).await;
@@ -101,17 +77,13 @@ async fn refusals_along_the_transaction() {
     }
     let sandbox = faulty("fault = 'mailbox-full'").await;
     let mut raw = Raw::imap(&sandbox).await;
-    raw.dialogue("C: a APPEND Sent {1+}\nC: x\nS: a NO [OVERQUOTA] Quota exceeded")
-        .await;
+    raw.dialogue("C: a APPEND Sent {1+}\nC: x\nS: a NO [OVERQUOTA] Quota exceeded").await;
 }
 
 #[tokio::test]
 async fn greetings_refused() {
     for (service, greeting) in [
-        (
-            Service::Submissions,
-            "554 5.3.2 Too many connections, service refused\r\n",
-        ),
+        (Service::Submissions, "554 5.3.2 Too many connections, service refused\r\n"),
         (Service::Imap, "* BYE Service refused\r\n"),
         (Service::Pop3s, "-ERR [SYS/TEMP] Service refused\r\n"),
     ] {
@@ -122,8 +94,7 @@ async fn greetings_refused() {
         };
         assert_eq!(raw.rest().await, greeting);
     }
-    let sandbox =
-        faulty("fault = 'greeting-refused', reply = { code = 421, text = 'Later' }").await;
+    let sandbox = faulty("fault = 'greeting-refused', reply = { code = 421, text = 'Later' }").await;
     let mut raw = Raw::plain(&sandbox, Service::Submission).await;
     assert_eq!(raw.rest().await, "421 Later\r\n");
 }
@@ -136,15 +107,9 @@ async fn flawed_certificates_fail_for_their_own_reason() {
         ("untrusted", "unable to get local issuer certificate"),
         ("self-signed", "self-signed certificate"),
     ] {
-        let sandbox = faulty(&format!(
-            "fault = 'certificate', flaw = '{flaw}', service = 'imap'"
-        ))
-        .await;
+        let sandbox = faulty(&format!("fault = 'certificate', flaw = '{flaw}', service = 'imap'")).await;
         let mut raw = Raw::plain(&sandbox, Service::Imaps).await;
-        let error = raw
-            .handshake("localhost")
-            .await
-            .expect_err("the certificate is bad");
+        let error = raw.handshake("localhost").await.expect_err("the certificate is bad");
         // The words are OpenSSL's; other platforms have their own.
         if cfg!(target_os = "linux") {
             let text = error.to_string().replace("self signed", "self-signed");
@@ -171,28 +136,12 @@ async fn starttls_absent_refused_or_followed_by_plaintext() {
             Service::Imap,
             "imap",
             "a STARTTLS",
-            [
-                "a BAD ",
-                "a NO ",
-                "a OK Begin TLS negotiation now\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN INJECTED\r\n",
-            ],
+            ["a BAD ", "a NO ", "a OK Begin TLS negotiation now\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN INJECTED\r\n"],
         ),
-        (
-            Service::Pop3,
-            "pop3",
-            "STLS",
-            [
-                "-ERR ",
-                "-ERR ",
-                "+OK Begin TLS negotiation now\r\n+OK injected\r\n",
-            ],
-        ),
+        (Service::Pop3, "pop3", "STLS", ["-ERR ", "-ERR ", "+OK Begin TLS negotiation now\r\n+OK injected\r\n"]),
     ] {
         for (fault, answer) in ["absent", "refused", "injected"].into_iter().zip(answers) {
-            let sandbox = faulty(&format!(
-                "fault = 'starttls-{fault}', service = '{protocol}'"
-            ))
-            .await;
+            let sandbox = faulty(&format!("fault = 'starttls-{fault}', service = '{protocol}'")).await;
             let mut raw = Raw::plain(&sandbox, service).await;
             raw.line().await;
             let offer = match service {
@@ -202,10 +151,7 @@ async fn starttls_absent_refused_or_followed_by_plaintext() {
             };
             raw.send(format!("{offer}\r\nb NOOP\r\n")).await;
             let mut offers = String::new();
-            while !offers.contains("b OK Completed")
-                && !offers.contains("502 ")
-                && !offers.contains("-ERR")
-            {
+            while !offers.contains("b OK Completed") && !offers.contains("502 ") && !offers.contains("-ERR") {
                 offers += &raw.line().await;
             }
             let offered = offers.contains("STARTTLS") || offers.contains("STLS");
@@ -220,10 +166,7 @@ async fn starttls_absent_refused_or_followed_by_plaintext() {
 async fn the_tls_port_may_speak_plaintext() {
     let sandbox = faulty("fault = 'plaintext-on-tls', service = 'smtp'").await;
     let mut raw = Raw::plain(&sandbox, Service::Submissions).await;
-    assert_eq!(
-        raw.line().await,
-        "220 mail.sandbox.test ESMTP mailtrip sandbox"
-    );
+    assert_eq!(raw.line().await, "220 mail.sandbox.test ESMTP mailtrip sandbox");
 }
 
 #[tokio::test]
@@ -232,18 +175,12 @@ async fn drop_at_every_turn_of_a_submission() {
         ("ehlo", "EHLO x"),
         ("mail", "MAIL FROM:<a@b>"),
         ("rcpt", "MAIL FROM:<a@b> | RCPT TO:<bob@sandbox.test>"),
-        (
-            "data",
-            "MAIL FROM:<a@b> | RCPT TO:<bob@sandbox.test> | DATA",
-        ),
+        ("data", "MAIL FROM:<a@b> | RCPT TO:<bob@sandbox.test> | DATA"),
         ("message", MESSAGE),
         ("quit", "QUIT"),
     ] {
         let skip = u8::from(at == "ehlo");
-        let sandbox = faulty(&format!(
-            "fault = 'drop', service = 'smtp', at = '{at}', skip = {skip}"
-        ))
-        .await;
+        let sandbox = faulty(&format!("fault = 'drop', service = 'smtp', at = '{at}', skip = {skip}")).await;
         let mut raw = Raw::smtp(&sandbox).await;
         match commands.rsplit_once(" | ") {
             None => raw.send(format!("{commands}\r\n")).await,
@@ -271,28 +208,18 @@ async fn dropped_after_the_dot_the_message_arrives_all_the_same() {
 #[tokio::test]
 async fn dropped_before_or_after_quit_pop3_keeps_or_removes() {
     for (after, left) in [(false, 1), (true, 0)] {
-        let sandbox = faulty(&format!(
-            "fault = 'drop', service = 'pop3', at = 'quit', after = {after}"
-        ))
-        .await;
+        let sandbox = faulty(&format!("fault = 'drop', service = 'pop3', at = 'quit', after = {after}")).await;
         sandbox.put(ALICE, "INBOX", b"x", &[]);
         let mut raw = Raw::pop3(&sandbox).await;
         raw.dialogue("C: DELE 1\nS: +OK …\nC: QUIT").await;
         assert_eq!(raw.rest().await, "");
-        assert_eq!(
-            sandbox.messages(ALICE, "INBOX").len(),
-            left,
-            "after = {after}"
-        );
+        assert_eq!(sandbox.messages(ALICE, "INBOX").len(), left, "after = {after}");
     }
 }
 
 #[tokio::test]
 async fn a_fault_can_be_skipped_first_and_end_later() {
-    let sandbox = faulty(
-        "fault = 'garbage', service = 'imap', at = 'noop', skip = 1, times = 2, text = 'odd'",
-    )
-    .await;
+    let sandbox = faulty("fault = 'garbage', service = 'imap', at = 'noop', skip = 1, times = 2, text = 'odd'").await;
     let mut raw = Raw::imap(&sandbox).await;
     raw.dialogue(
         "C: a NOOP
@@ -328,11 +255,7 @@ async fn garbage_cut_and_stall() {
         raw.send("CAPA\r\nQUIT\r\n").await;
         raw.silence(Duration::from_millis(100)).await;
         sandbox.stop().await;
-        assert_eq!(
-            raw.rest().await,
-            "",
-            "a stalled session ends with the sandbox"
-        );
+        assert_eq!(raw.rest().await, "", "a stalled session ends with the sandbox");
     }
 }
 
@@ -364,17 +287,13 @@ async fn idle_silent_absent_or_refused() {
     raw.dialogue("S: + idling").await;
     sandbox.put(ALICE, "INBOX", b"x", &[]);
     raw.silence(Duration::from_millis(100)).await;
-    raw.dialogue("C: DONE\nC: a NOOP\nS: i OK…\nS: * 1 EXISTS\nS: * 1 RECENT\nS: a OK…")
-        .await;
+    raw.dialogue("C: DONE\nC: a NOOP\nS: i OK…\nS: * 1 EXISTS\nS: * 1 RECENT\nS: a OK…").await;
 
     let sandbox = faulty("fault = 'idle-absent'").await;
     idle(&sandbox).await.dialogue("S: i BAD Unknown command\nC: a CAPABILITY\nS: * CAPABILITY IMAP4rev1 SASL-IR ID LITERAL+ UNSELECT UIDPLUS SPECIAL-USE").await;
 
     let sandbox = faulty("fault = 'idle-refused'").await;
-    idle(&sandbox)
-        .await
-        .dialogue("S: i NO IDLE is not available now")
-        .await;
+    idle(&sandbox).await.dialogue("S: i NO IDLE is not available now").await;
 }
 
 #[tokio::test]

@@ -54,10 +54,8 @@ async fn starttls_comes_before_login_and_capabilities_follow_the_state() {
 
 #[tokio::test]
 async fn a_login_may_be_quoted_with_escapes_or_come_in_literals() {
-    let sandbox = sandbox(
-        r#"accounts = [{ address = 'alice@sandbox.test', password = ' "back\slash" {4} ü ' }]"#,
-    )
-    .await;
+    let sandbox =
+        sandbox(r#"accounts = [{ address = 'alice@sandbox.test', password = ' "back\slash" {4} ü ' }]"#).await;
     for login in [
         "a LOGIN \"alice@sandbox.test\" \" \\\"back\\\\slash\\\" {4} ü \"\r\n",
         "a LOGIN {18+}\r\nALICE@sandbox.test {21+}\r\n \"back\\slash\" {4} ü \r\n",
@@ -109,10 +107,8 @@ async fn logins_that_fail() {
 
 #[tokio::test]
 async fn what_is_switched_off_is_neither_offered_nor_understood() {
-    let sandbox = sandbox(
-        "special_use = false\nuidplus = false\nliteral_plus = false\nidle = false\nsasl_ir = false",
-    )
-    .await;
+    let sandbox =
+        sandbox("special_use = false\nuidplus = false\nliteral_plus = false\nidle = false\nsasl_ir = false").await;
     let mut raw = Raw::tls(&sandbox, Service::Imaps).await;
     raw.dialogue(&format!(
         "S: * OK [CAPABILITY IMAP4rev1 ID AUTH=PLAIN AUTH=LOGIN] mailtrip sandbox ready
@@ -275,15 +271,10 @@ async fn uid_expunge_leaves_another_deleted_message_alone() {
           S: f OK Completed.",
     )
     .await;
-    let left: Vec<u32> = sandbox
-        .messages(ALICE, "INBOX")
-        .iter()
-        .map(|m| m.uid)
-        .collect();
+    let left: Vec<u32> = sandbox.messages(ALICE, "INBOX").iter().map(|m| m.uid).collect();
     assert_eq!(left, [1, 2]);
     // A plain EXPUNGE takes them all.
-    raw.dialogue("C: g EXPUNGE\nS: * 1 EXPUNGE\nS: g OK Expunge completed.")
-        .await;
+    raw.dialogue("C: g EXPUNGE\nS: * 1 EXPUNGE\nS: g OK Expunge completed.").await;
 }
 
 #[tokio::test]
@@ -424,12 +415,10 @@ async fn search_keys() {
         assert_eq!(raw.line().await, format!("* SEARCH{found}"), "{keys}");
         assert_eq!(raw.line().await, "x OK Search completed.", "{keys}");
     }
-    raw.dialogue("C: y SEARCH SIDEWAYS x\nS: y BAD Unknown search key SIDEWAYS")
-        .await;
+    raw.dialogue("C: y SEARCH SIDEWAYS x\nS: y BAD Unknown search key SIDEWAYS").await;
     let nested = format!("z SEARCH {}ALL\r\n", "NOT ".repeat(1000));
     raw.send(nested).await;
-    raw.dialogue("S: z BAD Search keys are nested too deep")
-        .await;
+    raw.dialogue("S: z BAD Search keys are nested too deep").await;
 }
 
 #[tokio::test]
@@ -466,31 +455,18 @@ async fn idle_can_be_late() {
     let put = std::time::Instant::now();
     sandbox.put(ALICE, "INBOX", NOTE, &[]);
     raw.dialogue("S: * 1 EXISTS").await;
-    assert!(
-        put.elapsed() >= Duration::from_millis(300),
-        "{:?}",
-        put.elapsed()
-    );
+    assert!(put.elapsed() >= Duration::from_millis(300), "{:?}", put.elapsed());
 }
 
 #[tokio::test]
 async fn a_large_message_is_fetched_in_full_and_in_parts() {
     let sandbox = sandbox("").await;
-    let text = format!(
-        "Subject: large\r\n\r\n{}",
-        "0123456789abcde\n".repeat(200_000)
-    );
+    let text = format!("Subject: large\r\n\r\n{}", "0123456789abcde\n".repeat(200_000));
     sandbox.put(ALICE, "INBOX", text.as_bytes(), &[]);
     let mut raw = Raw::imap(&sandbox).await;
     select_inbox(&mut raw).await;
     raw.send("a UID FETCH 1 BODY.PEEK[]\r\n").await;
-    raw.expect(format!(
-        "* 1 FETCH (UID 1 BODY[] {{{}}}\r\n{text})\r\na OK Fetch completed.\r\n",
-        text.len()
-    ))
-    .await;
-    raw.send("b UID FETCH 1 BODY.PEEK[]<3200000.1000>\r\n")
-        .await;
-    raw.expect("* 1 FETCH (UID 1 BODY[]<3200000> {18}\r\n")
-        .await;
+    raw.expect(format!("* 1 FETCH (UID 1 BODY[] {{{}}}\r\n{text})\r\na OK Fetch completed.\r\n", text.len())).await;
+    raw.send("b UID FETCH 1 BODY.PEEK[]<3200000.1000>\r\n").await;
+    raw.expect("* 1 FETCH (UID 1 BODY[]<3200000> {18}\r\n").await;
 }

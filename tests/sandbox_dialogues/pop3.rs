@@ -56,14 +56,8 @@ async fn stls_comes_before_the_password() {
     ))
     .await;
     let commands = sandbox.commands();
-    assert!(
-        commands.contains(&"pop3: PASS ***".to_owned()),
-        "{commands:?}"
-    );
-    assert!(
-        commands.contains(&"pop3: AUTH PLAIN ***".to_owned()),
-        "{commands:?}"
-    );
+    assert!(commands.contains(&"pop3: PASS ***".to_owned()), "{commands:?}");
+    assert!(commands.contains(&"pop3: AUTH PLAIN ***".to_owned()), "{commands:?}");
 }
 
 #[tokio::test]
@@ -121,13 +115,8 @@ async fn messages_are_listed_stuffed_and_deleted_at_quit_only() {
     )
     .await;
     assert_eq!(sandbox.messages(ALICE, "INBOX").len(), 2);
-    raw.dialogue("C: QUIT\nS: +OK Logging out, messages deleted")
-        .await;
-    let left: Vec<u32> = sandbox
-        .messages(ALICE, "INBOX")
-        .iter()
-        .map(|m| m.uid)
-        .collect();
+    raw.dialogue("C: QUIT\nS: +OK Logging out, messages deleted").await;
+    let left: Vec<u32> = sandbox.messages(ALICE, "INBOX").iter().map(|m| m.uid).collect();
     assert_eq!(left, [1]);
 }
 
@@ -144,15 +133,9 @@ async fn the_maildrop_belongs_to_one_session_and_is_a_snapshot() {
         ))
         .await;
     sandbox.put(ALICE, "INBOX", b"Subject: late\r\n\r\n", &[]);
-    first
-        .dialogue("C: STAT\nS: +OK 0 0\nC: QUIT\nS: +OK Logging out, messages deleted")
-        .await;
+    first.dialogue("C: STAT\nS: +OK 0 0\nC: QUIT\nS: +OK Logging out, messages deleted").await;
     // The lock is gone with the answer to QUIT.
-    second
-        .dialogue(&format!(
-            "C: AUTH PLAIN {PLAIN}\nS: +OK Logged in: 1 messages (17 octets)"
-        ))
-        .await;
+    second.dialogue(&format!("C: AUTH PLAIN {PLAIN}\nS: +OK Logged in: 1 messages (17 octets)")).await;
 }
 
 #[tokio::test]
@@ -200,8 +183,7 @@ async fn the_faults_of_pop3() {
 
 #[tokio::test]
 async fn a_locked_maildrop_and_a_server_without_capa() {
-    let sandbox =
-        sandbox("faults = [{ fault = 'maildrop-locked' }, { fault = 'capa-absent' }]").await;
+    let sandbox = sandbox("faults = [{ fault = 'maildrop-locked' }, { fault = 'capa-absent' }]").await;
     let mut raw = Raw::tls(&sandbox, Service::Pop3s).await;
     raw.dialogue(&format!(
         "S: +OK mailtrip sandbox ready

@@ -25,9 +25,7 @@ async fn starttls_comes_before_auth_and_forgets_what_was_said_before() {
          S: 220 2.0.0 Ready to start TLS",
     )
     .await;
-    raw.handshake("127.0.0.1")
-        .await
-        .expect("valid for the IP address too");
+    raw.handshake("127.0.0.1").await.expect("valid for the IP address too");
     raw.dialogue(&format!(
         "C: MAIL FROM:<alice@sandbox.test>
          S: 503 5.5.1 Send EHLO first
@@ -100,14 +98,8 @@ async fn auth_login_and_its_refusals() {
     )
     .await;
     let commands = sandbox.commands().join("\n");
-    assert!(
-        !commands.contains("d3Jvbmc"),
-        "a secret was kept: {commands}"
-    );
-    assert!(
-        commands.ends_with("smtp: AUTH LOGIN ***\nsmtp: ***"),
-        "{commands}"
-    );
+    assert!(!commands.contains("d3Jvbmc"), "a secret was kept: {commands}");
+    assert!(commands.ends_with("smtp: AUTH LOGIN ***\nsmtp: ***"), "{commands}");
 }
 
 #[tokio::test]
@@ -127,30 +119,16 @@ async fn a_pipelined_flight_is_answered_in_order_and_dots_are_unstuffed() {
          S: 354 End data with <CR><LF>.<CR><LF>",
     )
     .await;
-    raw.send("Subject: dots\r\n\r\n..one\r\n.\n..\r\nlast\r\n.\r\nQUIT\r\n")
-        .await;
-    raw.dialogue("S: 250 2.0.0 Ok: queued as SB000001\nS: 221 2.0.0 Bye")
-        .await;
+    raw.send("Subject: dots\r\n\r\n..one\r\n.\n..\r\nlast\r\n.\r\nQUIT\r\n").await;
+    raw.dialogue("S: 250 2.0.0 Ok: queued as SB000001\nS: 221 2.0.0 Bye").await;
     let messages = sandbox.messages("bob@sandbox.test", "INBOX");
     assert_eq!(messages.len(), 1);
     let text = String::from_utf8_lossy(&messages[0].raw).into_owned();
-    assert!(
-        text.starts_with("Return-Path: <alice@sandbox.test>\r\n"),
-        "{text}"
-    );
-    assert!(
-        text.contains("\r\nReceived: from client.test (localhost [127.0.0.1])\r\n"),
-        "{text}"
-    );
-    assert!(
-        text.contains(" with ESMTPSA id SB000001\r\n\tfor <bob+detail@sandbox.test>; "),
-        "{text}"
-    );
+    assert!(text.starts_with("Return-Path: <alice@sandbox.test>\r\n"), "{text}");
+    assert!(text.contains("\r\nReceived: from client.test (localhost [127.0.0.1])\r\n"), "{text}");
+    assert!(text.contains(" with ESMTPSA id SB000001\r\n\tfor <bob+detail@sandbox.test>; "), "{text}");
     // The dot before a bare LF was text, and one dot of it was stuffing (RFC 5321 §4.5.2).
-    assert!(
-        text.ends_with("Subject: dots\r\n\r\n.one\r\n\n..\r\nlast\r\n"),
-        "{text:?}"
-    );
+    assert!(text.ends_with("Subject: dots\r\n\r\n.one\r\n\n..\r\nlast\r\n"), "{text:?}");
 }
 
 #[tokio::test]
@@ -201,8 +179,7 @@ async fn a_line_and_a_message_have_their_limits() {
     .await;
     let line = format!("{}\r\n", "x".repeat(4094));
     raw.send(line.repeat(10 * 1024 * 1024 / 4096 + 1)).await;
-    raw.dialogue("C: .\nS: 552 5.3.4 Message size exceeds fixed limit")
-        .await;
+    raw.dialogue("C: .\nS: 552 5.3.4 Message size exceeds fixed limit").await;
     assert_eq!(sandbox.messages("bob@sandbox.test", "INBOX").len(), 0);
     raw.send("x".repeat(8 * 1024)).await;
     assert_eq!(raw.rest().await, "500 5.5.2 Line too long\r\n");

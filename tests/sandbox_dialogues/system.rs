@@ -35,10 +35,7 @@ async fn submit(sandbox: &Sandbox) -> String {
 async fn bob(sandbox: &Sandbox, folder: &str) -> (Raw, String) {
     let mut raw = Raw::tls(sandbox, Service::Imaps).await;
     raw.line().await;
-    raw.send(format!(
-        "a LOGIN {BOB} \"bob's sandbox password\"\r\nb SELECT {folder}\r\n"
-    ))
-    .await;
+    raw.send(format!("a LOGIN {BOB} \"bob's sandbox password\"\r\nb SELECT {folder}\r\n")).await;
     let mut exists = String::new();
     loop {
         let line = raw.line().await;
@@ -75,11 +72,7 @@ async fn a_delayed_message_is_announced_when_the_delay_is_over() {
     let submitted = Instant::now();
     submit(&sandbox).await;
     raw.dialogue("S: * 1 EXISTS").await;
-    assert!(
-        submitted.elapsed() >= Duration::from_millis(300),
-        "{:?}",
-        submitted.elapsed()
-    );
+    assert!(submitted.elapsed() >= Duration::from_millis(300), "{:?}", submitted.elapsed());
 }
 
 #[tokio::test]
@@ -107,26 +100,18 @@ async fn a_message_goes_to_junk_is_lost_doubled_or_altered() {
         let messages = sandbox.messages(BOB, "INBOX");
         assert_eq!(messages.len(), inbox, "{fault}");
         assert_eq!(sandbox.messages(BOB, "Junk").len(), junk, "{fault}");
-        let altered = messages
-            .iter()
-            .any(|m| !m.raw.ends_with(b"\r\n\r\nBody\r\n"));
+        let altered = messages.iter().any(|m| !m.raw.ends_with(b"\r\n\r\nBody\r\n"));
         assert_eq!(altered, fault == "message-altered");
     }
 }
 
 #[tokio::test]
 async fn localhost_may_mean_either_address() {
-    let sandbox = Sandbox::start(Settings::default())
-        .await
-        .expect("a sandbox");
-    let here = tokio::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0))
-        .await
-        .is_ok();
+    let sandbox = Sandbox::start(Settings::default()).await.expect("a sandbox");
+    let here = tokio::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.is_ok();
     for service in [Service::Submission, Service::Imaps, Service::Pop3s] {
         let six = IpAddr::V6(Ipv6Addr::LOCALHOST);
-        let reached = TcpStream::connect((six, sandbox.port(service)))
-            .await
-            .is_ok();
+        let reached = TcpStream::connect((six, sandbox.port(service))).await.is_ok();
         assert_eq!(reached, here, "{service:?} on ::1");
     }
 }
@@ -158,35 +143,24 @@ async fn the_configuration_is_toml_with_every_password_intact() {
     )
     .await;
     let text = sandbox.config(Path::new("/tmp/ca \"x\".pem"));
-    let config: toml::Table =
-        toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let config: toml::Table = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let account = &config["accounts"]["al\"ice"];
     assert_eq!(account["password"]["value"].as_str(), Some(" #\"\\$\tü "));
     assert_eq!(account["ca_file"].as_str(), Some("/tmp/ca \"x\".pem"));
-    assert_eq!(
-        account["imap"]["port"].as_integer(),
-        Some(sandbox.port(Service::Imaps).into())
-    );
+    assert_eq!(account["imap"]["port"].as_integer(), Some(sandbox.port(Service::Imaps).into()));
     assert_eq!(account["imap"]["host"].as_str(), Some("localhost"));
-    assert_eq!(
-        config["checks"]["sandbox"]["from"].as_str(),
-        Some("al\"ice")
-    );
+    assert_eq!(config["checks"]["sandbox"]["from"].as_str(), Some("al\"ice"));
     assert_eq!(config["checks"]["sandbox"]["to"].as_str(), Some("bob"));
 }
 
 #[tokio::test]
 async fn accounts_of_one_name_in_two_domains_are_told_apart() {
-    let sandbox = sandbox(
-        "accounts = [{ address = 'a@one.test', password = 'x' }, { address = 'a@two.test', password = 'x' }]",
-    )
-    .await;
+    let sandbox =
+        sandbox("accounts = [{ address = 'a@one.test', password = 'x' }, { address = 'a@two.test', password = 'x' }]")
+            .await;
     let text = sandbox.config(Path::new("ca.pem"));
     let config: toml::Table = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(
-        config["checks"]["sandbox"]["from"].as_str(),
-        Some("a@one.test")
-    );
+    assert_eq!(config["checks"]["sandbox"]["from"].as_str(), Some("a@one.test"));
     assert!(config["accounts"].get("a@two.test").is_some());
 }
 
@@ -203,8 +177,5 @@ fn a_misspelt_setting_or_fault_is_an_error() {
     ] {
         assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
     }
-    assert_eq!(
-        toml::from_str::<Settings>("").as_ref(),
-        Ok(&Settings::default())
-    );
+    assert_eq!(toml::from_str::<Settings>("").as_ref(), Ok(&Settings::default()));
 }

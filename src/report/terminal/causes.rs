@@ -48,7 +48,7 @@ fn cause(page: &mut Page, outcome: &Outcome, diagnosis: &Diagnosis) {
 
 /// The server's own words, verbatim but for what a terminal would act on.
 fn said(page: &mut Page, failure: Option<&Failure>) {
-    if let Some(reply) = failure.and_then(|failure| failure.reply.as_ref()) {
+    if let Some(reply) = failure.and_then(|failure| failure.reply.as_deref()) {
         page.text(2, Ink::Bold, "The server said:");
         page.block(4, &reply.to_string());
     }
@@ -56,7 +56,7 @@ fn said(page: &mut Page, failure: Option<&Failure>) {
 
 /// What the diagnosis was concluded from, without what stands above already.
 fn seen(page: &mut Page, outcome: &Outcome, diagnosis: &Diagnosis, failure: Option<&Failure>) {
-    let reply = failure.and_then(|failure| failure.reply.as_ref()).map(answered);
+    let reply = failure.and_then(|failure| failure.reply.as_deref()).map(answered);
     let stage = diagnosis.stage.and_then(|index| outcome.stages.get(index));
     let heading = stage.and_then(|stage| outcome.server(stage)).filter(|_| !page.verbose()).map(configured);
     let said = [reply, heading];

@@ -43,18 +43,12 @@ fn concerns(service: &Option<Protocol>, protocol: Protocol) -> bool {
 }
 
 fn meant(to: &Option<String>, recipient: &str) -> bool {
-    to.as_ref()
-        .is_none_or(|one| one.eq_ignore_ascii_case(recipient))
+    to.as_ref().is_none_or(|one| one.eq_ignore_ascii_case(recipient))
 }
 
 impl Faults {
     pub fn new(faults: &[Fault]) -> Self {
-        Self {
-            list: faults
-                .iter()
-                .map(|fault| (fault.clone(), AtomicU32::new(0)))
-                .collect(),
-        }
+        Self { list: faults.iter().map(|fault| (fault.clone(), AtomicU32::new(0))).collect() }
     }
 
     fn first<T>(&self, question: impl Fn(&Fault) -> Option<T>) -> Option<T> {
@@ -68,12 +62,8 @@ impl Faults {
 
     pub fn login(&self, protocol: Protocol) -> Option<LoginFault> {
         self.first(|fault| match fault {
-            Fault::LoginRefused { service } if concerns(service, protocol) => {
-                Some(LoginFault::Refused)
-            }
-            Fault::LoginUnavailable { service } if concerns(service, protocol) => {
-                Some(LoginFault::Unavailable)
-            }
+            Fault::LoginRefused { service } if concerns(service, protocol) => Some(LoginFault::Refused),
+            Fault::LoginUnavailable { service } if concerns(service, protocol) => Some(LoginFault::Unavailable),
             _ => None,
         })
     }
@@ -130,34 +120,32 @@ impl Faults {
     }
 
     pub fn starttls_absent(&self, protocol: Protocol) -> bool {
-        self.list.iter().any(|(fault, _)| {
-            matches!(fault, Fault::StarttlsAbsent { service } if concerns(service, protocol))
-        })
+        self.list
+            .iter()
+            .any(|(fault, _)| matches!(fault, Fault::StarttlsAbsent { service } if concerns(service, protocol)))
     }
 
     pub fn starttls_refused(&self, protocol: Protocol) -> bool {
-        self.list.iter().any(|(fault, _)| {
-            matches!(fault, Fault::StarttlsRefused { service } if concerns(service, protocol))
-        })
+        self.list
+            .iter()
+            .any(|(fault, _)| matches!(fault, Fault::StarttlsRefused { service } if concerns(service, protocol)))
     }
 
     pub fn starttls_injected(&self, protocol: Protocol) -> bool {
-        self.list.iter().any(|(fault, _)| {
-            matches!(fault, Fault::StarttlsInjected { service } if concerns(service, protocol))
-        })
+        self.list
+            .iter()
+            .any(|(fault, _)| matches!(fault, Fault::StarttlsInjected { service } if concerns(service, protocol)))
     }
 
     pub fn plaintext_on_tls(&self, protocol: Protocol) -> bool {
-        self.list.iter().any(|(fault, _)| {
-            matches!(fault, Fault::PlaintextOnTls { service } if concerns(service, protocol))
-        })
+        self.list
+            .iter()
+            .any(|(fault, _)| matches!(fault, Fault::PlaintextOnTls { service } if concerns(service, protocol)))
     }
 
     pub fn greeting(&self, protocol: Protocol) -> Option<Reply> {
         self.first(|fault| match fault {
-            Fault::GreetingRefused { service, reply } if concerns(service, protocol) => {
-                Some(reply.clone())
-            }
+            Fault::GreetingRefused { service, reply } if concerns(service, protocol) => Some(reply.clone()),
             _ => None,
         })
     }
@@ -172,20 +160,15 @@ impl Faults {
     /// The breakage due at this passage of the point, which is counted.
     pub fn breakage(&self, protocol: Protocol, point: Point, after: bool) -> Option<Breakage> {
         let due = |place: &Place, always_after: bool, passed: &AtomicU32| {
-            place.service == protocol
-                && place.at == point
-                && (place.after || always_after) == after
-                && {
-                    let nth = passed.fetch_add(1, Ordering::Relaxed);
-                    nth >= place.skip && place.times.is_none_or(|times| nth - place.skip < times)
-                }
+            place.service == protocol && place.at == point && (place.after || always_after) == after && {
+                let nth = passed.fetch_add(1, Ordering::Relaxed);
+                nth >= place.skip && place.times.is_none_or(|times| nth - place.skip < times)
+            }
         };
         self.list.iter().find_map(|(fault, passed)| match fault {
             Fault::Drop(place) => due(place, false, passed).then_some(Breakage::Drop),
             Fault::Stall(place) => due(place, false, passed).then_some(Breakage::Stall),
-            Fault::Garbage(place) => {
-                due(place, false, passed).then(|| Breakage::Garbage(place.text.clone()))
-            }
+            Fault::Garbage(place) => due(place, false, passed).then(|| Breakage::Garbage(place.text.clone())),
             Fault::Cut(place) => due(place, true, passed).then_some(Breakage::Cut),
             _ => None,
         })

@@ -31,10 +31,7 @@ fn syntax(text: &str) -> Refusal {
 
 /// ATOM-CHAR, but also `]`, which RFC 3501 allows in astrings, and bytes beyond ASCII, which it does not.
 fn is_atom(byte: u8) -> bool {
-    !matches!(
-        byte,
-        0..=32 | 127 | b'(' | b')' | b'{' | b'%' | b'*' | b'"' | b'\\'
-    )
+    !matches!(byte, 0..=32 | 127 | b'(' | b')' | b'{' | b'%' | b'*' | b'"' | b'\\')
 }
 
 /// The size of a literal announced at the end of a line, and whether it comes without being asked for (RFC 7888).
@@ -146,9 +143,7 @@ impl<'a> Arguments<'a> {
         self.expect(b'"')?;
         let mut text = Vec::new();
         loop {
-            text.extend_from_slice(
-                self.run(|byte| !matches!(byte, b'"' | b'\\' | 0 | b'\r' | b'\n')),
-            );
+            text.extend_from_slice(self.run(|byte| !matches!(byte, b'"' | b'\\' | 0 | b'\r' | b'\n')));
             if self.eat(b'"') {
                 return Ok(text);
             }
@@ -181,8 +176,7 @@ impl<'a> Arguments<'a> {
     /// A mailbox name, out of its modified UTF-7.
     pub fn mailbox(&mut self) -> Result<String, Refusal> {
         let name = self.astring()?;
-        crate::sandbox::utf7::decode(&name)
-            .ok_or_else(|| Refusal::bad("Mailbox name is not modified UTF-7"))
+        crate::sandbox::utf7::decode(&name).ok_or_else(|| Refusal::bad("Mailbox name is not modified UTF-7"))
     }
 
     /// Words in parentheses.
@@ -223,11 +217,9 @@ impl<'a> Arguments<'a> {
         match (system, name.to_ascii_lowercase().as_str()) {
             (_, "") => Err(syntax("flag expected")),
             (false, _) => Ok(name),
-            (true, known @ ("seen" | "answered" | "flagged" | "deleted" | "draft")) => Ok(format!(
-                "\\{}{}",
-                known[..1].to_ascii_uppercase(),
-                &known[1..]
-            )),
+            (true, known @ ("seen" | "answered" | "flagged" | "deleted" | "draft")) => {
+                Ok(format!("\\{}{}", known[..1].to_ascii_uppercase(), &known[1..]))
+            }
             (true, _) => Err(syntax("no such system flag")),
         }
     }
@@ -305,9 +297,6 @@ mod tests {
         assert_eq!(announced_literal(b"{0+}"), Some((0, true)));
         assert_eq!(announced_literal(b"A1 LOGIN {3} x"), None);
         assert_eq!(announced_literal(b"A1 LOGIN {-3}"), None);
-        assert_eq!(
-            announced_literal(b"{99999999999999999999999}"),
-            Some((usize::MAX, false))
-        );
+        assert_eq!(announced_literal(b"{99999999999999999999999}"), Some((usize::MAX, false)));
     }
 }

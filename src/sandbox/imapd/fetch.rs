@@ -58,12 +58,7 @@ pub(super) fn items(arguments: &mut Arguments<'_>) -> Result<Vec<Item>, Refusal>
 
 fn item(arguments: &mut Arguments<'_>, items: &mut Vec<Item>) -> Result<(), Refusal> {
     let word = arguments.word()?;
-    let whole = |section, marks| Item::Body {
-        name: word.clone(),
-        section,
-        marks,
-        partial: None,
-    };
+    let whole = |section, marks| Item::Body { name: word.clone(), section, marks, partial: None };
     match word.as_str() {
         "FLAGS" => items.push(Item::Flags),
         "UID" => items.push(Item::Uid),
@@ -100,19 +95,10 @@ fn body(arguments: &mut Arguments<'_>, marks: bool) -> Result<Item, Refusal> {
     if let Some((origin, _)) = partial {
         name += &format!("<{origin}>");
     }
-    Ok(Item::Body {
-        name,
-        section,
-        marks,
-        partial,
-    })
+    Ok(Item::Body { name, section, marks, partial })
 }
 
-fn section(
-    arguments: &mut Arguments<'_>,
-    word: &str,
-    name: &mut String,
-) -> Result<Section, Refusal> {
+fn section(arguments: &mut Arguments<'_>, word: &str, name: &mut String) -> Result<Section, Refusal> {
     let but = match word {
         "HEADER" => return Ok(Section::Header),
         "TEXT" => return Ok(Section::Text),
@@ -129,10 +115,7 @@ fn section(
         }
         names.push(arguments.astring()?);
     }
-    let listed: Vec<_> = names
-        .iter()
-        .map(|name| String::from_utf8_lossy(name))
-        .collect();
+    let listed: Vec<_> = names.iter().map(|name| String::from_utf8_lossy(name)).collect();
     *name += &format!(" ({})", listed.join(" "));
     Ok(Section::Fields { names, but })
 }
@@ -162,13 +145,7 @@ impl Section {
                     names.iter().any(|name| name.eq_ignore_ascii_case(field)) != *but
                 };
                 let fields = message::fields(raw);
-                let mut text: Vec<u8> = fields
-                    .iter()
-                    .filter(wanted)
-                    .copied()
-                    .flatten()
-                    .copied()
-                    .collect();
+                let mut text: Vec<u8> = fields.iter().filter(wanted).copied().flatten().copied().collect();
                 text.extend_from_slice(b"\r\n");
                 text
             }
@@ -177,12 +154,7 @@ impl Section {
 }
 
 /// One FETCH response, its CRLF included.
-pub(super) fn response(
-    number: usize,
-    entry: &Entry,
-    message: &StoredMessage,
-    items: &[Item],
-) -> Vec<u8> {
+pub(super) fn response(number: usize, entry: &Entry, message: &StoredMessage, items: &[Item]) -> Vec<u8> {
     let mut line = format!("* {number} FETCH (").into_bytes();
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
@@ -195,12 +167,7 @@ pub(super) fn response(
                 line.extend(format!("INTERNALDATE \"{}\"", date_time(message.received)).bytes());
             }
             Item::Size => line.extend(format!("RFC822.SIZE {}", message.raw.len()).bytes()),
-            Item::Body {
-                name,
-                section,
-                partial,
-                ..
-            } => {
+            Item::Body { name, section, partial, .. } => {
                 let text = section.of(&message.raw);
                 let (origin, length) = partial.unwrap_or((0, usize::MAX));
                 let begin = origin.min(text.len());

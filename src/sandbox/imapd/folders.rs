@@ -25,20 +25,14 @@ fn quoted(name: &str) -> String {
 
 impl Session {
     /// Looks at the user's account, or changes it.
-    pub(super) fn account<T>(
-        &self,
-        act: impl FnOnce(&mut Account) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
+    pub(super) fn account<T>(&self, act: impl FnOnce(&mut Account) -> Result<T, Refusal>) -> Result<T, Refusal> {
         let user = self.user.as_deref().unwrap_or_default();
         let result = self.connection.system.store.with(user, act);
         result.unwrap_or_else(|| Err(Refusal::no("No such account")))
     }
 
     /// The same, and the other sessions hear of it.
-    pub(super) fn change<T>(
-        &self,
-        act: impl FnOnce(&mut Account) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
+    pub(super) fn change<T>(&self, act: impl FnOnce(&mut Account) -> Result<T, Refusal>) -> Result<T, Refusal> {
         let user = self.user.as_deref().unwrap_or_default();
         let result = self.connection.system.store.change(user, act);
         result.unwrap_or_else(|| Err(Refusal::no("No such account")))
@@ -134,8 +128,7 @@ impl Session {
         arguments.end()?;
         let counts = self.account(|account| {
             let folder = account.folder(&name).ok_or(missing("NONEXISTENT"))?;
-            let counted: Result<Vec<String>, Refusal> =
-                items.iter().map(|item| status_item(folder, item)).collect();
+            let counted: Result<Vec<String>, Refusal> = items.iter().map(|item| status_item(folder, item)).collect();
             counted
         })?;
         self.say(format!("* STATUS {} ({})", quoted(&name), counts.join(" ")));
@@ -186,10 +179,7 @@ fn selection(folder: &Folder, view: &View) -> Vec<String> {
         format!("* OK [UIDVALIDITY {}] UIDs valid", folder.uid_validity),
         format!("* OK [UIDNEXT {}] Predicted next UID", folder.uid_next),
     ];
-    let unseen = view
-        .entries
-        .iter()
-        .position(|entry| !entry.flags.contains("\\Seen"));
+    let unseen = view.entries.iter().position(|entry| !entry.flags.contains("\\Seen"));
     lines.extend(unseen.map(|index| format!("* OK [UNSEEN {}] First unseen.", index + 1)));
     lines
 }
@@ -204,18 +194,8 @@ fn listed(folder: &Folder, verb: &str, special_use: bool) -> String {
 }
 
 fn status_item(folder: &Folder, item: &str) -> Result<String, Refusal> {
-    let unseen = || {
-        folder
-            .messages
-            .iter()
-            .filter(|m| !m.flags.contains("\\Seen"))
-    };
-    let recent = || {
-        folder
-            .messages
-            .iter()
-            .filter(|m| m.uid >= folder.recent_from)
-    };
+    let unseen = || folder.messages.iter().filter(|m| !m.flags.contains("\\Seen"));
+    let recent = || folder.messages.iter().filter(|m| m.uid >= folder.recent_from);
     Ok(match item {
         "MESSAGES" => format!("MESSAGES {}", folder.messages.len()),
         "RECENT" => format!("RECENT {}", recent().count()),
@@ -233,11 +213,7 @@ fn return_options(arguments: &mut Arguments<'_>) -> Result<(), Refusal> {
     }
     arguments.space()?;
     let known = ["SPECIAL-USE", "SUBSCRIBED", "CHILDREN"];
-    match arguments
-        .words()?
-        .iter()
-        .all(|word| known.contains(&word.as_str()))
-    {
+    match arguments.words()?.iter().all(|word| known.contains(&word.as_str())) {
         true => Ok(()),
         false => Err(Refusal::bad("Unknown return option")),
     }
@@ -271,9 +247,7 @@ fn matches(pattern: &[char], name: &str) -> bool {
             let before = position.checked_sub(1).map(|index| (name[index], index));
             next[position] = match (wanted, before) {
                 ('*', Some((_, index))) => reachable[position] || next[index],
-                ('%', Some((letter, index))) => {
-                    reachable[position] || (next[index] && letter != '/')
-                }
+                ('%', Some((letter, index))) => reachable[position] || (next[index] && letter != '/'),
                 ('*' | '%', None) => reachable[position],
                 (_, Some((letter, index))) => reachable[index] && letter == wanted,
                 (_, None) => false,

@@ -48,9 +48,7 @@ impl Session {
     }
 
     fn done(&self, line: &[u8]) -> Answer {
-        self.connection
-            .system
-            .record(Protocol::Imap, &String::from_utf8_lossy(line));
+        self.connection.system.record(Protocol::Imap, &String::from_utf8_lossy(line));
         match line.eq_ignore_ascii_case(b"DONE") {
             true => Ok("Idle completed.".to_owned()),
             false => Err(Refusal::bad("Expected DONE.")),

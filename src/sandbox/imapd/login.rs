@@ -22,9 +22,7 @@ impl Session {
         if self.user.is_some() {
             Err(Refusal::bad("Already logged in"))
         } else if !self.connection.secured() {
-            Err(Refusal::no(
-                "[PRIVACYREQUIRED] Plaintext authentication disallowed on non-secure connections",
-            ))
+            Err(Refusal::no("[PRIVACYREQUIRED] Plaintext authentication disallowed on non-secure connections"))
         } else {
             Ok(())
         }
@@ -76,9 +74,7 @@ impl Session {
                 Ok(format!("[CAPABILITY {}] Logged in", self.capabilities()))
             }
             Login::Refused => Err(Refusal::no("[AUTHENTICATIONFAILED] Authentication failed.")),
-            Login::Unavailable => Err(Refusal::no(
-                "[UNAVAILABLE] Temporary authentication failure.",
-            )),
+            Login::Unavailable => Err(Refusal::no("[UNAVAILABLE] Temporary authentication failure.")),
         }
     }
 }

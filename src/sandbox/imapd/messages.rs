@@ -103,11 +103,7 @@ impl Session {
                 false => &[Item::Flags],
             };
             for (position, message) in self.messages(&positions)? {
-                if let Some(entry) = self
-                    .view
-                    .as_ref()
-                    .and_then(|view| view.entries.get(position))
-                {
+                if let Some(entry) = self.view.as_ref().and_then(|view| view.entries.get(position)) {
                     let response = fetch::response(position + 1, entry, &message, items);
                     self.connection.put(&response);
                 }
@@ -117,12 +113,7 @@ impl Session {
     }
 
     /// Changes flags in the store and in the view; returns the positions where anything changed.
-    fn alter(
-        &mut self,
-        positions: &[usize],
-        change: Change,
-        flags: &[String],
-    ) -> Result<Vec<usize>, Refusal> {
+    fn alter(&mut self, positions: &[usize], change: Change, flags: &[String]) -> Result<Vec<usize>, Refusal> {
         let Some(mut view) = self.view.take() else {
             return Err(unselected());
         };
@@ -187,9 +178,7 @@ impl Session {
         let positions = self.selected()?.named(&set, by_uid);
         let found = self.messages(&positions)?;
         let (validity, pairs) = self.change(|account| {
-            let folder = account
-                .folder_mut(&target)
-                .ok_or_else(|| Refusal::no("[TRYCREATE] Mailbox doesn't exist"))?;
+            let folder = account.folder_mut(&target).ok_or_else(|| Refusal::no("[TRYCREATE] Mailbox doesn't exist"))?;
             let file = |(_, message): (usize, StoredMessage)| {
                 let copy = folder.add(message.raw, message.flags, message.received);
                 (message.uid.to_string(), copy.to_string())

@@ -100,10 +100,7 @@ fn keyed(arguments: &mut Arguments<'_>, word: String, depth: usize) -> Result<Ke
         "HEADER" => {
             let name = arguments.astring()?;
             arguments.space()?;
-            Key::Header(
-                String::from_utf8_lossy(&name).into_owned(),
-                arguments.astring()?,
-            )
+            Key::Header(String::from_utf8_lossy(&name).into_owned(), arguments.astring()?)
         }
         "SUBJECT" | "FROM" | "TO" | "CC" | "BCC" => Key::Header(word, arguments.astring()?),
         "BODY" => Key::Body(arguments.astring()?),

@@ -25,12 +25,7 @@ pub(super) struct View {
 impl View {
     /// Selects a folder; but for EXAMINE, its recent messages are recent for nobody else.
     pub fn select(folder: &mut Folder, read_only: bool) -> Self {
-        let mut view = Self {
-            folder: folder.name.clone(),
-            read_only,
-            entries: Vec::new(),
-            known: 0,
-        };
+        let mut view = Self { folder: folder.name.clone(), read_only, entries: Vec::new(), known: 0 };
         view.learn(folder);
         view
     }
@@ -69,11 +64,7 @@ impl View {
                 && message.flags != entry.flags
             {
                 entry.flags = message.flags.clone();
-                news.push(format!(
-                    "* {} FETCH (FLAGS {})",
-                    index + 1,
-                    entry.flag_list()
-                ));
+                news.push(format!("* {} FETCH (FLAGS {})", index + 1, entry.flag_list()));
             }
         }
         if arrivals && self.learn(folder) {

@@ -35,11 +35,7 @@ pub(super) struct Maildrop {
 
 impl Maildrop {
     /// Locks and reads the INBOX; `pause` is the least time between two logins.
-    pub fn open(
-        system: Arc<System>,
-        address: &str,
-        pause: Option<Duration>,
-    ) -> Result<Self, Denied> {
+    pub fn open(system: Arc<System>, address: &str, pause: Option<Duration>) -> Result<Self, Denied> {
         let opened = system.store.with(address, |account| {
             let soon = |last: Instant| pause.is_some_and(|pause| last.elapsed() < pause);
             if account.last_pop3_login.is_some_and(soon) {
@@ -53,12 +49,7 @@ impl Maildrop {
             Ok(snapshot(account))
         });
         let (uid_validity, messages) = opened.unwrap_or(Err(Denied::InUse))?;
-        Ok(Self {
-            address: address.to_owned(),
-            uid_validity,
-            messages,
-            system,
-        })
+        Ok(Self { address: address.to_owned(), uid_validity, messages, system })
     }
 
     /// Message numbers, the deleted ones included.
@@ -73,10 +64,7 @@ impl Maildrop {
 
     /// The count of messages and of their octets.
     pub fn stat(&self) -> (usize, usize) {
-        let sizes = self
-            .numbers()
-            .filter_map(|number| self.message(number))
-            .map(|message| message.raw.len());
+        let sizes = self.numbers().filter_map(|number| self.message(number)).map(|message| message.raw.len());
         sizes.fold((0, 0), |(count, octets), size| (count + 1, octets + size))
     }
 
@@ -89,10 +77,7 @@ impl Maildrop {
     /// `number unique-id`.
     pub fn unique_id_line(&self, number: usize) -> Option<String> {
         let message = self.message(number)?;
-        Some(format!(
-            "{number} {:08x}{:08x}",
-            self.uid_validity, message.uid
-        ))
+        Some(format!("{number} {:08x}{:08x}", self.uid_validity, message.uid))
     }
 
     /// The message for the wire, dots stuffed and the final dot added; with `lines`, so many of its body (TOP).
@@ -119,10 +104,7 @@ impl Maildrop {
     /// Marks a message; false where there is none, or none any more.
     pub fn delete(&mut self, number: usize) -> bool {
         let there = self.message(number).is_some();
-        if let Some(entry) = number
-            .checked_sub(1)
-            .and_then(|index| self.messages.get_mut(index))
-        {
+        if let Some(entry) = number.checked_sub(1).and_then(|index| self.messages.get_mut(index)) {
             entry.1 = true;
         }
         there
@@ -137,17 +119,11 @@ impl Maildrop {
 
     /// The UPDATE state: removes what is marked.
     pub fn commit(self) {
-        let marked: Vec<u32> = self
-            .messages
-            .iter()
-            .filter(|(_, deleted)| *deleted)
-            .map(|(message, _)| message.uid)
-            .collect();
+        let marked: Vec<u32> =
+            self.messages.iter().filter(|(_, deleted)| *deleted).map(|(message, _)| message.uid).collect();
         self.system.store.change(&self.address, |account| {
             if let Some(inbox) = account.folder_mut("INBOX") {
-                inbox
-                    .messages
-                    .retain(|message| !marked.contains(&message.uid));
+                inbox.messages.retain(|message| !marked.contains(&message.uid));
             }
         });
     }
@@ -155,9 +131,7 @@ impl Maildrop {
 
 impl Drop for Maildrop {
     fn drop(&mut self) {
-        self.system
-            .store
-            .with(&self.address, |account| account.maildrop_locked = false);
+        self.system.store.with(&self.address, |account| account.maildrop_locked = false);
     }
 }
 
@@ -165,10 +139,7 @@ fn snapshot(account: &Account) -> (u32, Vec<(StoredMessage, bool)>) {
     match account.folder("INBOX") {
         Some(inbox) => {
             let messages = inbox.messages.iter().cloned();
-            (
-                inbox.uid_validity,
-                messages.map(|message| (message, false)).collect(),
-            )
+            (inbox.uid_validity, messages.map(|message| (message, false)).collect())
         }
         None => (0, Vec::new()),
     }

@@ -12,10 +12,7 @@ pub(super) struct Envelope {
 
 impl Envelope {
     pub fn new(from: String) -> Self {
-        Self {
-            from,
-            to: Vec::new(),
-        }
+        Self { from, to: Vec::new() }
     }
 }
 
@@ -34,10 +31,7 @@ impl Path {
             return Err(SYNTAX);
         }
         let rest = text[keyword.len()..].trim_start_matches(' ');
-        let (address, parameters) = rest
-            .strip_prefix('<')
-            .and_then(|rest| rest.split_once('>'))
-            .ok_or(SYNTAX)?;
+        let (address, parameters) = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).ok_or(SYNTAX)?;
         // A source route, `@relay:user@host`, is accepted and ignored (RFC 5321 §4.1.1.3).
         let address = match address.strip_prefix('@') {
             Some(route) => route.split_once(':').ok_or(SYNTAX)?.1,
@@ -48,9 +42,7 @@ impl Path {
             return Err("501 5.1.7 Bad address syntax");
         }
         check_parameters(parameters, keyword)?;
-        Ok(Self {
-            address: address.to_owned(),
-        })
+        Ok(Self { address: address.to_owned() })
     }
 }
 

@@ -1,0 +1,171 @@
+//! The command line: clap types and nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mailtrip::account::Location;
+use mailtrip::check::Sent;
+use mailtrip::report::Format;
+
+/// Proves that a mailbox can send and receive: submits a tagged message over SMTP, follows it to the inbox, checks the
+/// Sent folder, cleans up, and says which stage failed and why.
+///
+/// Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN (bad usage, bad configuration, interrupted, could not run).
+#[derive(Debug, Parser)]
+#[command(name = "mailtrip", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Verify an account on a mail system of its own, on this machine: no configuration, no network
+    Demo(Demo),
+    /// Verify checks of the configuration, or one address without a configuration
+    Verify(Box<Verify>),
+    /// Run the mail system of the demo in the foreground, and print a configuration for it
+    Sandbox(Sandbox),
+    /// Print an annotated configuration with every key and its default
+    Config,
+    /// Render a report again from the JSON of an earlier verification
+    Report(Report),
+}
+
+/// How reports are shown.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "terminal", value_parser = format)]
+    pub format: Format,
+    /// Show everything that was seen: addresses, certificates, capabilities, hops
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Print nothing if all is well
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `mailtrip demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How the report is shown.
+    #[command(flatten)]
+    pub show: Show,
+}
+
+/// `mailtrip verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Names of checks in the configuration (all of them if none is named), or one address
+    #[arg(value_name = "CHECK|ADDRESS")]
+    pub targets: Vec<String>,
+    /// The configuration [default: $MAILTRIP_CONFIG, ./mailtrip.toml, ~/.config/mailtrip/config.toml]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How the report is shown.
+    #[command(flatten)]
+    pub show: Show,
+    /// Limit of the whole run, such as 2m or 90s: there is a complete report by then [default: 2m]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<std::time::Duration>,
+    /// Leave the test message where it is instead of removing it
+    #[arg(long)]
+    pub keep: bool,
+    /// What to do about the Sent folder [default: auto]
+    #[arg(long, value_name = "MODE")]
+    pub sent: Option<SentMode>,
+    /// Without a configuration.
+    #[command(flatten)]
+    pub given: Given,
+}
+
+/// What an address is verified with, where there is no configuration. The password is asked for, or comes from
+/// `MAILTRIP_PASSWORD` or a command; never from an argument, which others could read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "With an ADDRESS")]
+pub struct Given {
+    /// Submission server, such as smtp.example.net:587/starttls [default: known by the address's domain]
+    #[arg(long, value_name = "HOST:PORT/SECURITY")]
+    pub smtp: Option<Location>,
+    /// IMAP server, such as imap.example.net:993/tls [default: known by the address's domain]
+    #[arg(long, value_name = "HOST:PORT/SECURITY")]
+    pub imap: Option<Location>,
+    /// Username, sent exactly as given [default: the address]
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+    /// Shell command whose output is the password [default: $MAILTRIP_PASSWORD, else it is asked for]
+    #[arg(long, value_name = "COMMAND")]
+    pub password_command: Option<String>,
+    /// Certificates (PEM) that are trusted in addition to the system's
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Send the password unencrypted where the security is `none`: others can read it on the way
+    #[arg(long)]
+    pub allow_cleartext_password: bool,
+}
+
+impl Given {
+    /// Whether any of it was given.
+    pub fn any(&self) -> bool {
+        let Given { smtp, imap, username, password_command, ca_file, allow_cleartext_password } = self;
+        let endpoint = smtp.is_some() || imap.is_some() || ca_file.is_some();
+        endpoint || username.is_some() || password_command.is_some() || *allow_cleartext_password
+    }
+}
+
+/// `mailtrip sandbox`
+#[derive(Debug, Args)]
+pub struct Sandbox {
+    /// Settings and faults of the mail system (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+}
+
+/// `mailtrip report`
+#[derive(Debug, Args)]
+pub struct Report {
+    /// What `mailtrip verify --format json` has printed; `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// How the report is shown.
+    #[command(flatten)]
+    pub show: Show,
+}
+
+/// What to do about the Sent folder.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SentMode {
+    /// Look for a copy filed by the server, else file one
+    Auto,
+    /// The server must file a copy
+    Server,
+    /// File a copy as a mail client does
+    Append,
+    /// Leave the Sent folder alone
+    Off,
+}
+
+impl From<SentMode> for Sent {
+    fn from(mode: SentMode) -> Sent {
+        match mode {
+            SentMode::Auto => Sent::Auto,
+            SentMode::Server => Sent::Server,
+            SentMode::Append => Sent::Append,
+            SentMode::Off => Sent::Off,
+        }
+    }
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    text.parse()
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let expected = || "expected a time such as 2m, 90s or 1m 30s".to_owned();
+    let duration: jiff::SignedDuration = text.parse().map_err(|_| expected())?;
+    let duration = std::time::Duration::try_from(duration).map_err(|_| expected())?;
+    if duration.is_zero() { Err("a limit of zero leaves no time to verify anything".to_owned()) } else { Ok(duration) }
+}
