@@ -131,22 +131,20 @@ impl Sandbox {
         &self.system.settings.accounts
     }
 
-    /// A `mailtrip.toml` that works with this sandbox: an account a mailbox, over implicit TLS, and the check
-    /// `sandbox` from the first to the second (or to itself) with a reply.
+    /// A `mailtrip.toml` that works with this sandbox: an account a mailbox, over implicit TLS, a check of each
+    /// mailbox by itself, and one from the first to the second.
     pub fn config(&self, ca_file: &Path) -> String {
         let mut text = String::new();
         for user in self.accounts() {
             text += &self.account_table(user, ca_file);
         }
-        let mut names = self.accounts().iter().map(|user| self.account_name(user));
-        if let Some(from) = names.next() {
-            let to = names.next().unwrap_or_else(|| from.clone());
-            let reply = from != to;
-            text += &format!(
-                "[checks.sandbox]\nfrom = {}\nto = {}\nreceive = \"imap\"\nreply = {reply}\n",
-                quoted(&from),
-                quoted(&to),
-            );
+        let names: Vec<String> = self.accounts().iter().map(|user| self.account_name(user)).collect();
+        for name in &names {
+            text += &format!("[checks.{name}]\nfrom = {name}\n\n", name = quoted(name));
+        }
+        if let [from, to, ..] = names.as_slice() {
+            let check = quoted(&format!("{from}-to-{to}"));
+            text += &format!("[checks.{check}]\nfrom = {}\nto = {}\n", quoted(from), quoted(to));
         }
         text
     }

@@ -149,8 +149,8 @@ async fn the_configuration_is_toml_with_every_password_intact() {
     assert_eq!(account["ca_file"].as_str(), Some("/tmp/ca \"x\".pem"));
     assert_eq!(account["imap"]["port"].as_integer(), Some(sandbox.port(Service::Imaps).into()));
     assert_eq!(account["imap"]["host"].as_str(), Some("localhost"));
-    assert_eq!(config["checks"]["sandbox"]["from"].as_str(), Some("al\"ice"));
-    assert_eq!(config["checks"]["sandbox"]["to"].as_str(), Some("bob"));
+    assert_eq!(config["checks"]["al\"ice"]["from"].as_str(), Some("al\"ice"));
+    assert_eq!(config["checks"]["al\"ice-to-bob"]["to"].as_str(), Some("bob"));
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn accounts_of_one_name_in_two_domains_are_told_apart() {
             .await;
     let text = sandbox.config(Path::new("ca.pem"));
     let config: toml::Table = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(config["checks"]["sandbox"]["from"].as_str(), Some("a@one.test"));
+    assert_eq!(config["checks"]["a@one.test-to-a@two.test"]["from"].as_str(), Some("a@one.test"));
     assert!(config["accounts"].get("a@two.test").is_some());
 }
 
