@@ -10,56 +10,50 @@ use super::{EXPIRED, Options, STRICT, Testbed, UNTRUSTED, User, WRONG_NAME};
 
 impl Testbed {
     pub(super) fn write_configuration(&self, options: &Options) -> Result<(), String> {
-        let write = |name: &str, text| write_aged(&self.folder.join(name), text);
-        let domains: BTreeSet<&str> = options
-            .users
-            .iter()
-            .filter_map(|user| user.address.split('@').nth(1))
+        self.write_postfix(options)?;
+        self.write_dovecot(options)
+    }
+
+    fn write_postfix(&self, options: &Options) -> Result<(), String> {
+        let addresses = || options.users.iter().map(|user| user.address.as_str());
+        let domains: BTreeSet<&str> = addresses()
+            .filter_map(|address| address.split('@').nth(1))
             .collect();
         let domains = domains.into_iter().collect::<Vec<_>>().join(" ");
         let main = self.fill_in(include_str!("main.cf"), &[("domains", &domains)]);
-        write(
-            "postfix/main.cf",
+        let submission = self.submission_services();
+        let master = self.fill_in(include_str!("master.cf"), &[("submission", &submission)]);
+        let mailboxes = addresses()
+            .map(|address| format!("{address} {address}\n"))
+            .collect();
+        let transport = addresses().map(|address| self.fates(address)).collect();
+        let folder = self.folder.join("postfix");
+        write_aged(
+            &folder.join("main.cf"),
             format!("{main}\n{}\n", options.postfix_main_extra),
         )?;
-        let submission = self.submission_services();
-        write(
-            "postfix/master.cf",
-            self.fill_in(include_str!("master.cf"), &[("submission", &submission)]),
-        )?;
-        write(
-            "postfix/mailboxes",
-            options
-                .users
-                .iter()
-                .map(|user| format!("{0} {0}\n", user.address))
-                .collect(),
-        )?;
-        write(
-            "postfix/transport",
-            options
-                .users
-                .iter()
-                .map(|user| self.fates(&user.address))
-                .collect(),
-        )?;
+        write_aged(&folder.join("master.cf"), master)?;
+        write_aged(&folder.join("mailboxes"), mailboxes)?;
+        write_aged(&folder.join("transport"), transport)
+    }
+
+    fn write_dovecot(&self, options: &Options) -> Result<(), String> {
         let instance = self
             .folder
             .file_name()
             .unwrap_or_default()
             .to_string_lossy();
-        let dovecot = self.fill_in(include_str!("dovecot.conf"), &[("instance", &instance)]);
+        let usual = self.fill_in(include_str!("dovecot.conf"), &[("instance", &instance)]);
         let (capability, extra) = (&options.imap_capability, &options.dovecot_extra);
-        write(
-            "dovecot/dovecot.conf",
-            format!("{dovecot}\nimap_capability = {capability}\n{extra}\n"),
-        )?;
-        write(
-            "dovecot/logins",
+        let configuration = format!("{usual}\nimap_capability = {capability}\n{extra}\n");
+        let folder = self.folder.join("dovecot");
+        write_aged(&folder.join("dovecot.conf"), configuration)?;
+        write_aged(
+            &folder.join("logins"),
             options.users.iter().map(login_line).collect(),
         )?;
-        write(
-            "dovecot/before.sieve",
+        write_aged(
+            &folder.join("before.sieve"),
             include_str!("before.sieve").to_owned(),
         )
     }
