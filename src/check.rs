@@ -27,6 +27,8 @@ pub struct Settings {
     pub junk: Junk,
     /// Leave the messages where they are instead of removing them.
     pub keep: bool,
+    /// Put what was said on each connection into the outcome, without secrets.
+    pub transcript: bool,
     /// How long things may take.
     pub limits: Limits,
 }
@@ -38,6 +40,7 @@ impl Default for Settings {
             sent: Sent::Auto,
             junk: Junk::Warning,
             keep: false,
+            transcript: false,
             limits: Limits::default(),
         }
     }

@@ -74,6 +74,9 @@ pub struct Verify {
     /// Leave the test message where it is instead of removing it
     #[arg(long)]
     pub keep: bool,
+    /// Show what was said on each connection, without passwords
+    #[arg(long)]
+    pub transcript: bool,
     /// What to do about the Sent folder [default: auto]
     #[arg(long, value_name = "MODE")]
     pub sent: Option<SentMode>,

@@ -125,6 +125,7 @@ async fn verify_all(arguments: cli::Verify) -> Result<Verdict, Unable> {
 fn overrides(arguments: &cli::Verify) -> Overrides {
     Overrides {
         keep: arguments.keep.then_some(true),
+        transcript: arguments.transcript.then_some(true),
         timeout: arguments.timeout,
         sent: arguments.sent.map(Into::into),
         ..Overrides::default()

@@ -72,6 +72,7 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
         seconds: recorder.elapsed(),
         tag,
         servers: servers(check),
+        conversations: if check.settings().transcript { recorder.conversations() } else { Vec::new() },
         stages: recorder.finish(&plan),
     }
 }

@@ -29,6 +29,7 @@ fn outcome(server: Server, stage: Stage, failure: Failure, facts: Vec<Fact>) -> 
         tag: "tag".to_owned(),
         servers: vec![server],
         stages: vec![record],
+        conversations: Vec::new(),
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Overrides {
     pub junk: Option<Junk>,
     /// Leave the messages where they are.
     pub keep: Option<bool>,
+    /// Put what was said on each connection into the outcome.
+    pub transcript: Option<bool>,
     /// How long the whole run may take.
     pub timeout: Option<Duration>,
     /// How long each stage but `arrival` may take.
@@ -125,6 +127,7 @@ impl Options {
             sent: pick_one(overrides.sent, &self.sent, &defaults.sent, usual.sent),
             junk: pick_one(overrides.junk, &self.junk, &defaults.junk, usual.junk),
             keep: pick_one(overrides.keep, &self.keep, &defaults.keep, usual.keep),
+            transcript: overrides.transcript.unwrap_or(usual.transcript),
             limits,
         })
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnose::{Diagnosis, Verdict, diagnose, round_trip, verdict};
-use crate::outcome::{Outcome, SCHEMA, Server, StageRecord, seconds};
+use crate::outcome::{Conversation, Outcome, SCHEMA, Server, StageRecord, seconds};
 
 use super::printable::is_unsafe;
 
@@ -27,11 +27,12 @@ struct Judged<'a> {
     servers: &'a [Server],
     stages: &'a [StageRecord],
     diagnoses: Vec<Diagnosis>,
+    conversations: &'a [Conversation],
 }
 
 impl<'a> From<&'a Outcome> for Judged<'a> {
     fn from(outcome: &'a Outcome) -> Judged<'a> {
-        let Outcome { schema, check, from, to, began, seconds, tag, servers, stages } = outcome;
+        let Outcome { schema, check, from, to, began, seconds, tag, servers, stages, conversations } = outcome;
         Judged {
             schema: *schema,
             check,
@@ -45,6 +46,7 @@ impl<'a> From<&'a Outcome> for Judged<'a> {
             servers,
             stages,
             diagnoses: diagnose(outcome),
+            conversations,
         }
     }
 }

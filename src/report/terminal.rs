@@ -8,7 +8,7 @@ mod table;
 pub use live::{stage_line, waiting};
 
 use crate::diagnose::{Verdict, verdict};
-use crate::outcome::{Mark, Outcome};
+use crate::outcome::{Conversation, Line, Mark, Outcome, Side};
 
 use super::{headline, human};
 use page::{Ink, Page};
@@ -36,6 +36,7 @@ pub fn render(outcome: &Outcome, style: &Style) -> String {
     title(&mut page, outcome);
     table::write(&mut page, outcome);
     causes::write(&mut page, outcome);
+    conversations(&mut page, outcome);
     let verdict = verdict(outcome);
     page.blank();
     page.label(&format!("{verdict}: "), verdict_ink(verdict), &headline(outcome));
@@ -51,6 +52,21 @@ fn title(page: &mut Page, outcome: &Outcome) {
         let took = human::duration(outcome.seconds);
         page.text(0, Ink::Dim, &format!("began {}, took {took}", outcome.began));
         page.text(0, Ink::Dim, &format!("tag {}", outcome.tag));
+    }
+}
+
+/// What was said, word for word: these lines are cut nowhere, and wrapped where they are too long.
+fn conversations(page: &mut Page, outcome: &Outcome) {
+    for Conversation { leg, protocol, account, lines } in &outcome.conversations {
+        page.blank();
+        page.text(0, Ink::Bold, &format!("What was said  {leg}, {protocol}, {account}"));
+        for Line { seconds, side, text } in lines {
+            let (who, ink) = match side {
+                Side::Client => ("C:", Ink::Dim),
+                Side::Server => ("S:", Ink::Plain),
+            };
+            page.row(&[(Ink::Dim, format!("{:>9} {who} ", human::seconds(*seconds)))], ink, text);
+        }
     }
 }
 

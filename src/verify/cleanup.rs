@@ -113,6 +113,7 @@ async fn clear_all(
     delivered: &mut bool,
     seen: &mut Seen,
 ) -> Result<(), Failure> {
+    left.sort_by_key(|folder| !mailbox.is_open(folder)); // the one that is open need not be opened
     while let Some(&folder) = left.first() {
         match clear(mailbox, folder, probe, delivered, seen).await {
             Ok(()) => {}

@@ -55,7 +55,7 @@ pub async fn open<D: Dialogue>(dial: Dial<'_>, recorder: &Recorder<'_>) -> Resul
         }
         Security::Starttls | Security::None => Io::Plain(tap),
     };
-    let transcript = Transcript::default();
+    let transcript = recorder.transcript(leg, protocol, name);
     let stream = Stream::new(io, transcript.clone());
     let mut dialogue = recorder
         .stage(at(Stage::Greeting), name, async |seen| {

@@ -7,7 +7,7 @@ use crate::outcome::{Fact, KnownBy, Role};
 use crate::probe::{Probe, RECOGNISED_BY};
 use crate::verify::folder;
 use crate::wire::imap::mailbox_name::{encode, quoted};
-use crate::wire::imap::{Event, Imap};
+use crate::wire::imap::{Event, Imap, Tag};
 
 /// A folder, and where in it new messages begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub struct Wanted {
 #[derive(Debug)]
 pub struct Mailbox {
     pub(super) imap: Imap,
-    selected: Option<String>,
+    open: Option<String>,
 }
 
 /// What became of a message that was to be removed.
@@ -87,7 +87,7 @@ struct Opened {
 impl Mailbox {
     /// Takes over a session that is signed in.
     pub fn new(imap: Imap) -> Mailbox {
-        Mailbox { imap, selected: None }
+        Mailbox { imap, open: None }
     }
 
     /// Finds the folders, notes where new messages begin in each, and leaves the inbox open.
@@ -114,12 +114,9 @@ impl Mailbox {
     async fn list_marked_and_select(&mut self, found: &mut folder::Found) -> Result<Opened, Failure> {
         let list = r#"LIST (SPECIAL-USE) "" "*" RETURN (SPECIAL-USE STATUS (MESSAGES UIDNEXT))"#;
         let list = self.imap.send(list).await?;
-        let select = self.imap.send("SELECT INBOX").await?;
+        let select = self.send_select("INBOX").await?;
         tolerate(self.imap.finish(&list, |event| found.take(event)).await)?;
-        let mut opened = Opened::default();
-        self.imap.finish(&select, |event| opened.take(&event)).await?;
-        self.selected = Some("INBOX".to_owned());
-        Ok(opened)
+        self.selected("INBOX", select).await
     }
 
     /// All folders, by name only; those the server marks carry their mark.
@@ -167,18 +164,31 @@ impl Mailbox {
         Ok(last.saturating_add(1))
     }
 
-    /// Opens a folder, also when it is open already: that makes the server look at it afresh.
     async fn select(&mut self, wire_name: &str) -> Result<Opened, Failure> {
-        self.selected = None;
+        let select = self.send_select(wire_name).await?;
+        self.selected(wire_name, select).await
+    }
+
+    async fn send_select(&mut self, wire_name: &str) -> Result<Tag, Failure> {
+        self.open = None;
+        self.imap.send(&format!("SELECT {}", quoted(wire_name))).await
+    }
+
+    async fn selected(&mut self, wire_name: &str, select: Tag) -> Result<Opened, Failure> {
         let mut opened = Opened::default();
-        self.imap.run(&format!("SELECT {}", quoted(wire_name)), |event| opened.take(&event)).await?;
-        self.selected = Some(wire_name.to_owned());
+        self.imap.finish(&select, |event| opened.take(&event)).await?;
+        self.open = Some(wire_name.to_owned());
         Ok(opened)
+    }
+
+    /// Whether it is the folder that is open.
+    pub(super) fn is_open(&self, folder: &Folder) -> bool {
+        self.open.as_deref() == Some(folder.wire_name.as_str())
     }
 
     /// Opens a folder unless it is open.
     pub(super) async fn enter(&mut self, folder: &Folder) -> Result<(), Failure> {
-        if self.selected.as_deref() != Some(folder.wire_name.as_str()) {
+        if !self.is_open(folder) {
             self.select(&folder.wire_name).await?;
         }
         Ok(())
@@ -195,10 +205,17 @@ impl Mailbox {
     /// # Errors
     /// When the folder cannot be opened or read, or the session is lost.
     pub async fn find(&mut self, folder: &Folder, probe: &Probe) -> Result<Vec<u32>, Failure> {
-        // Opened afresh: a server need not show in an open folder what has come in the meantime.
-        self.select(&folder.wire_name).await?;
+        // A server need not show what has come in the meantime in a folder that is open, before it is asked to look.
+        let look = if self.is_open(folder) { None } else { Some(self.send_select(&folder.wire_name).await?) };
+        if look.is_none() {
+            self.imap.run("NOOP", drop).await?;
+        }
+        let fetch = self.imap.send(&Mailbox::fetch_new(folder)).await?;
+        if let Some(select) = look {
+            self.selected(&folder.wire_name, select).await?;
+        }
         let mut uids = Vec::new();
-        self.imap.run(&Mailbox::fetch_new(folder), |event| uids.extend(new_probe(&event, folder, probe))).await?;
+        self.imap.finish(&fetch, |event| uids.extend(new_probe(&event, folder, probe))).await?;
         uids.sort_unstable();
         uids.dedup();
         Ok(uids)
@@ -217,7 +234,7 @@ impl Mailbox {
                 if let Event::Fetched(fetched) = event
                     && fetched.uid == Some(uid)
                 {
-                    message = fetched.section;
+                    message = fetched.whole.or(message.take());
                 }
             })
             .await?;
@@ -263,23 +280,25 @@ impl Mailbox {
     pub async fn remove(&mut self, folder: &Folder, uid: u32) -> Result<Removal, Failure> {
         self.enter(folder).await?;
         let mark = self.imap.send(&format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)")).await?;
-        if self.imap.offers("UIDPLUS") {
+        let look = format!("UID FETCH {uid} (UID)");
+        let look = if self.imap.offers("UIDPLUS") {
             let expunge = self.imap.send(&format!("UID EXPUNGE {uid}")).await?;
+            let look = self.imap.send(&look).await?;
             self.imap.finish(&mark, drop).await?;
             self.imap.finish(&expunge, drop).await?;
+            look
         } else {
             self.imap.finish(&mark, drop).await?;
             let mut marked = Vec::new();
-            let search = self.imap.run("UID SEARCH DELETED", |event| marked.extend(found(event))).await;
-            tolerate(search)?;
+            tolerate(self.imap.run("UID SEARCH DELETED", |event| marked.extend(found(event))).await)?;
             if marked != [uid] {
                 return Ok(Removal::OnlyMarked);
             }
             self.imap.run("EXPUNGE", drop).await?;
-        }
+            self.imap.send(&look).await?
+        };
         let mut still_there = false;
-        let fetch = format!("UID FETCH {uid} (UID)");
-        self.imap.run(&fetch, |event| still_there |= uid_of(&event) == uid).await?;
+        self.imap.finish(&look, |event| still_there |= uid_of(&event) == uid).await?;
         Ok(if still_there { Removal::StillThere } else { Removal::Gone })
     }
 
@@ -321,7 +340,7 @@ impl Opened {
 pub(super) fn new_probe(event: &Event, folder: &Folder, probe: &Probe) -> Option<u32> {
     let Event::Fetched(fetched) = event else { return None };
     let uid = fetched.uid.filter(|&uid| uid >= folder.uid_next)?;
-    fetched.section.as_deref().is_some_and(|header| probe.is(header)).then_some(uid)
+    fetched.header.as_deref().is_some_and(|header| probe.is(header)).then_some(uid)
 }
 
 fn uid_of(event: &Event) -> u32 {

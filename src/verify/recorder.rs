@@ -1,15 +1,17 @@
 //! The only stopwatch: it bounds, records and announces each stage.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use crate::account::Protocol;
 use crate::failure::{Failure, Kind, Skip};
-use crate::outcome::{Concern, Fact, Span, StageRecord, Status};
-use crate::stage::At;
+use crate::outcome::{Concern, Conversation, Fact, Line, Span, StageRecord, Status};
+use crate::stage::{At, Leg};
 use crate::verify::plan::Plan;
 use crate::verify::stop::{Reach, Stop};
+use crate::wire::transcript::{self, Transcript};
 
 /// What happens while a verification runs, as it happens.
 #[derive(Debug)]
@@ -78,11 +80,19 @@ pub struct Bounds {
     pub reach: Reach,
 }
 
+/// Where a connection goes.
+struct Dialled {
+    leg: Leg,
+    protocol: Protocol,
+    account: String,
+}
+
 /// Records stages. Clones with other [`Bounds`] write to the same record.
 #[derive(Clone)]
 pub struct Recorder<'a> {
     began: Instant,
     records: Arc<Mutex<Vec<StageRecord>>>,
+    conversations: Arc<Mutex<Vec<(Dialled, Transcript)>>>,
     listener: &'a dyn Listener,
     bounds: Bounds,
 }
@@ -90,7 +100,8 @@ pub struct Recorder<'a> {
 impl<'a> Recorder<'a> {
     /// A recorder whose time begins now.
     pub fn new(bounds: Bounds, listener: &'a dyn Listener) -> Recorder<'a> {
-        Recorder { began: Instant::now(), records: Arc::default(), listener, bounds }
+        let began = Instant::now();
+        Recorder { began, records: Arc::default(), conversations: Arc::default(), listener, bounds }
     }
 
     /// The same record, other bounds.
@@ -100,7 +111,31 @@ impl<'a> Recorder<'a> {
 
     /// The same bounds, but nobody is told, and nothing is kept: for a step within a stage that is one by itself elsewhere.
     pub fn aside(&self) -> Recorder<'static> {
-        Recorder { began: self.began, records: Arc::default(), listener: &(), bounds: self.bounds.clone() }
+        Recorder { records: Arc::default(), listener: &(), ..self.clone() }
+    }
+
+    /// A transcript for a new connection, which ends up among the [`Recorder::conversations`].
+    pub fn transcript(&self, leg: Leg, protocol: Protocol, account: &str) -> Transcript {
+        let transcript = Transcript::default();
+        let dialled = Dialled { leg, protocol, account: account.to_owned() };
+        lock(&self.conversations).push((dialled, transcript.clone()));
+        transcript
+    }
+
+    /// What was said on each connection so far.
+    pub fn conversations(&self) -> Vec<Conversation> {
+        let line = |line: transcript::Line| Line {
+            seconds: line.at.saturating_duration_since(self.began.into_std()).as_secs_f64(),
+            side: line.side,
+            text: line.text,
+        };
+        let conversation = |(dialled, transcript): &(Dialled, Transcript)| Conversation {
+            leg: dialled.leg,
+            protocol: dialled.protocol,
+            account: dialled.account.clone(),
+            lines: transcript.lines().into_iter().map(line).collect(),
+        };
+        lock(&self.conversations).iter().map(conversation).collect()
     }
 
     /// What stages are bounded by.
@@ -173,7 +208,7 @@ impl<'a> Recorder<'a> {
 
     /// The failure that was recorded last.
     pub fn last_failure(&self) -> Option<(At, Failure)> {
-        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = lock(&self.records);
         records.iter().rev().find_map(|record| match &record.status {
             Status::Failed(failure) => Some((record.at, failure.clone())),
             _ => None,
@@ -182,12 +217,17 @@ impl<'a> Recorder<'a> {
 
     /// All stages in the plan's order; those that were never reached are skipped, with the reason.
     pub fn finish(self, plan: &Plan) -> Vec<StageRecord> {
-        let records = std::mem::take(&mut *self.records.lock().unwrap_or_else(PoisonError::into_inner));
+        let records = std::mem::take(&mut *lock(&self.records));
         plan.complete(records, self.bounds.stop.is_requested(Reach::Journey))
     }
 
     fn put(&self, record: StageRecord) {
         self.listener.on(Event::Ended(&record));
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+        lock(&self.records).push(record);
     }
+}
+
+/// A record is whole at every moment, so that a panic elsewhere does not spoil it.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

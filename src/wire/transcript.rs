@@ -6,17 +6,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::outcome::Side;
+
 /// What one connection may leave in memory.
 const MOST_BYTES: usize = 64 * 1024;
-
-/// Who said a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// mailtrip.
-    Client,
-    /// The server.
-    Server,
-}
 
 /// One line of a transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
