@@ -236,38 +236,17 @@ impl<'a> Voyage<'a> {
             .await
     }
 
-    /// Takes out what was left behind, in each mailbox that may hold something.
-    async fn clean_up(mut self, recorder: &Recorder<'_>) {
-        let (check, probe, left) = (self.check, self.probe, self.left);
-        let at = At::new(Leg::Cleanup, Stage::Remove, Protocol::Imap);
-        for berth in [Some(&mut self.receiver), self.sender.as_mut()].into_iter().flatten() {
-            let name = &berth.account.name;
-            let session = berth.session.take();
-            let Some(baseline) = berth.baseline.as_ref().filter(|_| left) else {
-                recorder.skip(at, name, Skip::NothingToDo);
-                session.into_iter().for_each(cleanup::leave);
-                continue;
-            };
-            if check.settings().keep {
-                let _ = recorder
-                    .stage(at, name, async |seen| {
-                        seen.fact(Fact::Kept);
-                        Ok(())
-                    })
-                    .await;
-                session.into_iter().for_each(cleanup::leave);
-                continue;
+    /// Takes out what was left behind, in each mailbox that may hold something, at the same time: one that does not
+    /// answer must not use up the other one's time.
+    async fn clean_up(self, recorder: &Recorder<'_>) {
+        let Voyage { check, probe, receiver, sender, left } = self;
+        let keep = check.settings().keep;
+        let sender = async {
+            if let Some(sender) = sender {
+                sender.clean_up(probe, left, keep, recorder).await;
             }
-            let task = cleanup::Task {
-                account: berth.account,
-                endpoint: berth.endpoint,
-                baseline,
-                receives: berth.leg == Leg::Delivery,
-                sent: berth.wanted.sent,
-            };
-            let remove = async |seen: &mut Seen| cleanup::remove(&task, session, probe, recorder, seen).await;
-            let _ = recorder.stage(at, name, remove).await;
-        }
+        };
+        tokio::join!(receiver.clean_up(probe, left, keep, recorder), sender);
     }
 }
 
@@ -338,6 +317,32 @@ impl Berth<'_> {
             self.session = Some(self.dial(&recorder.aside()).await?);
         }
         Ok(())
+    }
+
+    /// Takes out what was left behind; there can only be something if the message has `left`.
+    async fn clean_up(self, probe: &Probe, left: bool, keep: bool, recorder: &Recorder<'_>) {
+        let at = At::new(Leg::Cleanup, Stage::Remove, Protocol::Imap);
+        let Berth { account, endpoint, leg, wanted, session, baseline } = self;
+        let name = &account.name;
+        if !left {
+            recorder.skip(at, name, Skip::NothingToDo);
+            return session.into_iter().for_each(cleanup::leave);
+        }
+        let remove = async |seen: &mut Seen| {
+            if keep {
+                seen.fact(Fact::Kept);
+                session.into_iter().for_each(cleanup::leave);
+                return Ok(());
+            }
+            let Some(baseline) = &baseline else {
+                cleanup::unknown(seen);
+                return Ok(());
+            };
+            let (receives, sent) = (leg == Leg::Delivery, wanted.sent);
+            let task = cleanup::Task { account, endpoint, baseline, receives, sent };
+            cleanup::remove(&task, session, probe, recorder, seen).await
+        };
+        let _ = recorder.stage(at, name, remove).await;
     }
 
     fn parts(&mut self) -> Result<(&mut Option<Mailbox>, &mut Baseline), Failure> {

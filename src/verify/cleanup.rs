@@ -3,11 +3,11 @@
 //! It removes only a message that it has just fetched and that bears our tag (rule 1), and runs whatever happened before,
 //! on a new connection where the old one is gone.
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::account::{Account, Endpoint, Protocol};
 use crate::failure::{Failure, Kind};
-use crate::outcome::{Concern, Fact};
+use crate::outcome::{Concern, Fact, Role};
 use crate::probe::Probe;
 use crate::stage::Leg;
 use crate::verify::dial::{self, Dial};
@@ -54,16 +54,33 @@ pub async fn remove(
         Some(session) => in_session(session, &mut left, probe, &mut delivered, recorder, seen).await,
         None => false,
     };
-    if !cleared && let Err(failure) = with_new_session(task, &mut left, probe, &mut delivered, recorder, seen).await {
-        for folder in left {
-            seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: why(&failure) });
-        }
-        return Err(failure);
-    }
-    if task.receives && !delivered {
+    let result = if cleared {
+        Ok(())
+    } else {
+        // Cut off here and not by the stage, so that what was not reached can still be told.
+        let began = Instant::now();
+        let anew = with_new_session(task, &mut left, probe, &mut delivered, recorder, seen);
+        timeout_at(recorder.bounds().deadline, anew).await.unwrap_or_else(|_| {
+            let limit_seconds = began.elapsed().as_secs_f64();
+            Err(Failure::new(Kind::Timeout { limit_seconds }).detail("no answer on a new connection for the clean-up"))
+        })
+    };
+    if task.receives && !delivered && !left.iter().any(|folder| folder.role == Role::Inbox) {
         seen.concern(Concern::MayArrive);
     }
-    Ok(())
+    if let Err(failure) = &result {
+        for folder in left {
+            seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: why(failure) });
+        }
+    }
+    result
+}
+
+/// For a mailbox that could not be opened before anything was sent: a server that files a copy itself has done so,
+/// and where in the folder to look for it is not known.
+pub fn unknown(seen: &mut Seen) {
+    let why = "the mailbox could not be opened before the message was sent".to_owned();
+    seen.concern(Concern::NotLookedInto { folder: "the Sent folder".to_owned(), why });
 }
 
 /// In the session that is there already, for half of the time at most: it may be dead without anybody knowing.
@@ -136,7 +153,7 @@ async fn clear(
     seen: &mut Seen,
 ) -> Result<(), Failure> {
     for uid in mailbox.find(folder, probe).await? {
-        *delivered |= folder.role != crate::outcome::Role::Sent;
+        *delivered |= folder.role != Role::Sent;
         let name = folder.name.clone();
         match mailbox.remove(folder, uid).await {
             Ok(Removal::Gone) => seen.fact(Fact::Removed { folder: name, uid }),
