@@ -218,7 +218,9 @@ impl<'a> Voyage<'a> {
             recorder.skip(at, name, why);
             return Ok(());
         };
-        if berth.baseline.is_none() {
+        // Where what failed has used up all the time, nothing can be said of the copy.
+        let late = Instant::now() >= recorder.bounds().deadline && recorder.last_failure().is_some();
+        if berth.baseline.is_none() || late {
             return Err(Halted);
         }
         berth.reopen(recorder).await?;
@@ -253,7 +255,7 @@ impl<'a> Voyage<'a> {
 /// How much of the journey's time is kept for what comes after the arrival.
 fn after_arrival(recorder: &Recorder<'_>) -> Duration {
     let left = recorder.bounds().deadline.saturating_duration_since(Instant::now());
-    (left / 10).min(Duration::from_secs(10))
+    (left / 5).min(Duration::from_secs(10))
 }
 
 /// MAIL, RCPT, DATA, the message. Once its last dot has left, what is not answered is uncertain.

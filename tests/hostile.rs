@@ -279,7 +279,12 @@ impl World {
         let explained = |result: Result<(), String>| result.map_err(|why| format!("{why}\n{}", summary(&outcome)));
         explained(self.complete(&outcome, case, took))?;
         explained(blame(&outcome, case))?;
-        explained(self.foreign(&before))?;
+        // Where a number in a command of ours becomes another one, the server does to another message what it was told.
+        let reworded = case.cover == Cover::Bare
+            && case.trouble.is_some_and(|trouble| trouble.harm.garbles() && trouble.way == Way::ToServer);
+        if !reworded {
+            explained(self.foreign(&before))?;
+        }
         explained(self.told(&outcome, number))?;
         explained(secret(&outcome, number))
     }
@@ -379,6 +384,11 @@ fn blame(outcome: &Outcome, case: Case) -> Result<(), String> {
                 trouble.harm.garbles() || failed(outcome, Leg::Submission, Stage::Submit)
             }
             (Target::Smtp, (Leg::Delivery, Stage::Inspect)) => trouble.harm.garbles(),
+            // What was waited for in vain has used up the time.
+            (Target::Smtp, (Leg::Sent, Stage::Copy)) => {
+                failed(outcome, Leg::Delivery, Stage::Arrival)
+                    && failure.detail.as_deref().is_some_and(|detail| detail.contains("left of the whole run"))
+            }
             (Target::Smtp, _) => false,
             (Target::Receiver, (Leg::Delivery | Leg::Cleanup, _)) => record.account != "a" || case.kind != Kind::Pair,
             (Target::Receiver, (Leg::Sent, _)) => case.kind != Kind::Pair,

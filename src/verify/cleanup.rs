@@ -152,7 +152,13 @@ async fn clear(
     delivered: &mut bool,
     seen: &mut Seen,
 ) -> Result<(), Failure> {
-    for uid in mailbox.find(folder, probe).await? {
+    let unreadable = mailbox.imap.unreadable();
+    let uids = mailbox.find(folder, probe).await?;
+    if mailbox.imap.unreadable() > unreadable {
+        let why = "the server described a message there in a way that cannot be read".to_owned();
+        seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why });
+    }
+    for uid in uids {
         *delivered |= folder.role != Role::Sent;
         let name = folder.name.clone();
         match mailbox.remove(folder, uid).await {

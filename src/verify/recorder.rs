@@ -174,6 +174,7 @@ impl<'a> Recorder<'a> {
     ) -> Result<T, Halted> {
         let began = Instant::now();
         let until = (began + limit).min(self.bounds.deadline);
+        let short = until < began + limit;
         let limit = until.saturating_duration_since(began);
         self.listener.on(Event::Began { at, account, limit });
         let mut seen = Seen::default();
@@ -186,6 +187,9 @@ impl<'a> Recorder<'a> {
         let result = result.map_err(|failure| match (&failure.kind, seen.if_silent.take()) {
             (Kind::Timeout { .. }, Some(kind)) => {
                 Failure { kind, ..failure }.detail(format!("no answer within {:.1} s", limit.as_secs_f64()))
+            }
+            (Kind::Timeout { .. }, None) if short && failure.detail.is_none() => {
+                failure.detail("that was all that was left of the whole run's time")
             }
             _ => failure,
         });

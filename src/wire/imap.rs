@@ -269,6 +269,11 @@ impl Imap {
         self.finish(&tag, on).await
     }
 
+    /// How many responses could not be read: what they said is not known.
+    pub fn unreadable(&self) -> usize {
+        self.session.get_ref().unreadable()
+    }
+
     /// Takes leave.
     ///
     /// # Errors

@@ -132,8 +132,8 @@ where
         end = &mut down => (end == End::Orderly).then_some(Way::ToServer),
     };
     match rest {
-        Some(Way::ToClient) => drop(down.await),
-        Some(Way::ToServer) => drop(up.await),
+        Some(Way::ToClient) => _ = down.await,
+        Some(Way::ToServer) => _ = up.await,
         None => {}
     }
 }

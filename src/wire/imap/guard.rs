@@ -31,6 +31,7 @@ pub struct Guard {
     passed: usize,
     current: Vec<u8>,
     capabilities: Option<Vec<String>>,
+    unreadable: usize,
     failure: Option<Failure>,
     unsent: Vec<u8>,
     shown_instead: Option<&'static str>,
@@ -46,6 +47,7 @@ impl Guard {
             passed: 0,
             current: Vec::new(),
             capabilities: None,
+            unreadable: 0,
             failure: None,
             unsent: Vec::new(),
             shown_instead: None,
@@ -66,6 +68,11 @@ impl Guard {
     /// Forgets it: it changes with STARTTLS and with the login (RFC 9051 §6.2).
     pub fn forget_capabilities(&mut self) {
         self.capabilities = None;
+    }
+
+    /// How many responses of the kinds that are used here were held back, because the parser cannot take them.
+    pub fn unreadable(&self) -> usize {
+        self.unreadable
     }
 
     /// Records `shown` in the transcript instead of what is sent, until [`Guard::show`].
@@ -104,6 +111,8 @@ impl Guard {
             self.passing = passing;
             self.passed = 0;
             self.current = response;
+        } else if is_used(&response) {
+            self.unreadable += 1;
         }
         Ok(())
     }
