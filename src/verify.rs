@@ -9,6 +9,7 @@ pub mod plan;
 pub mod recorder;
 pub mod sent;
 pub mod stop;
+pub mod veil;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use mailbox::{Baseline, Mailbox, Wanted};
 use plan::Plan;
 use recorder::{Bounds, Halted, Listener, Recorder, Seen};
 use stop::{Reach, Stop};
+use veil::Veil;
 
 /// Verifies a check. Whatever happens on the network is the outcome, which is complete within the check's time limit.
 ///
@@ -45,7 +47,7 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
         stop: stop.clone(),
         reach: Reach::Journey,
     };
-    let recorder = Recorder::new(journey, listener);
+    let recorder = Recorder::new(journey, listener).veiled(Veil::of(check));
     let plan = Plan::of(check);
     let tag = match Probe::compose(check.from(), check.to()) {
         Ok(probe) => {

@@ -11,6 +11,7 @@ use crate::outcome::{Concern, Conversation, Fact, Line, Span, StageRecord, Statu
 use crate::stage::{At, Leg};
 use crate::verify::plan::Plan;
 use crate::verify::stop::{Reach, Stop};
+use crate::verify::veil::Veil;
 use crate::wire::transcript::{self, Transcript};
 
 /// What happens while a verification runs, as it happens.
@@ -93,6 +94,7 @@ pub struct Recorder<'a> {
     began: Instant,
     records: Arc<Mutex<Vec<StageRecord>>>,
     conversations: Arc<Mutex<Vec<(Dialled, Transcript)>>>,
+    veil: Arc<Veil>,
     listener: &'a dyn Listener,
     bounds: Bounds,
 }
@@ -101,7 +103,13 @@ impl<'a> Recorder<'a> {
     /// A recorder whose time begins now.
     pub fn new(bounds: Bounds, listener: &'a dyn Listener) -> Recorder<'a> {
         let began = Instant::now();
-        Recorder { began, records: Arc::default(), conversations: Arc::default(), listener, bounds }
+        let (records, conversations, veil) = Default::default();
+        Recorder { began, records, conversations, veil, listener, bounds }
+    }
+
+    /// A recorder that keeps these secrets out of everything it records.
+    pub fn veiled(self, veil: Veil) -> Recorder<'a> {
+        Recorder { veil: Arc::new(veil), ..self }
     }
 
     /// The same record, other bounds.
@@ -124,10 +132,9 @@ impl<'a> Recorder<'a> {
 
     /// What was said on each connection so far.
     pub fn conversations(&self) -> Vec<Conversation> {
-        let line = |line: transcript::Line| Line {
-            seconds: line.at.saturating_duration_since(self.began.into_std()).as_secs_f64(),
-            side: line.side,
-            text: line.text,
+        let line = |transcript::Line { at, side, mut text }| {
+            self.veil.cover(&mut text);
+            Line { seconds: at.saturating_duration_since(self.began.into_std()).as_secs_f64(), side, text }
         };
         let conversation = |(dialled, transcript): &(Dialled, Transcript)| Conversation {
             leg: dialled.leg,
@@ -225,7 +232,8 @@ impl<'a> Recorder<'a> {
         plan.complete(records, self.bounds.stop.is_requested(Reach::Journey))
     }
 
-    fn put(&self, record: StageRecord) {
+    fn put(&self, mut record: StageRecord) {
+        self.veil.cover_record(&mut record);
         self.listener.on(Event::Ended(&record));
         lock(&self.records).push(record);
     }
