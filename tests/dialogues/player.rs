@@ -102,6 +102,8 @@ pub struct Mail {
     pub keywords: Vec<String>,
     pub smtp: Vec<String>,
     pub imap: Vec<String>,
+    /// The script gives other messages other numbers.
+    pub renumbered: bool,
 }
 
 impl Mail {
@@ -122,6 +124,7 @@ impl Mail {
             keywords: ["PIPELINING", "AUTH PLAIN LOGIN", "8BITMIME"].map(str::to_owned).to_vec(),
             smtp: Vec::new(),
             imap: Vec::new(),
+            renumbered: false,
         }
     }
 
@@ -138,7 +141,8 @@ impl Mail {
 
     /// The messages that were there before are there still, as they were.
     pub fn unharmed(&self) -> bool {
-        ["INBOX", "Junk", "Sent"].iter().all(|name| {
+        let folders = if self.renumbered { &["Junk", "Sent"][..] } else { &["INBOX", "Junk", "Sent"] };
+        folders.iter().all(|name| {
             let messages = &self.folders[*name].messages;
             (1..=3).all(|uid| messages.iter().any(|message| message.uid == uid && !message.deleted))
         })
@@ -484,7 +488,7 @@ fn fetched(folder: &Folder, set: &str, command: &str) -> String {
     answer
 }
 
-pub fn header(raw: &str) -> String {
+fn header(raw: &str) -> String {
     let head = raw.split("\r\n\r\n").next().unwrap_or_default();
     let wanted = |line: &&str| ["X-Mailtrip-Tag:", "Message-ID:", "Subject:"].iter().any(|name| line.starts_with(name));
     head.split("\r\n").filter(wanted).map(|line| format!("{line}\r\n")).collect::<String>() + "\r\n"
