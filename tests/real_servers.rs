@@ -1,1 +1,523 @@
-fn main() {}
+//! Verifications on a real Postfix and a real Dovecot. Where they cannot run, every test shows as ignored, with the reason.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Trial};
+use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Secret, Security};
+use mailtrip::check::{Check, Junk, Sent, Settings};
+use mailtrip::diagnose::{Verdict, verdict};
+use mailtrip::failure::{Kind, Step};
+use mailtrip::outcome::{Concern, Fact, FiledBy, KnownBy, Noticed, Outcome, Role, Side, Status};
+use mailtrip::report::json;
+use mailtrip::report::terminal::{self, Style};
+use mailtrip::stage::{Leg, Stage};
+use mailtrip::verify;
+use mailtrip::verify::stop::Stop;
+
+#[path = "support/proxy.rs"]
+mod proxy;
+#[path = "support/testbed.rs"]
+mod testbed;
+use proxy::{Behaviour, Proxy, Way};
+use testbed::{EXPIRED, Options, Testbed, UNTRUSTED, User, WRONG_NAME};
+
+const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+/// Each test has a mailbox of its own, so that they can run side by side.
+static BED: LazyLock<Testbed> = LazyLock::new(|| {
+    let mut users: Vec<User> = TESTS.iter().map(|(name, _)| User::new(&address(name), "its password")).collect();
+    users
+        .extend(TRICKY.iter().enumerate().map(|(n, password)| User::new(&format!("tricky{n}@test.example"), password)));
+    users.push(User::new("short@test.example", "its password").with_login("short"));
+    Testbed::start(Options { users, ..Options::default() })
+});
+
+const TRICKY: [&str; 9] = [
+    " leading",
+    "trailing ",
+    "\"double\" 'single'",
+    "back\\slash\\",
+    "#hash # inside",
+    "$HOME $(id) `id`",
+    "pässwörd ☃",
+    "{5}\"%s%n",
+    "colon: 100% {PLAIN}",
+];
+
+type Test = fn(&str);
+
+const TESTS: &[(&str, Test)] = &[
+    ("implicit_tls", implicit_tls),
+    ("starttls", starttls),
+    ("tricky_passwords", tricky_passwords),
+    ("a_username_that_is_no_address", short_username),
+    ("junk_by_sieve_is_a_warning", junk_is_a_warning),
+    ("junk_is_critical_where_asked_for", junk_is_critical),
+    ("sent_is_appended_where_the_server_files_none", sent_auto),
+    ("sent_off_leaves_the_folder_alone", sent_off),
+    ("sent_append", sent_append),
+    ("sent_server_without_a_copy_fails", sent_server_without_a_copy),
+    ("sent_server_with_a_copy", sent_server_with_a_copy),
+    ("keep_leaves_the_messages", keep),
+    ("fifty_thousand_messages_cost_no_more_than_ten", large_mailbox),
+    ("a_deleted_message_of_somebody_else_survives", deleted_survives),
+    ("without_uidplus_nothing_else_is_expunged", without_uidplus),
+    ("without_idle_it_is_polled", without_idle),
+    ("without_special_use_and_literals_and_initial_response", without_conveniences),
+    ("wrong_password", wrong_password),
+    ("bad_certificates", bad_certificates),
+    ("wrong_security", wrong_security),
+    ("never_delivered", never_delivered),
+    ("refused_recipients", refused_recipients),
+    ("two_accounts", two_accounts),
+    ("arrival_within_seven_round_trips", round_trips),
+];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let missing = Testbed::missing();
+    if let Some(reason) = &missing {
+        eprintln!("real_servers: ignored: {reason}");
+    }
+    let trials = TESTS.iter().map(|&(name, test)| {
+        let trial = move || {
+            test(&address(name));
+            Ok(())
+        };
+        Trial::test(name, trial).with_ignored_flag(missing.is_some())
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+fn address(test: &str) -> String {
+    format!("{test}@test.example")
+}
+
+/// How an account is reached: host, security of both endpoints, and ports, as they are on the testbed.
+struct Route {
+    host: Ipv4Addr,
+    security: Security,
+    smtp: u16,
+    imap: u16,
+}
+
+fn tls(bed: &Testbed) -> Route {
+    Route { host: LOCALHOST, security: Security::Tls, smtp: bed.ports.submissions, imap: bed.ports.imaps }
+}
+
+fn upgraded(bed: &Testbed) -> Route {
+    Route { host: LOCALHOST, security: Security::Starttls, smtp: bed.ports.submission, imap: bed.ports.imap }
+}
+
+fn account(bed: &Testbed, address: &str, password: &str, way: &Route) -> Account {
+    let ca = std::fs::read(bed.ca_file()).expect("the CA file");
+    let endpoint = |port| Endpoint {
+        host: way.host.to_string(),
+        port,
+        security: way.security,
+        allow_cleartext_password: false,
+        credentials: Credentials { username: without_detail(address), password: Secret::new(password) },
+        auth: Auth::Auto,
+        ca: Some(ca.clone()),
+    };
+    Account {
+        name: without_detail(address),
+        address: address.parse().expect("an address"),
+        smtp: Some(endpoint(way.smtp)),
+        imap: Some(endpoint(way.imap)),
+        pop3: None,
+        folders: Folders::default(),
+    }
+}
+
+/// `bob+junk@…` is a fate of mail to `bob@…`.
+fn without_detail(address: &str) -> String {
+    let (local, domain) = address.split_once('@').expect("an address");
+    format!("{}@{domain}", local.split('+').next().unwrap_or(local))
+}
+
+fn with_fate(address: &str, fate: &str) -> String {
+    address.replace('@', &format!("+{fate}@"))
+}
+
+/// Verifies, and holds what must hold for every verification: all stages there, in time, and no password in any report.
+fn verify(account: Account, settings: Settings) -> Outcome {
+    verify_between(account.clone(), account, settings)
+}
+
+fn verify_between(from: Account, to: Account, settings: Settings) -> Outcome {
+    let settings = Settings { transcript: true, ..settings };
+    let password = from.smtp.as_ref().expect("SMTP").credentials.password.clone();
+    let limit = settings.limits.total;
+    let check = Check::new("check", from, to, settings).expect("a valid check");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let (_stopper, stop) = Stop::new();
+    let outcome = runtime.block_on(verify::run(&check, &stop, &()));
+    runtime.shutdown_background();
+    assert!(outcome.seconds <= limit + Duration::from_secs(1), "took {:?}", outcome.seconds);
+    let reports = json::render(&outcome) + &terminal::render(&outcome, &Style { verbose: true, ..Style::default() });
+    assert!(!reports.contains(password.expose()), "the password is in a report:\n{reports}");
+    outcome
+}
+
+fn settings() -> Settings {
+    Settings::default()
+}
+
+fn limited(seconds: u64) -> Settings {
+    let mut settings = settings();
+    settings.limits.total = Duration::from_secs(seconds);
+    settings.limits.cleanup = Duration::from_secs(2).min(settings.limits.total / 2);
+    settings
+}
+
+fn failure_at(outcome: &Outcome, leg: Leg, stage: Stage) -> &Kind {
+    let record = outcome.stages.iter().find(|record| record.at.leg == leg && record.at.stage == stage);
+    match record.map(|record| &record.status) {
+        Some(Status::Failed(failure)) => &failure.kind,
+        other => panic!("{leg} {stage} is {other:?} in\n{}", report(outcome)),
+    }
+}
+
+fn facts(outcome: &Outcome) -> impl Iterator<Item = &Fact> {
+    outcome.stages.iter().flat_map(|record| &record.facts)
+}
+
+fn report(outcome: &Outcome) -> String {
+    terminal::render(outcome, &Style::default())
+}
+
+fn assert_verdict(outcome: &Outcome, expected: Verdict) {
+    assert_eq!(verdict(outcome), expected, "\n{}", report(outcome));
+}
+
+fn assert_empty(bed: &Testbed, address: &str, folders: &[&str]) {
+    for folder in folders {
+        let left = bed.messages(address, folder);
+        assert!(left.is_empty(), "left in {folder}: {left:?}");
+    }
+}
+
+fn implicit_tls(address: &str) {
+    let outcome = verify(account(&BED, address, "its password", &tls(&BED)), settings());
+    assert_verdict(&outcome, Verdict::Ok);
+    for record in &outcome.stages {
+        assert_eq!(record.status, Status::Passed, "{} in\n{}", record.at, report(&outcome));
+    }
+    assert!(
+        facts(&outcome)
+            .any(|fact| matches!(fact, Fact::Tls { version: Some(v), cipher: Some(_), .. } if v == "TLSv1.3"))
+    );
+    assert!(facts(&outcome).any(|fact| matches!(fact, Fact::Accepted { queue_id: Some(_), .. })));
+    assert!(facts(&outcome).any(|fact| matches!(fact, Fact::Identical { .. })));
+    assert!(facts(&outcome).filter(|fact| matches!(fact, Fact::Hop { .. })).count() >= 2);
+    assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
+}
+
+fn starttls(address: &str) {
+    let outcome = verify(account(&BED, address, "its password", &upgraded(&BED)), settings());
+    assert_verdict(&outcome, Verdict::Ok);
+    let upgraded = outcome.stages.iter().filter(|record| record.at.stage == Stage::Starttls);
+    assert_eq!(upgraded.filter(|record| record.status == Status::Passed).count(), 2, "\n{}", report(&outcome));
+    assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
+}
+
+/// Through SMTP AUTH PLAIN and LOGIN, IMAP AUTHENTICATE PLAIN and LOGIN.
+fn tricky_passwords(_: &str) {
+    for (n, password) in TRICKY.iter().enumerate() {
+        for (auth, name) in [(Auth::Plain, "PLAIN"), (Auth::Login, "LOGIN")] {
+            let mut account = account(&BED, &format!("tricky{n}@test.example"), password, &tls(&BED));
+            [&mut account.smtp, &mut account.imap].into_iter().flatten().for_each(|endpoint| endpoint.auth = auth);
+            let outcome = verify(account, settings());
+            assert_verdict(&outcome, Verdict::Ok);
+            let used =
+                facts(&outcome).filter(|fact| matches!(fact, Fact::Mechanism { name: used, .. } if used == name));
+            assert_eq!(used.count(), 2, "{password:?} by {name}\n{}", report(&outcome));
+            let edge = facts(&outcome).any(|fact| *fact == Fact::PasswordEdgeWhitespace);
+            assert_eq!(edge, password.trim() != *password, "{password:?}");
+        }
+    }
+}
+
+fn short_username(_: &str) {
+    let mut account = account(&BED, "short@test.example", "its password", &tls(&BED));
+    for endpoint in [&mut account.smtp, &mut account.imap].into_iter().flatten() {
+        endpoint.credentials.username = "short".to_owned();
+    }
+    let outcome = verify(account, settings());
+    assert_verdict(&outcome, Verdict::Ok);
+    assert!(facts(&outcome).any(|fact| matches!(fact, Fact::UsernameWithoutDomain { .. })));
+}
+
+fn junk_is_a_warning(address: &str) {
+    let outcome = verify(account(&BED, &with_fate(address, "junk"), "its password", &tls(&BED)), settings());
+    assert_verdict(&outcome, Verdict::Warning);
+    assert!(outcome.concerns().any(|(_, concern)| *concern == Concern::FoundInJunk { folder: "Junk".into() }));
+    assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
+}
+
+fn junk_is_critical(address: &str) {
+    let account = account(&BED, &with_fate(address, "junk"), "its password", &tls(&BED));
+    let outcome = verify(account, Settings { junk: Junk::Critical, ..settings() });
+    assert_verdict(&outcome, Verdict::Critical);
+    assert_eq!(failure_at(&outcome, Leg::Delivery, Stage::Arrival), &Kind::InJunk { folder: "Junk".into() });
+    assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
+}
+
+fn filed_by(outcome: &Outcome) -> Option<FiledBy> {
+    facts(outcome).find_map(|fact| match fact {
+        Fact::SentCopy { filed_by, .. } => Some(*filed_by),
+        _ => None,
+    })
+}
+
+fn sent_auto(address: &str) {
+    let outcome = verify(account(&BED, address, "its password", &tls(&BED)), settings());
+    assert_eq!(filed_by(&outcome), Some(FiledBy::Append), "\n{}", report(&outcome));
+    assert_empty(&BED, address, &["INBOX", "Sent"]);
+}
+
+fn sent_off(address: &str) {
+    let account = account(&BED, address, "its password", &tls(&BED));
+    let outcome = verify(account, Settings { sent: Sent::Off, ..settings() });
+    assert_verdict(&outcome, Verdict::Ok);
+    assert_eq!(filed_by(&outcome), None);
+    let touched = commands(&outcome).any(|line| line.contains("APPEND") || line.contains("\"Sent\""));
+    assert!(!touched, "\n{}", report(&outcome));
+}
+
+fn sent_append(address: &str) {
+    let account = account(&BED, address, "its password", &tls(&BED));
+    let outcome = verify(account, Settings { sent: Sent::Append, keep: true, ..settings() });
+    assert_eq!(filed_by(&outcome), Some(FiledBy::Append), "\n{}", report(&outcome));
+    let copies = BED.messages(address, "Sent");
+    assert_eq!(copies.len(), 1, "{copies:?}");
+    assert_eq!(copies[0].flags, "S", "a copy that a mail client files is marked as read");
+    assert!(copies[0].text().contains(&outcome.tag));
+}
+
+fn sent_server_without_a_copy(address: &str) {
+    let account = account(&BED, address, "its password", &tls(&BED));
+    let outcome = verify(account, Settings { sent: Sent::Server, ..settings() });
+    assert_verdict(&outcome, Verdict::Critical);
+    assert_eq!(failure_at(&outcome, Leg::Sent, Stage::Copy), &Kind::NoCopy);
+    assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
+}
+
+/// Postfix sends a copy of whatever the account submits into a folder that is configured to be its Sent folder.
+fn sent_server_with_a_copy(address: &str) {
+    let copies = with_fate(address, "junk");
+    let bed = Testbed::start(Options {
+        users: vec![User::new(address, "its password")],
+        postfix_main_extra: format!("sender_bcc_maps = inline:{{ {{ {address} = {copies} }} }}"),
+        ..Options::default()
+    });
+    let mut account = account(&bed, address, "its password", &tls(&bed));
+    account.folders = Folders { sent: Some("Junk".into()), junk: Some("No such folder".into()), create_sent: false };
+    let outcome = verify(account, Settings { sent: Sent::Server, ..settings() });
+    assert_verdict(&outcome, Verdict::Ok);
+    assert_eq!(filed_by(&outcome), Some(FiledBy::Server));
+    assert_empty(&bed, address, &["INBOX", "Sent", "Junk"]);
+}
+
+fn keep(address: &str) {
+    let outcome = verify(account(&BED, address, "its password", &tls(&BED)), Settings { keep: true, ..settings() });
+    assert_verdict(&outcome, Verdict::Ok);
+    assert!(facts(&outcome).any(|fact| *fact == Fact::Kept));
+    assert_eq!(BED.messages(address, "INBOX").len(), 1);
+    assert_eq!(BED.messages(address, "Sent").len(), 1);
+    assert_eq!(BED.messages(address, "INBOX")[0].flags, "", "reading the probe must not mark it");
+}
+
+/// Bytes that pass are counted, below TLS; what a mailbox of 50,000 adds is a few digits in a few numbers.
+fn large_mailbox(address: &str) {
+    let bytes = |count| {
+        let bed = Testbed::start(Options { users: vec![User::new(address, "its password")], ..Options::default() });
+        bed.fill(address, "INBOX", count);
+        let imap = Proxy::start(SocketAddr::from((LOCALHOST, bed.ports.imaps)), Behaviour::default());
+        let account = account(&bed, address, "its password", &Route { imap: imap.port(), ..tls(&bed) });
+        let outcome = verify(account, settings());
+        assert_verdict(&outcome, Verdict::Ok);
+        assert_eq!(bed.messages(address, "INBOX").len(), count, "other messages are still there");
+        assert!(facts(&outcome).any(
+            |fact| matches!(fact, Fact::Folder { role: Role::Inbox, messages: Some(n), .. } if *n as usize == count)
+        ));
+        let asked = questions(&outcome);
+        let counts = imap.counts()[0];
+        (counts.to_server.received, counts.to_client.received, asked)
+    };
+    let (small_up, small_down, small_asked) = bytes(10);
+    let (large_up, large_down, large_asked) = bytes(50_000);
+    // A server that opens 50,000 messages is slower, so that it is asked a few more times; each question costs the same.
+    let more = large_asked.abs_diff(small_asked) as u64 + 1;
+    assert!(large_up.abs_diff(small_up) <= more * 400, "{small_up} and {large_up} bytes sent, {more} more questions");
+    assert!(
+        large_down.abs_diff(small_down) <= more * 800,
+        "{small_down} and {large_down} bytes, {more} more questions"
+    );
+}
+
+/// What was sent to the servers.
+fn commands(outcome: &Outcome) -> impl Iterator<Item = &str> {
+    let said = outcome.conversations.iter().flat_map(|conversation| &conversation.lines);
+    said.filter(|line| line.side == Side::Client).map(|line| line.text.as_str())
+}
+
+/// How often new messages were asked for.
+fn questions(outcome: &Outcome) -> usize {
+    commands(outcome).filter(|line| line.contains(" UID FETCH ") && line.contains(":* ")).count()
+}
+
+const FOREIGN: &[u8] = b"From: carol@elsewhere.example\r\nSubject: mailtrip probe, but not ours\r\n\r\nhello\r\n";
+
+fn deleted_survives(address: &str) {
+    for (folder, flags) in
+        [("INBOX", "T"), ("INBOX", "ST"), ("INBOX", "F"), ("INBOX", ""), ("Sent", "ST"), ("Junk", "T")]
+    {
+        BED.put(address, folder, FOREIGN, flags);
+    }
+    let outcome = verify(account(&BED, address, "its password", &tls(&BED)), settings());
+    assert_verdict(&outcome, Verdict::Ok);
+    let flags = |folder| {
+        let mut flags: Vec<String> = BED.messages(address, folder).into_iter().map(|message| message.flags).collect();
+        flags.sort();
+        flags
+    };
+    assert_eq!(flags("INBOX"), ["", "F", "ST", "T"]);
+    assert_eq!((flags("Sent"), flags("Junk")), (vec!["ST".to_owned()], vec!["T".to_owned()]));
+}
+
+fn without_uidplus(address: &str) {
+    let options = Options { users: vec![User::new(address, "its password")], ..Options::default() };
+    let bed = Testbed::start(options.without_imap(&["UIDPLUS"]));
+    bed.put(address, "INBOX", FOREIGN, "T");
+    let outcome = verify(account(&bed, address, "its password", &tls(&bed)), settings());
+    assert_verdict(&outcome, Verdict::Warning);
+    let marked = outcome
+        .concerns()
+        .filter(|(_, concern)| matches!(concern, Concern::LeftMarked { folder, .. } if folder == "INBOX"));
+    assert_eq!(marked.count(), 1, "\n{}", report(&outcome));
+    let left = bed.messages(address, "INBOX");
+    assert_eq!(left.len(), 2, "the foreign message and ours, both marked: {left:?}");
+    assert!(left.iter().all(|message| message.flags.contains('T')));
+    // Nothing else is marked in Sent, so that a plain EXPUNGE there takes ours alone.
+    assert_empty(&bed, address, &["Sent"]);
+}
+
+fn without_idle(address: &str) {
+    let options = Options { users: vec![User::new(address, "its password")], ..Options::default() };
+    let bed = Testbed::start(options.without_imap(&["IDLE"]));
+    let outcome = verify(account(&bed, &with_fate(address, "void"), "its password", &tls(&bed)), limited(8));
+    assert!(!commands(&outcome).any(|line| line.ends_with(" IDLE")), "\n{}", report(&outcome));
+    // One safety poll a second and more behind the burst of the first second.
+    assert!(questions(&outcome) > 9 + 2, "{} questions", questions(&outcome));
+}
+
+fn without_conveniences(address: &str) {
+    let options = Options { users: vec![User::new(address, "its password")], ..Options::default() };
+    let bed =
+        Testbed::start(options.without_imap(&["SPECIAL-USE", "LITERAL+", "SASL-IR", "LIST-EXTENDED", "LIST-STATUS"]));
+    let outcome = verify(account(&bed, address, "its password", &tls(&bed)), settings());
+    assert_verdict(&outcome, Verdict::Ok);
+    let sent = facts(&outcome).find(|fact| matches!(fact, Fact::Folder { role: Role::Sent, .. }));
+    assert!(matches!(sent, Some(Fact::Folder { known_by: KnownBy::SpecialUse | KnownBy::Name, .. })), "{sent:?}");
+    assert_empty(&bed, address, &["INBOX", "Sent", "Junk"]);
+}
+
+fn wrong_password(address: &str) {
+    let outcome = verify(account(&BED, address, "another password", &tls(&BED)), settings());
+    assert_verdict(&outcome, Verdict::Critical);
+    for (leg, code) in [(Leg::Submission, Some("5.7.8")), (Leg::Delivery, Some("AUTHENTICATIONFAILED"))] {
+        assert_eq!(failure_at(&outcome, leg, Stage::Login), &Kind::Refused { step: None });
+        let reply =
+            outcome.failed().find(|(record, _)| record.at.leg == leg).and_then(|(_, failure)| failure.reply.clone());
+        let reply = reply.expect("the server's words");
+        assert_eq!(reply.enhanced.or(reply.response_code).as_deref(), code);
+    }
+    assert!(!BED.log().contains(&format!("from=<{address}>")), "nothing was submitted");
+}
+
+fn bad_certificates(address: &str) {
+    for (host, expected) in
+        [(UNTRUSTED, "certificate-untrusted"), (EXPIRED, "certificate-expired"), (WRONG_NAME, "certificate-wrong-name")]
+    {
+        for (way, stage) in [(tls(&BED), Stage::Tls), (upgraded(&BED), Stage::Starttls)] {
+            let outcome = verify(account(&BED, address, "its password", &Route { host, ..way }), settings());
+            assert_verdict(&outcome, Verdict::Critical);
+            for leg in [Leg::Submission, Leg::Delivery] {
+                let kind = serde_json::to_value(failure_at(&outcome, leg, stage)).expect("JSON");
+                assert_eq!(kind["kind"], expected, "{leg} over {host}\n{}", report(&outcome));
+            }
+        }
+    }
+}
+
+fn wrong_security(address: &str) {
+    let way = Route { security: Security::Tls, ..upgraded(&BED) };
+    let outcome = verify(account(&BED, address, "its password", &way), settings());
+    assert_eq!(failure_at(&outcome, Leg::Submission, Stage::Tls), &Kind::PlaintextOnTlsPort);
+    assert_eq!(failure_at(&outcome, Leg::Delivery, Stage::Tls), &Kind::PlaintextOnTlsPort);
+    let way = Route { security: Security::Starttls, ..tls(&BED) };
+    let mut settings = settings();
+    settings.limits.stage = Duration::from_secs(1);
+    let outcome = verify(account(&BED, address, "its password", &way), settings);
+    assert!(matches!(failure_at(&outcome, Leg::Submission, Stage::Greeting), Kind::Timeout { .. }));
+    assert!(matches!(failure_at(&outcome, Leg::Delivery, Stage::Greeting), Kind::Timeout { .. }));
+}
+
+fn never_delivered(address: &str) {
+    for fate in ["void", "drop", "defer"] {
+        let outcome = verify(account(&BED, &with_fate(address, fate), "its password", &tls(&BED)), limited(6));
+        assert_verdict(&outcome, Verdict::Critical);
+        assert!(matches!(failure_at(&outcome, Leg::Delivery, Stage::Arrival), Kind::NotArrived { .. }), "{fate}");
+        assert_eq!(filed_by(&outcome), Some(FiledBy::Append), "what can still be learned is learned");
+        assert!(outcome.concerns().any(|(_, concern)| *concern == Concern::MayArrive), "{fate}");
+        assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
+    }
+}
+
+fn refused_recipients(address: &str) {
+    let sender = account(&BED, address, "its password", &tls(&BED));
+    for (to, code) in [(with_fate(address, "tempfail"), 450), ("nosuch@test.example".to_owned(), 550)] {
+        let receiver = Account { address: to.parse().expect("an address"), ..sender.clone() };
+        let outcome = verify_between(sender.clone(), receiver, settings());
+        assert_verdict(&outcome, Verdict::Critical);
+        assert_eq!(failure_at(&outcome, Leg::Submission, Stage::Submit), &Kind::Refused { step: Some(Step::Rcpt) });
+        let (_, failure) = outcome.failed().next().expect("a failure");
+        assert_eq!(failure.reply.as_ref().and_then(|reply| reply.code), Some(code));
+    }
+}
+
+fn two_accounts(address: &str) {
+    let sender = account(&BED, address, "its password", &tls(&BED));
+    let receiver = account(&BED, "implicit_tls@test.example", "its password", &upgraded(&BED));
+    let outcome = verify_between(sender, receiver, settings());
+    assert_verdict(&outcome, Verdict::Ok);
+    assert_eq!(filed_by(&outcome), Some(FiledBy::Append));
+    assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
+}
+
+/// Round trips are the slope of the time to `arrival` over the network's delay. Bytes are delayed, TCP's own
+/// handshake is not.
+fn round_trips(address: &str) {
+    let seconds = |round_trip: Duration| {
+        let way = || Way { delay: round_trip / 2, ..Way::default() };
+        let behaviour = || Behaviour { to_server: way(), to_client: way(), ..Behaviour::default() };
+        let through = |port| Proxy::start(SocketAddr::from((LOCALHOST, port)), behaviour());
+        let (smtp, imap) = (through(BED.ports.submissions), through(BED.ports.imaps));
+        let way = Route { smtp: smtp.port(), imap: imap.port(), ..tls(&BED) };
+        let outcome = verify(account(&BED, address, "its password", &way), settings());
+        assert_verdict(&outcome, Verdict::Ok);
+        assert!(facts(&outcome).any(|fact| matches!(fact, Fact::Arrived { noticed: Noticed::Asked, .. })));
+        let arrival = outcome.stages.iter().find(|record| record.at.stage == Stage::Arrival);
+        arrival.and_then(|record| record.span).expect("an arrival").ended().as_secs_f64()
+    };
+    let (short, long) = (0.1, 0.7);
+    let trips = (seconds(Duration::from_secs_f64(long)) - seconds(Duration::from_secs_f64(short))) / (long - short);
+    println!("arrival within {trips:.2} round trips");
+    assert!(trips <= 7.0, "{trips:.2} round trips");
+}

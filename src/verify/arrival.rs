@@ -239,7 +239,7 @@ impl Wait<'_> {
     }
 
     /// What is known by the answers so far; looks into the Junk folder where that has changed. Questions that are
-    /// still under way are of no more interest then: [`crate::wire::imap::Imap::finish`] passes over their answers.
+    /// still under way are of no more interest then.
     async fn settled(&mut self, noticed: Noticed) -> Result<Option<Found>, Failure> {
         if let Some(reply) = self.refused.take() {
             return Err(Failure::refused(reply));

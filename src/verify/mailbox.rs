@@ -234,7 +234,7 @@ impl Mailbox {
                 if let Event::Fetched(fetched) = event
                     && fetched.uid == Some(uid)
                 {
-                    message = fetched.section;
+                    message = fetched.whole.or(message.take());
                 }
             })
             .await?;
@@ -340,7 +340,7 @@ impl Opened {
 pub(super) fn new_probe(event: &Event, folder: &Folder, probe: &Probe) -> Option<u32> {
     let Event::Fetched(fetched) = event else { return None };
     let uid = fetched.uid.filter(|&uid| uid >= folder.uid_next)?;
-    fetched.section.as_deref().is_some_and(|header| probe.is(header)).then_some(uid)
+    fetched.header.as_deref().is_some_and(|header| probe.is(header)).then_some(uid)
 }
 
 fn uid_of(event: &Event) -> u32 {

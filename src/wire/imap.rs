@@ -6,8 +6,6 @@
 pub mod guard;
 pub mod mailbox_name;
 
-use std::collections::VecDeque;
-
 use async_imap::imap_proto::{AttributeValue, MailboxDatum, MailboxListData, NameAttribute, Response, StatusAttribute};
 use async_imap::{Authenticator, Client, Session};
 
@@ -31,8 +29,6 @@ pub struct Greeted {
 pub struct Imap {
     session: Session<Guard>,
     capabilities: Vec<String>,
-    /// Tags that are not answered yet, in the order they were sent.
-    outstanding: VecDeque<Tag>,
     answered: Vec<(Tag, Reply)>,
     bye: Option<Reply>,
 }
@@ -71,8 +67,10 @@ pub struct Fetched {
     pub uid: Option<u32>,
     /// Its flags, where the server sent them.
     pub flags: Option<Vec<String>>,
-    /// The one section that was asked for: header fields, or the whole message.
-    pub section: Option<Vec<u8>>,
+    /// Header fields, if those were fetched.
+    pub header: Option<Vec<u8>>,
+    /// The whole message, if that was fetched.
+    pub whole: Option<Vec<u8>>,
 }
 
 /// A mailbox from LIST.
@@ -153,8 +151,7 @@ impl Dialogue for Greeted {
         };
         let mut session = result.map_err(|(error, mut client)| failure(error, client.get_mut()))?;
         session.as_mut().show();
-        let mut imap =
-            Imap { session, capabilities: Vec::new(), outstanding: VecDeque::new(), answered: Vec::new(), bye: None };
+        let mut imap = Imap { session, capabilities: Vec::new(), answered: Vec::new(), bye: None };
         imap.learn_capabilities().await?;
         Ok((imap, sign_in))
     }
@@ -208,11 +205,7 @@ impl Imap {
     /// [`Kind::ConnectionLost`].
     pub async fn send(&mut self, command: &str) -> Result<Tag, Failure> {
         match self.session.run_command(command).await {
-            Ok(id) => {
-                let tag = Tag(id.0);
-                self.outstanding.push_back(tag.clone());
-                Ok(tag)
-            }
+            Ok(id) => Ok(Tag(id.0)),
             Err(_) => Err(self.broken()),
         }
     }
@@ -241,17 +234,15 @@ impl Imap {
             {
                 self.bye = Some(reply.clone());
             }
-            if let Some(Event::Done(tag, _)) = &event {
-                self.outstanding.retain(|outstanding| outstanding != tag);
-            }
             if let Some(event) = event {
                 return Ok(event);
             }
         }
     }
 
-    /// Reads up to the answer to a command; `on` sees everything that comes before, but for what belongs to commands that
-    /// were sent earlier and whose answers nobody has waited for.
+    /// Reads up to the answer to a command; `on` sees everything that comes before. That may belong to commands that were
+    /// sent earlier and whose answers nobody has waited for, and a server may answer those later (RFC 9051 §5.5; Dovecot
+    /// does): what counts is what an event says, not when it comes.
     ///
     /// # Errors
     /// [`Kind::Refused`] for NO and BAD: the session is in step still. Else it is not.
@@ -264,8 +255,7 @@ impl Imap {
             }
             match self.next().await? {
                 Event::Done(done, reply) => self.answered.push((done, reply)),
-                event if self.outstanding.front() == Some(tag) => on(event),
-                _ => {}
+                event => on(event),
             }
         }
     }
@@ -381,7 +371,12 @@ fn fetched(attributes: &[AttributeValue<'_>]) -> Fetched {
         match attribute {
             AttributeValue::Uid(uid) => fetched.uid = Some(*uid),
             AttributeValue::Flags(flags) => fetched.flags = Some(flags.iter().map(ToString::to_string).collect()),
-            AttributeValue::BodySection { data, .. } => fetched.section = data.as_ref().map(|data| data.to_vec()),
+            AttributeValue::BodySection { section: Some(_), data, .. } => {
+                fetched.header = data.as_ref().map(|data| data.to_vec())
+            }
+            AttributeValue::BodySection { section: None, data, .. } => {
+                fetched.whole = data.as_ref().map(|data| data.to_vec())
+            }
             _ => {}
         }
     }

@@ -243,8 +243,8 @@ async fn accept(
 async fn relay(
     mut client: TcpStream,
     target: SocketAddr,
-    (to_server, to_client): (Way, Way),
-    (ledger, connection): (Ledger, usize),
+    ways: (Way, Way),
+    place: (Ledger, usize),
     mut severed: watch::Receiver<()>,
 ) -> io::Result<()> {
     let mut server = match TcpStream::connect(target).await {
@@ -253,26 +253,29 @@ async fn relay(
     };
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    let account = |direction| Account { ledger: ledger.clone(), connection, direction };
-    let end = {
-        let (client_read, client_write) = client.split();
-        let (server_read, server_write) = server.split();
-        let both = async {
-            tokio::try_join!(
-                carry(client_read, server_write, to_server, account(Direction::ToServer)),
-                carry(server_read, client_write, to_client, account(Direction::ToClient)),
-            )
-        };
-        tokio::select! {
-            end = both => end.err(),
-            _ = severed.changed() => Some(Cut::Reset),
-        }
+    let end = tokio::select! {
+        end = carry_both(&mut client, &mut server, ways, place) => end,
+        _ = severed.changed() => Err(Cut::Reset),
     };
     match end {
-        None => Ok(()),
-        Some(Cut::Reset) => reset(&client).and(reset(&server)),
-        Some(Cut::Close | Cut::Stall) => close(client, server).await,
+        Ok(()) => Ok(()),
+        Err(Cut::Reset) => reset(&client).and(reset(&server)),
+        Err(Cut::Close | Cut::Stall) => close(client, server).await,
     }
+}
+
+async fn carry_both(
+    client: &mut TcpStream,
+    server: &mut TcpStream,
+    (to_server, to_client): (Way, Way),
+    (ledger, connection): (Ledger, usize),
+) -> Result<(), Cut> {
+    let account = |direction| Account { ledger: ledger.clone(), connection, direction };
+    let (client_read, client_write) = client.split();
+    let (server_read, server_write) = server.split();
+    let there = carry(client_read, server_write, to_server, account(Direction::ToServer));
+    let back = carry(server_read, client_write, to_client, account(Direction::ToClient));
+    tokio::try_join!(there, back).map(|_| ())
 }
 
 /// Makes the drop of a stream a reset.

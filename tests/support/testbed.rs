@@ -17,7 +17,6 @@
 //! What is not in `Options` can be set by `dovecot_extra`: Dovecot merges blocks of the same name, and the last value wins.
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part")]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -25,6 +24,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+#[path = "testbed/configuration.rs"]
+mod configuration;
 #[path = "testbed/maildir.rs"]
 mod maildir;
 pub use maildir::Message;
@@ -181,63 +182,6 @@ impl Testbed {
         make_folder(&self.folder.join("postfix-data"), owner("postfix")?)
     }
 
-    fn write_configuration(&self, options: &Options) -> Result<(), String> {
-        let write = |name: &str, text: String| {
-            fs::write(self.folder.join(name), text).map_err(|error| format!("{name}: {error}"))
-        };
-        let domains: BTreeSet<&str> = options.users.iter().filter_map(|user| user.address.split('@').nth(1)).collect();
-        let domains = domains.into_iter().collect::<Vec<_>>().join(" ");
-        let main = self.fill_in(include_str!("testbed/main.cf"), &[("domains", &domains)]);
-        write("postfix/main.cf", format!("{main}\n{}\n", options.postfix_main_extra))?;
-        let submission = self.submission_services();
-        write("postfix/master.cf", self.fill_in(include_str!("testbed/master.cf"), &[("submission", &submission)]))?;
-        write("postfix/mailboxes", options.users.iter().map(|user| format!("{0} {0}\n", user.address)).collect())?;
-        write("postfix/transport", options.users.iter().map(|user| self.fates(&user.address)).collect())?;
-        let instance = self.folder.file_name().unwrap_or_default().to_string_lossy();
-        let dovecot = self.fill_in(include_str!("testbed/dovecot.conf"), &[("instance", &instance)]);
-        let (capability, extra) = (&options.imap_capability, &options.dovecot_extra);
-        write("dovecot/dovecot.conf", format!("{dovecot}\nimap_capability = {capability}\n{extra}\n"))?;
-        write("dovecot/logins", options.users.iter().map(login_line).collect())?;
-        write("dovecot/before.sieve", include_str!("testbed/before.sieve").to_owned())
-    }
-
-    /// Puts the folder, the ports and `more` in the place of their names between at signs.
-    fn fill_in(&self, template: &str, more: &[(&str, &str)]) -> String {
-        let text =
-            more.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("@{name}@"), value));
-        let text = text.replace("@dir@", &self.folder.to_string_lossy());
-        self.ports.named().iter().fold(text, |text, (name, port)| text.replace(&format!("@{name}@"), &port.to_string()))
-    }
-
-    fn submission_services(&self) -> String {
-        let certificates = [
-            (Ipv4Addr::LOCALHOST, "server"),
-            (STRICT, "server"),
-            (UNTRUSTED, "untrusted"),
-            (EXPIRED, "expired"),
-            (WRONG_NAME, "wrongname"),
-        ];
-        let service = |(address, certificate): (Ipv4Addr, &str)| {
-            let more = [("address", address.to_string()), ("certificate", certificate.to_owned())];
-            self.fill_in(
-                include_str!("testbed/submission.cf"),
-                &more.each_ref().map(|(name, value)| (*name, value.as_str())),
-            )
-        };
-        certificates.into_iter().map(service).collect()
-    }
-
-    fn fates(&self, address: &str) -> String {
-        let (user, domain) = address.split_once('@').unwrap_or((address, ""));
-        let folder = self.folder.display();
-        // A socket that is not there: accepted, and never delivered. (`retry:` refuses already at RCPT.)
-        format!(
-            "{user}+void@{domain} discard:swallowed\n\
-             {user}+defer@{domain} lmtp:unix:{folder}/nobody-listens\n\
-             {user}+tempfail@{domain} retry:4.3.0 held by the testbed\n"
-        )
-    }
-
     fn start_servers(&self) -> Result<(), String> {
         let certificates = include_str!("testbed/certificates.sh");
         run(Command::new("sh").args(["-c", certificates, "certificates"]).arg(self.folder.join("ca")))?;
@@ -308,20 +252,6 @@ fn make_folder(path: &Path, (uid, gid): (u32, u32)) -> Result<(), String> {
         .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)))
         .and_then(|()| chown(path, Some(uid), Some(gid)))
         .map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// A line of Dovecot's passwd-file. In base64 the password can hold a colon, blanks at its ends, anything; the login is
-/// looked up in small letters and with backslashes before quotes and backslashes.
-fn login_line(user: &User) -> String {
-    use base64::Engine;
-    let User { address, login, password } = user;
-    let has_place = !login.contains([':', '\n']) && !login.starts_with('#');
-    assert!(has_place, "a passwd-file has no place for the login {login:?}");
-    let login = ['\\', '"', '\'']
-        .iter()
-        .fold(login.to_ascii_lowercase(), |login, mark| login.replace(*mark, &format!("\\{mark}")));
-    let password = base64::engine::general_purpose::STANDARD.encode(password);
-    format!("{login}:{{PLAIN.b64}}{password}::::::user={address}\n")
 }
 
 /// The user and group number of a system user.

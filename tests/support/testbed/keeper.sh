@@ -7,15 +7,22 @@ is_alive() { # pid; a dead one may linger as a zombie until init looks after it
     read -r _ _ state _ 2>/dev/null <"/proc/$1/stat" && [ "$state" != Z ]
 }
 
+children() { # pid
+    for stat in /proc/[0-9]*/stat; do
+        if read -r pid _ _ parent _ 2>/dev/null <"$stat" && [ "$parent" = "$1" ]; then echo "$pid"; fi
+    done
+}
+
 stop() { # pid file
-    pid=$(tr -d ' ' 2>/dev/null <"$1")
-    [ -n "$pid" ] || return
-    kill "$pid"
+    master=$(tr -d ' ' 2>/dev/null <"$1")
+    [ -n "$master" ] || return
+    kill "$master"
     tries=0
-    while is_alive "$pid"; do
+    while is_alive "$master"; do
         sleep 0.02
         tries=$((tries + 1))
-        if [ "$tries" = 500 ]; then kill -9 "$pid"; fi
+        # Dovecot often takes 5 seconds to give up on its login processes; nothing here is worth that.
+        if [ "$tries" = 25 ]; then kill -9 $(children "$master") "$master"; fi
     done
 }
 
