@@ -74,13 +74,13 @@ async fn demonstrate(demo: cli::Demo) -> Result<Verdict, Unable> {
     let sandbox = Sandbox::start(sandbox::Settings::default())
         .await
         .map_err(|error| format!("the sandbox cannot be started: {error}"))?;
-    let check = demo_check(&sandbox)?;
+    let check = demo_check(&sandbox, demo.transcript)?;
     let verdict = verify_checks(&[check], &demo.show).await;
     sandbox.stop().await;
     verdict
 }
 
-fn demo_check(sandbox: &Sandbox) -> Result<Check, Unable> {
+fn demo_check(sandbox: &Sandbox, transcript: bool) -> Result<Check, Unable> {
     let user = sandbox.accounts().first().ok_or("the sandbox has no account")?;
     let endpoint = |service| Endpoint {
         host: "localhost".to_owned(),
@@ -99,7 +99,8 @@ fn demo_check(sandbox: &Sandbox) -> Result<Check, Unable> {
         pop3: None,
         folders: Folders::default(),
     };
-    Check::new("demo", account.clone(), account, Settings::default()).map_err(|error| error.to_string())
+    let settings = Settings { transcript, ..Settings::default() };
+    Check::new("demo", account.clone(), account, settings).map_err(|error| error.to_string())
 }
 
 async fn verify_all(arguments: cli::Verify) -> Result<Verdict, Unable> {
@@ -140,12 +141,16 @@ async fn checks_of_config(names: &[String], arguments: &cli::Verify) -> Result<V
     let loaded = config::load(&path, names, &overrides(arguments)).await.map_err(|error| error.to_string())?;
     if !arguments.show.quiet {
         loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
-        loaded.provider_notes.iter().for_each(|note_| note(&format!("{}: {}", note_.account, note_.text)));
+        let told = loaded.provider_notes.iter().map(|told| format!("{}: {}", told.provider.title, told.text));
+        told.for_each(|text| note(&text));
     }
     Ok(loaded.checks)
 }
 
 async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Check, Unable> {
+    if let Some(config) = &arguments.config {
+        return Err(format!("an address is verified without a configuration: leave out --config {}", config.display()));
+    }
     let cli::Given { smtp, imap, username, password_command, ca_file, allow_cleartext_password } = &arguments.given;
     let parsed = address.parse().map_err(|error| format!("{address:?} is not an address: {error}"))?;
     let ca = ca_file.as_deref().map(read_bytes).transpose()?;
@@ -164,7 +169,8 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
     given.password = password(address, password_command.as_deref()).await?;
     let (account, provider) = given.account().map_err(incomplete)?;
     if !arguments.show.quiet {
-        provider.and_then(|provider| provider.note).into_iter().for_each(note);
+        let told = provider.and_then(|provider| Some(format!("{}: {}", provider.title, provider.note?)));
+        told.iter().for_each(|text| note(text));
         let hosts = [&account.smtp, &account.imap].into_iter().flatten();
         hosts.filter_map(|endpoint| provider::hint(&endpoint.host)).for_each(note);
     }

@@ -51,6 +51,14 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
                 format!("Where the server has it, set `{name}.security = \"tls\"` with `{name}.port = {tls}`.");
             Some(note("cleartext-password", cause).advise(advice))
         }
+        // Gmail announces its extensions before the sign-in already.
+        Fact::Capabilities { names } if names.iter().any(|name| name.eq_ignore_ascii_case("X-GM-EXT-1")) => {
+            let cause =
+                "Gmail keeps a message that is removed over IMAP in All Mail, unless its settings say otherwise.";
+            let advice = "In Gmail's settings, under Forwarding and POP/IMAP, choose to delete a message for ever when it is \
+                 expunged; or delete the messages with `mailtrip probe` in their subject there now and then.";
+            Some(note("gmail-keeps-a-copy", cause.to_owned()).advise(advice))
+        }
         Fact::Certificate { days_left, not_after, .. } if *days_left <= SOON && record.status == Status::Passed => {
             let cause = format!("The certificate of {host} ends soon: on {not_after} (days left: {days_left}).");
             Some(

@@ -1,4 +1,4 @@
-//! IMAP (RFC 9051, RFC 3501), on async-imap: its login, its tags and its parser, behind a [guard](guard).
+//! IMAP (RFC 9051, RFC 3501), on async-imap: its login, its tags and its parser, behind a [guard].
 //!
 //! async-imap's calls that collect a result are not used, since they answer Ok to a NO, to a BAD and to a lost
 //! connection. Commands are sent, and responses read one by one as [`Event`]s.
