@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 use crate::account::Protocol;
 use crate::failure::{Failure, Kind, Skip};
@@ -185,11 +185,15 @@ impl<'a> Recorder<'a> {
         let limit = until.saturating_duration_since(began);
         self.listener.on(Event::Began { at, account, limit });
         let mut seen = Seen::default();
+        // `timeout_at`, since a bare timer in here never fires once `work` has used up the task's budget, which a
+        // server that never stops talking makes it do each time.
+        let work = timeout_at(until, work(&mut seen));
         let result = tokio::select! {
             biased;
             () = self.bounds.stop.requested(self.bounds.reach) => Err(Failure::new(Kind::Interrupted)),
-            result = work(&mut seen) => result,
-            () = sleep_until(until) => Err(Failure::new(Kind::Timeout { limit_seconds: limit.as_secs_f64() })),
+            result = work => result.unwrap_or_else(|_| {
+                Err(Failure::new(Kind::Timeout { limit_seconds: limit.as_secs_f64() }))
+            }),
         };
         let result = result.map_err(|failure| match (&failure.kind, seen.if_silent.take()) {
             (Kind::Timeout { .. }, Some(kind)) => {

@@ -376,6 +376,9 @@ impl Session {
             let Some(line) = self.line().await else { return };
             let (tag, command) = line.split_once(' ').unwrap_or((&line, ""));
             self.mail().imap.push(command.to_owned());
+            if let Some(name) = command.strip_prefix("SELECT ") {
+                self.open = name.trim_matches('"').to_owned();
+            }
             let act = self.scripted(tag, if command.is_empty() { &line } else { command });
             let usual = matches!(act, Act::Usual | Act::Before(_) | Act::After(_));
             let literal = match command.rsplit_once('{') {
@@ -415,8 +418,7 @@ impl Session {
                 ok(format!("* STATUS \"{name}\" (MESSAGES {} UIDNEXT {})\r\n", folder.messages.len(), folder.next))
             }
             ["SELECT", ..] => {
-                self.open = name(1);
-                let folder = mail.folder(&self.open).clone();
+                let folder = mail.folder(&open).clone();
                 ok(format!(
                     "* {} EXISTS\r\n* OK [UIDVALIDITY {}] x\r\n* OK [UIDNEXT {}] x\r\n",
                     folder.messages.len(),
@@ -468,7 +470,7 @@ fn fetched(folder: &Folder, set: &str, command: &str) -> String {
     let last = folder.messages.last().map_or(0, |message| message.uid);
     let range = match set.split_once(":*") {
         Some((from, _)) => from.parse::<u32>().unwrap_or(1).min(last)..=u32::MAX,
-        None => set.parse::<u32>().map_or(1..=0, |uid| uid..=uid),
+        None => set.parse::<u32>().map_or(0..=0, |uid| uid..=uid),
     };
     let mut answer = String::new();
     for (place, message) in folder.messages.iter().enumerate().filter(|(_, message)| range.contains(&message.uid)) {
