@@ -106,7 +106,8 @@ impl Dialogue for Greeted {
     async fn greet(stream: Stream) -> Result<Greeted, Failure> {
         let mut client = Client::new(Guard::new(stream));
         read(&mut client).await?;
-        let greeting = status_of(client.get_ref()).unwrap_or_default();
+        let untagged = client.get_ref().current().starts_with(b"* ");
+        let greeting = status_of(client.get_ref()).filter(|_| untagged).unwrap_or_default();
         match greeting.status.as_deref() {
             Some("OK") => Greeted::introduce(client, greeting.text).await,
             Some("PREAUTH") => Err(Failure::new(Kind::Malformed)
