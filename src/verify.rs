@@ -33,6 +33,9 @@ use recorder::{Bounds, Halted, Listener, Recorder, Seen};
 use stop::{Reach, Stop};
 use veil::Veil;
 
+/// No run takes longer, whatever its limits say: a clock cannot be asked for any time in the future.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// Verifies a check. Whatever happens on the network is the outcome, which is complete within the check's time limit.
 ///
 /// `stop` ends the journey early, and, asked for twice, the clean-up too; `listener` is told of every stage as it happens.
@@ -40,10 +43,11 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
     let began = Timestamp::now();
     let limits = &check.settings().limits;
     let start = Instant::now();
-    let reserve = limits.cleanup.min(limits.total / 2);
+    let total = limits.total.min(LONGEST);
+    let reserve = limits.cleanup.min(total / 2);
     let journey = Bounds {
-        stage: limits.stage,
-        deadline: start + limits.total - reserve,
+        stage: limits.stage.min(LONGEST),
+        deadline: start + total - reserve,
         stop: stop.clone(),
         reach: Reach::Journey,
     };
@@ -53,7 +57,7 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
         Ok(probe) => {
             let mut voyage = Voyage::new(check, &probe);
             let _ = voyage.travel(&recorder).await; // where it ended is on record
-            let until = (Instant::now() + reserve).min(start + limits.total);
+            let until = (Instant::now() + reserve).min(start + total);
             let cleanup = Bounds { stage: reserve, deadline: until, stop: stop.clone(), reach: Reach::Cleanup };
             voyage.clean_up(&recorder.bounded(cleanup)).await;
             probe.tag().to_owned()

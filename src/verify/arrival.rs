@@ -219,10 +219,10 @@ impl Wait<'_> {
         }
         match event {
             Event::Exists(_) => self.announced = true,
-            Event::StatusOf(status) => {
-                if self.baseline.junk.as_ref().is_some_and(|junk| junk.wire_name == status.name) {
-                    self.junk_is(status.uid_next, status.messages);
-                }
+            Event::StatusOf(status)
+                if self.baseline.junk.as_ref().is_some_and(|junk| junk.wire_name == status.name) =>
+            {
+                self.junk_is(status.uid_next, status.messages);
             }
             Event::Done(tag, reply) => self.done(&tag, reply),
             _ => {}
