@@ -163,15 +163,15 @@ impl<'a> Voyage<'a> {
     async fn submit_and_await(&mut self, smtp: Smtp, recorder: &Recorder<'_>) -> Result<Result<Found, Halted>, Halted> {
         let (sending, progress) = watch::channel(Sending::NotYet);
         let (check, probe) = (self.check, self.probe);
+        let until = recorder.bounds().deadline - after_arrival(recorder);
         let submit = async {
-            let result = submit(smtp, check, probe, &sending, recorder).await;
+            let result = submit(smtp, check, probe, &sending, until, recorder).await;
             let uncertain = *sending.borrow() == Sending::Left;
             if !uncertain && result.is_err() {
                 sending.send_replace(Sending::Refused);
             }
             result
         };
-        let until = recorder.bounds().deadline - after_arrival(recorder);
         let arrival = self.receiver.arrival(check, probe, progress.clone(), until, recorder);
         let (submitted, arrived) = tokio::join!(submit, arrival);
         self.left = !matches!(*progress.borrow(), Sending::NotYet | Sending::Refused);
@@ -264,17 +264,20 @@ fn after_arrival(recorder: &Recorder<'_>) -> Duration {
     (left / 5).min(Duration::from_secs(10))
 }
 
-/// MAIL, RCPT, DATA, the message. Once its last dot has left, what is not answered is uncertain.
+/// MAIL, RCPT, DATA, the message. Once its last dot has left, what is not answered is uncertain. It ends by `until`, so
+/// that a server that never answers leaves time for the Sent copy.
 async fn submit(
     mut smtp: Smtp,
     check: &Check,
     probe: &Probe,
     sending: &watch::Sender<Sending>,
+    until: Instant,
     recorder: &Recorder<'_>,
 ) -> Result<(), Halted> {
     let at = At::new(Leg::Submission, Stage::Submit, Protocol::Smtp);
+    let limit = recorder.bounds().stage.min(until.saturating_duration_since(Instant::now()));
     let smtp = recorder
-        .stage(at, &check.from().name, async |seen| {
+        .stage_within(at, &check.from().name, limit, async |seen| {
             smtp.envelope(&check.from().address, &check.to().address).await?;
             smtp.send_message(probe.message()).await?;
             seen.if_silent = Some(Kind::Uncertain);

@@ -194,6 +194,7 @@ impl Found {
                 messages: status.messages,
                 // Without UIDNEXT everything counts as new: more to read, nothing to miss.
                 uid_next: status.uid_next.unwrap_or(1),
+                uid_validity: status.uid_validity,
             })
         };
         (folder(&self.junk, Role::Junk), folder(&self.sent, Role::Sent))
@@ -227,7 +228,7 @@ mod tests {
         lists.into_iter().for_each(|listed| found.take(Event::Listed(listed)));
         found.settle();
         for name in found.without_status() {
-            found.take(Event::StatusOf(StatusOf { name, messages: Some(3), uid_next: Some(9) }));
+            found.take(Event::StatusOf(StatusOf { name, messages: Some(3), uid_next: Some(9), uid_validity: None }));
         }
         found.folders()
     }

@@ -24,6 +24,8 @@ pub struct Folder {
     pub messages: Option<u32>,
     /// Messages with this UID and higher came after the baseline (RFC 9051 §2.3.1.1).
     pub uid_next: u32,
+    /// The UIDs mean something only as long as this stays the same.
+    pub uid_validity: Option<u32>,
 }
 
 impl Folder {
@@ -63,7 +65,14 @@ pub struct Wanted {
 #[derive(Debug)]
 pub struct Mailbox {
     pub(super) imap: Imap,
-    open: Option<String>,
+    open: Option<Open>,
+}
+
+/// The folder that is open.
+#[derive(Debug)]
+struct Open {
+    wire_name: String,
+    uid_validity: Option<u32>,
 }
 
 /// What became of a message that was to be removed.
@@ -82,6 +91,7 @@ pub enum Removal {
 struct Opened {
     messages: u32,
     uid_next: Option<u32>,
+    uid_validity: Option<u32>,
 }
 
 impl Mailbox {
@@ -112,7 +122,7 @@ impl Mailbox {
 
     /// LIST of the marked folders with their STATUS (RFC 5258, RFC 5819, RFC 6154), and SELECT INBOX, in one flight.
     async fn list_marked_and_select(&mut self, found: &mut folder::Found) -> Result<Opened, Failure> {
-        let list = r#"LIST (SPECIAL-USE) "" "*" RETURN (SPECIAL-USE STATUS (MESSAGES UIDNEXT))"#;
+        let list = r#"LIST (SPECIAL-USE) "" "*" RETURN (SPECIAL-USE STATUS (MESSAGES UIDNEXT UIDVALIDITY))"#;
         let list = self.imap.send(list).await?;
         let select = self.send_select("INBOX").await?;
         tolerate(self.imap.finish(&list, |event| found.take(event)).await)?;
@@ -134,7 +144,7 @@ impl Mailbox {
         found.settle();
         let mut asked = Vec::new();
         for name in found.without_status() {
-            asked.push(self.imap.send(&format!("STATUS {} (MESSAGES UIDNEXT)", quoted(&name))).await?);
+            asked.push(self.imap.send(&format!("STATUS {} (MESSAGES UIDNEXT UIDVALIDITY)", quoted(&name))).await?);
         }
         for tag in asked {
             tolerate(self.imap.finish(&tag, |event| found.take(event)).await)?;
@@ -147,6 +157,7 @@ impl Mailbox {
             known_by: KnownBy::Protocol,
             messages: Some(inbox.messages),
             uid_next: inbox_next,
+            uid_validity: inbox.uid_validity,
         };
         let (junk, sent) = found.folders();
         Ok(Baseline { inbox, junk, sent })
@@ -177,13 +188,20 @@ impl Mailbox {
     async fn selected(&mut self, wire_name: &str, select: Tag) -> Result<Opened, Failure> {
         let mut opened = Opened::default();
         self.imap.finish(&select, |event| opened.take(&event)).await?;
-        self.open = Some(wire_name.to_owned());
+        self.open = Some(Open { wire_name: wire_name.to_owned(), uid_validity: opened.uid_validity });
         Ok(opened)
     }
 
     /// Whether it is the folder that is open.
     pub(super) fn is_open(&self, folder: &Folder) -> bool {
-        self.open.as_deref() == Some(folder.wire_name.as_str())
+        self.open.as_ref().is_some_and(|open| open.wire_name == folder.wire_name)
+    }
+
+    /// Whether the folder that is open has given its messages other UIDs since the baseline, as GNU Mailutils does with
+    /// an mbox in each session: then UIDNEXT of that time says nothing any more (RFC 9051 §2.3.1.1).
+    fn renumbered(&self, folder: &Folder) -> bool {
+        let now = self.open.as_ref().and_then(|open| open.uid_validity);
+        matches!((now, folder.uid_validity), (Some(now), Some(then)) if now != then)
     }
 
     /// Opens a folder unless it is open.
@@ -215,7 +233,13 @@ impl Mailbox {
             self.selected(&folder.wire_name, select).await?;
         }
         let mut uids = Vec::new();
-        self.imap.finish(&fetch, |event| uids.extend(new_probe(&event, folder, probe))).await?;
+        if self.renumbered(folder) {
+            self.imap.finish(&fetch, drop).await?;
+            let all = Folder { uid_next: 1, ..folder.clone() };
+            self.imap.run(&Mailbox::fetch_new(&all), |event| uids.extend(new_probe(&event, &all, probe))).await?;
+        } else {
+            self.imap.finish(&fetch, |event| uids.extend(new_probe(&event, folder, probe))).await?;
+        }
         uids.sort_unstable();
         uids.dedup();
         Ok(uids)
@@ -315,7 +339,7 @@ impl Mailbox {
         let wire_name = encode(name);
         self.imap.run(&format!("CREATE {}", quoted(&wire_name)), drop).await?;
         let (name, known_by) = (name.to_owned(), KnownBy::Configuration);
-        Ok(Folder { role: Role::Sent, wire_name, name, known_by, messages: Some(0), uid_next: 1 })
+        Ok(Folder { role: Role::Sent, wire_name, name, known_by, messages: Some(0), uid_next: 1, uid_validity: None })
     }
 
     /// Takes leave.
@@ -330,10 +354,11 @@ impl Opened {
             Event::Exists(messages) => self.messages = *messages,
             Event::Status(reply) => {
                 let code = reply.response_code.as_deref().unwrap_or_default();
-                if let Some((_, uid_next)) =
-                    code.split_once(' ').filter(|(name, _)| name.eq_ignore_ascii_case("UIDNEXT"))
-                {
-                    self.uid_next = uid_next.trim().parse().ok();
+                let Some((name, number)) = code.split_once(' ') else { return };
+                if name.eq_ignore_ascii_case("UIDNEXT") {
+                    self.uid_next = number.trim().parse().ok();
+                } else if name.eq_ignore_ascii_case("UIDVALIDITY") {
+                    self.uid_validity = number.trim().parse().ok();
                 }
             }
             _ => {}

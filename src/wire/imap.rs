@@ -98,6 +98,8 @@ pub struct StatusOf {
     pub messages: Option<u32>,
     /// The UID that the next message gets at least.
     pub uid_next: Option<u32>,
+    /// Changes when the mailbox has given its messages other UIDs.
+    pub uid_validity: Option<u32>,
 }
 
 impl Dialogue for Greeted {
@@ -410,11 +412,12 @@ fn fetched(attributes: &[AttributeValue<'_>]) -> Fetched {
 }
 
 fn status_data(mailbox: &str, status: &[StatusAttribute]) -> StatusOf {
-    let mut of = StatusOf { name: mailbox.to_owned(), messages: None, uid_next: None };
+    let mut of = StatusOf { name: mailbox.to_owned(), messages: None, uid_next: None, uid_validity: None };
     for attribute in status {
         match attribute {
             StatusAttribute::Messages(messages) => of.messages = Some(*messages),
             StatusAttribute::UidNext(uid_next) => of.uid_next = Some(*uid_next),
+            StatusAttribute::UidValidity(uid_validity) => of.uid_validity = Some(*uid_validity),
             _ => {}
         }
     }

@@ -107,11 +107,12 @@ fn trusted(pem: &[u8]) -> Result<Vec<native_tls::Certificate>, Failure> {
 /// Reads the reason off the bytes on the wire; the library's text is only kept as detail.
 fn failure(seen: &Seen, error: &str) -> Failure {
     const HANDSHAKE: u8 = 0x16;
-    const ALERT: u8 = 0x15;
+    if let Some(kind) = ended_by_alert(&seen.received) {
+        return Failure::new(kind).detail(error);
+    }
     match seen.received.as_slice() {
         [] if seen.ended => Failure::new(Kind::TlsClosed).detail(error),
         [] => Failure::new(Kind::TlsFailed).detail(error),
-        [ALERT, _, _, _, _, _, alert, ..] => Failure::new(Kind::TlsAlert { alert: *alert }).detail(error),
         [HANDSHAKE, ..] if ServerHello::read(&seen.received).is_some() && !seen.ended && may_be_certificate(error) => {
             Failure::new(Kind::CertificateRejected).detail(error)
         }
@@ -129,6 +130,25 @@ fn failure(seen: &Seen, error: &str) -> Failure {
 /// as bytes that were garbled on the way, is not blamed on the certificate. The other platforms have no such words.
 fn may_be_certificate(error: &str) -> bool {
     cfg!(any(target_vendor = "apple", windows)) || error.contains("certificate verify failed")
+}
+
+/// The server gave up with an alert (RFC 8446 §6), whatever came before it: OpenSMTPD, for one, does so after its
+/// ServerHello when it cannot use its key. It is the last record then. Encrypted, its number cannot be read, but no
+/// other message of a TLS 1.3 handshake is as short: two bytes, the inner type and the tag (§5.2).
+fn ended_by_alert(received: &[u8]) -> Option<Kind> {
+    const ENCRYPTED: usize = 2 + 1 + 16;
+    let mut rest = received;
+    loop {
+        let (&[kind, 3, _, high, low], tail) = rest.split_first_chunk::<5>()? else { return None };
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let (body, behind) = tail.split_at_checked(length)?;
+        match (kind, body) {
+            (0x15, &[_, alert]) if behind.is_empty() => return Some(Kind::TlsAlert { alert }),
+            (0x15, _) if behind.is_empty() => return Some(Kind::TlsFailed),
+            (0x17, _) if behind.is_empty() && length == ENCRYPTED => return Some(Kind::TlsFailed),
+            _ => rest = behind,
+        }
+    }
 }
 
 impl Certificate {
@@ -301,6 +321,21 @@ mod tests {
             failure(&Seen { received: server_hello(&[]), ended: false, first_sent: None }, "bad record mac").kind,
             Kind::TlsFailed
         );
+    }
+
+    #[test]
+    fn an_alert_after_the_server_hello_is_no_rejected_certificate() {
+        let hello = [&[0x16, 3, 3, 0, 46, 2, 0, 0, 42][..], &server_hello(&[])[9..]].concat();
+        let kind = |more: &[u8]| {
+            let received = [&hello, more].concat();
+            failure(&Seen { received, ended: false, first_sent: None }, "certificate verify failed").kind
+        };
+        let encrypted =
+            |length: u8| [&[0x14, 3, 3, 0, 1, 1, 0x17, 3, 3, 0, length], &vec![0; length.into()][..]].concat();
+        assert_eq!(kind(&encrypted(90)), Kind::CertificateRejected);
+        assert_eq!(kind(&encrypted(19)), Kind::TlsFailed);
+        assert_eq!(kind(&[0x15, 3, 3, 0, 2, 2, 80]), Kind::TlsAlert { alert: 80 });
+        assert_eq!(kind(&[0x15, 3, 3, 0, 2, 1, 112, 0x16, 3, 3, 0, 1, 11]), Kind::CertificateRejected);
     }
 
     #[test]
