@@ -235,38 +235,16 @@ impl<'a> Voyage<'a> {
             .await
     }
 
-    /// Takes out what was left behind, in each mailbox that may hold something.
+    /// Takes out what was left behind, in each mailbox that may hold something: at the same time, so that a server that
+    /// does not answer takes no time from another.
     async fn clean_up(mut self, recorder: &Recorder<'_>) {
         let (check, probe, left) = (self.check, self.probe, self.left);
-        let at = At::new(Leg::Cleanup, Stage::Remove, Protocol::Imap);
-        for berth in [Some(&mut self.receiver), self.sender.as_mut()].into_iter().flatten() {
-            let name = &berth.account.name;
-            let session = berth.session.take();
-            let Some(baseline) = berth.baseline.as_ref().filter(|_| left) else {
-                recorder.skip(at, name, Skip::NothingToDo);
-                session.into_iter().for_each(cleanup::leave);
-                continue;
-            };
-            if check.settings().keep {
-                let _ = recorder
-                    .stage(at, name, async |seen| {
-                        seen.fact(Fact::Kept);
-                        Ok(())
-                    })
-                    .await;
-                session.into_iter().for_each(cleanup::leave);
-                continue;
+        let sender = async {
+            if let Some(sender) = &mut self.sender {
+                sender.clean_up(check, probe, left, recorder).await;
             }
-            let task = cleanup::Task {
-                account: berth.account,
-                endpoint: berth.endpoint,
-                baseline,
-                receives: berth.leg == Leg::Delivery,
-                sent: berth.wanted.sent,
-            };
-            let remove = async |seen: &mut Seen| cleanup::remove(&task, session, probe, recorder, seen).await;
-            let _ = recorder.stage(at, name, remove).await;
-        }
+        };
+        tokio::join!(self.receiver.clean_up(check, probe, left, recorder), sender);
     }
 }
 
@@ -339,6 +317,30 @@ impl Berth<'_> {
         Ok(())
     }
 
+    async fn clean_up(&mut self, check: &Check, probe: &Probe, left: bool, recorder: &Recorder<'_>) {
+        let at = At::new(Leg::Cleanup, Stage::Remove, Protocol::Imap);
+        let name = &self.account.name;
+        let session = self.session.take();
+        let Some(baseline) = self.baseline.as_ref().filter(|_| left) else {
+            recorder.skip(at, name, Skip::NothingToDo);
+            return session.into_iter().for_each(cleanup::leave);
+        };
+        if check.settings().keep {
+            let kept = async |seen: &mut Seen| {
+                seen.fact(Fact::Kept);
+                Ok(())
+            };
+            let _ = recorder.stage(at, name, kept).await;
+            return session.into_iter().for_each(cleanup::leave);
+        }
+        let (account, endpoint) = (self.account, self.endpoint);
+        let receives = self.leg == Leg::Delivery;
+        let task = cleanup::Task { account, endpoint, baseline, receives, sent: self.wanted.sent };
+        let limit = recorder.bounds().stage;
+        let remove = async |seen: &mut Seen| cleanup::remove(&task, session, probe, recorder, seen).await;
+        let _ = recorder.stage_within(at, name, limit, task.unfinished(), remove).await;
+    }
+
     fn parts(&mut self) -> Result<(&mut Option<Mailbox>, &mut Baseline), Failure> {
         Ok((&mut self.session, self.baseline.as_mut().ok_or_else(gone)?))
     }
@@ -364,7 +366,7 @@ impl Berth<'_> {
         let (session, baseline) = self.parts().ok()?;
         let name = check.to().name.as_str();
         let patience = recorder.bounds().stage;
-        let arrival = recorder.stage_within(at, name, limit, async |seen| {
+        let arrival = recorder.stage_within(at, name, limit, Seen::default(), async |seen| {
             let mut mailbox = session.take().ok_or_else(gone)?;
             let found = arrival::wait_for(&mut mailbox, baseline, probe, progress, until, patience).await?;
             *session = Some(mailbox);

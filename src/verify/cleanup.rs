@@ -31,13 +31,21 @@ pub struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// What is to be said of every folder until it is cleared.
+    pub fn unfinished(&self) -> Seen {
+        let why = || "the clean-up was not finished".to_owned();
+        let concern = |folder: &Folder| Concern::NotLookedInto { folder: folder.name.clone(), why: why() };
+        Seen { unless_done: self.folders().into_iter().map(concern).collect(), ..Seen::default() }
+    }
+
     fn folders(&self) -> Vec<&Folder> {
         let received = [Some(&self.baseline.inbox), self.baseline.junk.as_ref()].into_iter().filter(|_| self.receives);
         received.chain([self.baseline.sent.as_ref().filter(|_| self.sent)]).flatten().collect()
     }
 }
 
-/// Removes the probe from every folder, in the session that is there if it still works, else in a new one.
+/// Removes the probe from every folder, in the session that is there if it still works, else in a new one. `seen` begins
+/// as [`Task::unfinished`].
 ///
 /// # Errors
 /// When no session is to be had any more; what may be left is among the concerns then.
@@ -55,8 +63,10 @@ pub async fn remove(
         None => false,
     };
     if !cleared && let Err(failure) = with_new_session(task, &mut left, probe, &mut delivered, recorder, seen).await {
-        for folder in left {
-            seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: why(&failure) });
+        for concern in &mut seen.unless_done {
+            if let Concern::NotLookedInto { why, .. } = concern {
+                *why = self::why(&failure);
+            }
         }
         return Err(failure);
     }
@@ -123,6 +133,7 @@ async fn clear_all(
             Err(failure) => return Err(failure),
         }
         left.remove(0);
+        seen.unless_done.remove(0);
     }
     Ok(())
 }

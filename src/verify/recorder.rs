@@ -49,6 +49,8 @@ pub struct Seen {
     pub facts: Vec<Fact>,
     /// Concerns in the order they came up.
     pub concerns: Vec<Concern>,
+    /// What is to be said as well where the stage does not get to its end: it fails, is cut off or is stopped.
+    pub unless_done: Vec<Concern>,
     /// What it means when no answer comes any more; by default [`Kind::Timeout`].
     pub if_silent: Option<Kind>,
 }
@@ -123,10 +125,11 @@ impl<'a> Recorder<'a> {
         account: &str,
         work: impl AsyncFnOnce(&mut Seen) -> Result<T, Failure>,
     ) -> Result<T, Halted> {
-        self.stage_within(at, account, self.bounds.stage, work).await
+        self.stage_within(at, account, self.bounds.stage, Seen::default(), work).await
     }
 
-    /// The same with a limit of its own; the deadline of the run holds all the same.
+    /// The same with a limit of its own; the deadline of the run holds all the same. `seen` is what can be said before
+    /// the stage has begun.
     ///
     /// # Errors
     /// [`Halted`]: the failure is on record.
@@ -135,13 +138,13 @@ impl<'a> Recorder<'a> {
         at: At,
         account: &str,
         limit: Duration,
+        mut seen: Seen,
         work: impl AsyncFnOnce(&mut Seen) -> Result<T, Failure>,
     ) -> Result<T, Halted> {
         let began = Instant::now();
         let until = (began + limit).min(self.bounds.deadline);
         let limit = until.saturating_duration_since(began);
         self.listener.on(Event::Began { at, account, limit });
-        let mut seen = Seen::default();
         let result = tokio::select! {
             biased;
             () = self.bounds.stop.requested(self.bounds.reach) => Err(Failure::new(Kind::Interrupted)),
@@ -156,7 +159,10 @@ impl<'a> Recorder<'a> {
         });
         let (result, status) = match result {
             Ok(value) => (Ok(value), Status::Passed),
-            Err(failure) => (Err(Halted), Status::Failed(failure)),
+            Err(failure) => {
+                seen.concerns.append(&mut seen.unless_done);
+                (Err(Halted), Status::Failed(failure))
+            }
         };
         let span = Some(Span { began: began - self.began, took: began.elapsed() });
         let Seen { facts, concerns, .. } = seen;
