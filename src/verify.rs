@@ -221,12 +221,14 @@ impl<'a> Voyage<'a> {
             return Err(Halted);
         }
         berth.reopen(recorder).await?;
+        let Bounds { stage, deadline, .. } = recorder.bounds();
+        let patience = deadline.saturating_duration_since(Instant::now()).min(*stage) * 3 / 4;
         recorder
             .stage(at, name, async |seen| {
                 let (session, baseline) = berth.parts()?;
                 let mut mailbox = session.take().ok_or_else(gone)?;
                 let folders = &check.from().folders;
-                let result = sent::copy(&mut mailbox, baseline, folders, mode, probe, seen).await;
+                let result = sent::copy(&mut mailbox, baseline, folders, mode, probe, patience, seen).await;
                 if result.as_ref().err().is_none_or(in_step) {
                     *session = Some(mailbox);
                 }
