@@ -367,12 +367,23 @@ fn event(response: &Response<'_>, guard: &Guard) -> Option<Event> {
 fn listed(list: &MailboxListData<'_>) -> Listed {
     let has = |wanted: NameAttribute<'_>| list.name_attributes.contains(&wanted);
     Listed {
-        name: list.name.to_string(),
-        delimiter: list.delimiter.as_ref().map(ToString::to_string),
+        name: unescaped(&list.name),
+        delimiter: list.delimiter.as_deref().map(unescaped),
         sent: has(NameAttribute::Sent),
         junk: has(NameAttribute::Junk),
         no_select: has(NameAttribute::NoSelect) || has(NameAttribute::Extension("\\NonExistent".into())),
     }
+}
+
+/// A quoted string's text: the parser leaves the escapes in it (RFC 9051 §4.3).
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        let escaped = rest.next_if(|&next| character == '\\' && matches!(next, '\\' | '"'));
+        plain.push(escaped.unwrap_or(character));
+    }
+    plain
 }
 
 fn fetched(attributes: &[AttributeValue<'_>]) -> Fetched {
@@ -389,7 +400,7 @@ fn fetched(attributes: &[AttributeValue<'_>]) -> Fetched {
 }
 
 fn status_data(mailbox: &str, status: &[StatusAttribute]) -> StatusOf {
-    let mut of = StatusOf { name: mailbox.to_owned(), messages: None, uid_next: None };
+    let mut of = StatusOf { name: unescaped(mailbox), messages: None, uid_next: None };
     for attribute in status {
         match attribute {
             StatusAttribute::Messages(messages) => of.messages = Some(*messages),
