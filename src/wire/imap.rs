@@ -240,6 +240,7 @@ impl Imap {
                 && reply.status.as_deref() == Some("BYE")
             {
                 self.bye = Some(reply.clone());
+                return Err(self.broken()); // the server closes the connection now (RFC 9051 §7.1.5), or ought to
             }
             if let Some(Event::Done(tag, _)) = &event {
                 self.outstanding.retain(|outstanding| outstanding != tag);
