@@ -164,7 +164,7 @@ impl<'a> Recorder<'a> {
                 (Err(Halted), Status::Failed(failure))
             }
         };
-        let span = Some(Span { began: began - self.began, took: began.elapsed() });
+        let span = Some(Span { began: in_micros(began - self.began), took: in_micros(began.elapsed()) });
         let Seen { facts, concerns, .. } = seen;
         self.put(StageRecord { at, account: account.to_owned(), span, facts, concerns, status });
         result
@@ -196,4 +196,9 @@ impl<'a> Recorder<'a> {
         self.listener.on(Event::Ended(&record));
         self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     }
+}
+
+/// As exact as a report is, so that what is derived from an outcome is the same when it is read back.
+fn in_micros(time: Duration) -> Duration {
+    Duration::new(time.as_secs(), time.subsec_micros() * 1000)
 }
