@@ -4,6 +4,7 @@
 
 mod cli;
 mod live;
+mod signals;
 
 use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
@@ -25,6 +26,7 @@ use mailtrip::verify::stop::{Stop, Stopper};
 
 use cli::{Cli, Command};
 use live::Live;
+use signals::Signals;
 
 /// What could not be done, in a sentence for standard error; the verdict is UNKNOWN then.
 type Unable = String;
@@ -201,7 +203,8 @@ async fn password(address: &str, command: Option<&str>) -> Result<Secret, Unable
 /// document, printed at the end.
 async fn verify_checks(checks: &[Check], show: &cli::Show) -> Result<Verdict, Unable> {
     let (stopper, stop) = Stop::new();
-    tokio::spawn(stop_on_signals(stopper));
+    let signals = Signals::new().map_err(|error| format!("signals cannot be waited for: {error}"))?;
+    tokio::spawn(stop_on_signals(signals, stopper));
     let style = style(show);
     let mut outcomes = Vec::new();
     for check in checks {
@@ -244,33 +247,15 @@ fn style(show: &cli::Show) -> Style {
 }
 
 /// Once stops the run, which then cleans up; twice leaves the clean-up out.
-async fn stop_on_signals(stopper: Stopper) {
+async fn stop_on_signals(mut signals: Signals, stopper: Stopper) {
     loop {
-        if interrupted().await.is_err() {
-            return;
-        }
+        signals.next().await;
         stopper.stop();
     }
 }
 
-/// Ctrl-C, and on Unix what a service manager or a scheduler sends.
-async fn interrupted() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result,
-            _ = terminate.recv() => Ok(()),
-            _ = hang_up.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
-}
-
 async fn serve_sandbox(arguments: cli::Sandbox) -> Result<Verdict, Unable> {
+    let mut signals = Signals::new().map_err(|error| format!("signals cannot be waited for: {error}"))?;
     let settings = match &arguments.settings {
         Some(path) => toml::from_str(&read_text(path)?).map_err(|error| format!("{}: {error}", path.display()))?,
         None => sandbox::Settings::default(),
@@ -282,10 +267,10 @@ async fn serve_sandbox(arguments: cli::Sandbox) -> Result<Verdict, Unable> {
     written.map_err(|error| format!("{}: {error}", ca_file.display()))?;
     print(&sandbox.config(&ca_file))?;
     note("the mail system runs until Ctrl-C; save the configuration above as mailtrip.toml, and run `mailtrip verify`");
-    let stopped = interrupted().await;
+    signals.next().await;
     sandbox.stop().await;
     let _ = std::fs::remove_dir_all(&folder); // ours, with one file in it
-    stopped.map(|()| Verdict::Ok).map_err(|error| format!("signals cannot be waited for: {error}"))
+    Ok(Verdict::Ok)
 }
 
 fn render_again(arguments: cli::Report) -> Result<Verdict, Unable> {

@@ -230,12 +230,14 @@ impl<'a> Voyage<'a> {
             return Err(Halted);
         }
         berth.reopen(recorder).await?;
+        let Bounds { stage, deadline, .. } = recorder.bounds();
+        let patience = deadline.saturating_duration_since(Instant::now()).min(*stage) * 3 / 4;
         recorder
             .stage(at, name, async |seen| {
                 let (session, baseline) = berth.parts()?;
                 let mut mailbox = session.take().ok_or_else(gone)?;
                 let folders = &check.from().folders;
-                let result = sent::copy(&mut mailbox, baseline, folders, mode, probe, seen).await;
+                let result = sent::copy(&mut mailbox, baseline, folders, mode, probe, patience, seen).await;
                 if result.as_ref().err().is_none_or(in_step) {
                     *session = Some(mailbox);
                 }
@@ -277,7 +279,7 @@ async fn submit(
     let at = At::new(Leg::Submission, Stage::Submit, Protocol::Smtp);
     let limit = recorder.bounds().stage.min(until.saturating_duration_since(Instant::now()));
     let smtp = recorder
-        .stage_within(at, &check.from().name, limit, async |seen| {
+        .stage_within(at, &check.from().name, limit, Seen::default(), async |seen| {
             smtp.envelope(&check.from().address, &check.to().address).await?;
             smtp.send_message(probe.message()).await?;
             seen.if_silent = Some(Kind::Uncertain);
@@ -339,21 +341,22 @@ impl Berth<'_> {
             recorder.skip(at, name, Skip::NothingToDo);
             return session.into_iter().for_each(cleanup::leave);
         }
-        let remove = async |seen: &mut Seen| {
-            if keep {
+        let (receives, sent) = (leg == Leg::Delivery, wanted.sent);
+        let task = baseline.as_ref().map(|baseline| cleanup::Task { account, endpoint, baseline, receives, sent });
+        let unfinished = task.as_ref().filter(|_| !keep).map(cleanup::Task::unfinished).unwrap_or_default();
+        let remove = async |seen: &mut Seen| match &task {
+            _ if keep => {
                 seen.fact(Fact::Kept);
                 session.into_iter().for_each(cleanup::leave);
-                return Ok(());
+                Ok(())
             }
-            let Some(baseline) = &baseline else {
+            None => {
                 cleanup::unknown(seen);
-                return Ok(());
-            };
-            let (receives, sent) = (leg == Leg::Delivery, wanted.sent);
-            let task = cleanup::Task { account, endpoint, baseline, receives, sent };
-            cleanup::remove(&task, session, probe, recorder, seen).await
+                Ok(())
+            }
+            Some(task) => cleanup::remove(task, session, probe, recorder, seen).await,
         };
-        let _ = recorder.stage(at, name, remove).await;
+        let _ = recorder.stage_within(at, name, recorder.bounds().stage, unfinished, remove).await;
     }
 
     fn parts(&mut self) -> Result<(&mut Option<Mailbox>, &mut Baseline), Failure> {
@@ -381,7 +384,7 @@ impl Berth<'_> {
         let (session, baseline) = self.parts().ok()?;
         let name = check.to().name.as_str();
         let patience = recorder.bounds().stage;
-        let arrival = recorder.stage_within(at, name, limit, async |seen| {
+        let arrival = recorder.stage_within(at, name, limit, Seen::default(), async |seen| {
             let mut mailbox = session.take().ok_or_else(gone)?;
             let found = arrival::wait_for(&mut mailbox, baseline, probe, progress, until, patience).await?;
             *session = Some(mailbox);

@@ -9,12 +9,10 @@ use super::{Certainty::*, Diagnosis};
 
 /// The probe did not arrive.
 pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
-    let waited = match case.kind() {
-        Kind::NotArrived { waited_seconds } => *waited_seconds,
-        Kind::Timeout { limit_seconds } if case.stage() == Stage::Arrival => *limit_seconds,
-        _ => return None,
+    let Kind::NotArrived { waited_seconds } = case.kind() else {
+        return None;
     };
-    let waited = within(waited);
+    let waited = within(*waited_seconds);
     let taken = case.passed(Leg::Submission, Stage::Submit);
     let to = &case.outcome.to;
     let cause = match taken {
@@ -98,7 +96,7 @@ pub fn no_folder(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let (cause, key) = match case.stage() {
-        Stage::Copy => ("The account has no Sent folder under the name that was looked for.", "`folders.sent`"),
+        Stage::Copy => ("The account has no Sent folder under the name that was looked for.", "`sent_folder`"),
         _ => ("A folder that is needed does not exist.", "the folder names"),
     };
     Some(
@@ -118,7 +116,7 @@ pub fn no_copy(case: &Case) -> Option<Diagnosis> {
             .advise(
                 "Most servers leave that to the mail program: set `sent = \"append\"` or `\"auto\"` to do as it does.",
             )
-            .advise("If this server should file copies, check that `folders.sent` names the right folder."),
+            .advise("If this server should file copies, check that `sent_folder` names the right folder."),
     )
 }
 

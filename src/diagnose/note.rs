@@ -39,8 +39,11 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
             Some(note("username-without-domain", cause))
         }
         Fact::PasswordEdgeWhitespace => {
-            let cause = "The password begins or ends in white space. It was sent as it is, and the server takes it.";
-            Some(note("password-edge-whitespace", cause.to_owned()))
+            let cause = format!(
+                "The {} password begins or ends in white space. It was sent as it is, and the server takes it.",
+                record.at.protocol
+            );
+            Some(note("password-edge-whitespace", cause))
         }
         Fact::CleartextPassword => {
             let cause =

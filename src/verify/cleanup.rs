@@ -3,7 +3,7 @@
 //! It removes only a message that it has just fetched and that bears our tag (rule 1), and runs whatever happened before,
 //! on a new connection where the old one is gone.
 
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::account::{Account, Endpoint, Protocol};
 use crate::failure::{Failure, Kind};
@@ -31,13 +31,21 @@ pub struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// What is to be said of every folder until it is cleared.
+    pub fn unfinished(&self) -> Seen {
+        let why = || "the clean-up was not finished".to_owned();
+        let concern = |folder: &Folder| Concern::NotLookedInto { folder: folder.name.clone(), why: why() };
+        Seen { unless_done: self.folders().into_iter().map(concern).collect(), ..Seen::default() }
+    }
+
     fn folders(&self) -> Vec<&Folder> {
         let received = [Some(&self.baseline.inbox), self.baseline.junk.as_ref()].into_iter().filter(|_| self.receives);
         received.chain([self.baseline.sent.as_ref().filter(|_| self.sent)]).flatten().collect()
     }
 }
 
-/// Removes the probe from every folder, in the session that is there if it still works, else in a new one.
+/// Removes the probe from every folder, in the session that is there if it still works, else in a new one. `seen` begins
+/// as [`Task::unfinished`].
 ///
 /// # Errors
 /// When no session is to be had any more; what may be left is among the concerns then.
@@ -54,24 +62,19 @@ pub async fn remove(
         Some(session) => in_session(session, &mut left, probe, &mut delivered, recorder, seen).await,
         None => false,
     };
-    let result = if cleared {
-        Ok(())
-    } else {
-        // Cut off here and not by the stage, so that what was not reached can still be told.
-        let began = Instant::now();
-        let anew = with_new_session(task, &mut left, probe, &mut delivered, recorder, seen);
-        timeout_at(recorder.bounds().deadline, anew).await.unwrap_or_else(|_| {
-            let limit_seconds = began.elapsed().as_secs_f64();
-            Err(Failure::new(Kind::Timeout { limit_seconds }).detail("no answer on a new connection for the clean-up"))
-        })
+    let result = match cleared {
+        true => Ok(()),
+        false => with_new_session(task, &mut left, probe, &mut delivered, recorder, seen).await,
     };
+    if let Err(failure) = &result {
+        for concern in &mut seen.unless_done {
+            if let Concern::NotLookedInto { why, .. } = concern {
+                *why = self::why(failure);
+            }
+        }
+    }
     if task.receives && !delivered && !left.iter().any(|folder| folder.role == Role::Inbox) {
         seen.concern(Concern::MayArrive);
-    }
-    if let Err(failure) = &result {
-        for folder in left {
-            seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: why(failure) });
-        }
     }
     result
 }
@@ -141,6 +144,9 @@ async fn clear_all(
             Err(failure) => return Err(failure),
         }
         left.remove(0);
+        let done =
+            |concern: &Concern| matches!(concern, Concern::NotLookedInto { folder: name, .. } if *name == folder.name);
+        seen.unless_done.retain(|concern| !done(concern));
     }
     Ok(())
 }

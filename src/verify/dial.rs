@@ -178,7 +178,11 @@ async fn login<D: Dialogue>(dialogue: D, endpoint: &Endpoint, seen: &mut Seen) -
     if endpoint.security == Security::None && endpoint.allow_cleartext_password {
         seen.fact(Fact::CleartextPassword);
     }
-    let (session, SignIn { mechanism, also_offered }) = dialogue.login(endpoint).await?;
+    let signed_in = dialogue.login(endpoint).await;
+    if let Err(Failure { kind: Kind::NoMechanism { .. } | Kind::CleartextForbidden, .. }) = signed_in {
+        seen.facts.retain(|fact| *fact != Fact::CleartextPassword); // nothing was sent
+    }
+    let (session, SignIn { mechanism, also_offered }) = signed_in?;
     seen.fact(Fact::Mechanism { name: mechanism.name().to_owned(), also_offered });
     Ok(session)
 }

@@ -52,6 +52,8 @@ pub struct Seen {
     pub facts: Vec<Fact>,
     /// Concerns in the order they came up.
     pub concerns: Vec<Concern>,
+    /// What is to be said as well where the stage does not get to its end: it fails, is cut off or is stopped.
+    pub unless_done: Vec<Concern>,
     /// What it means when no answer comes any more; by default [`Kind::Timeout`].
     pub if_silent: Option<Kind>,
 }
@@ -165,10 +167,11 @@ impl<'a> Recorder<'a> {
         account: &str,
         work: impl AsyncFnOnce(&mut Seen) -> Result<T, Failure>,
     ) -> Result<T, Halted> {
-        self.stage_within(at, account, self.bounds.stage, work).await
+        self.stage_within(at, account, self.bounds.stage, Seen::default(), work).await
     }
 
-    /// The same with a limit of its own; the deadline of the run holds all the same.
+    /// The same with a limit of its own; the deadline of the run holds all the same. `seen` is what can be said before
+    /// the stage has begun.
     ///
     /// # Errors
     /// [`Halted`]: the failure is on record.
@@ -177,6 +180,7 @@ impl<'a> Recorder<'a> {
         at: At,
         account: &str,
         limit: Duration,
+        mut seen: Seen,
         work: impl AsyncFnOnce(&mut Seen) -> Result<T, Failure>,
     ) -> Result<T, Halted> {
         let began = Instant::now();
@@ -184,7 +188,6 @@ impl<'a> Recorder<'a> {
         let short = until < began + limit;
         let limit = until.saturating_duration_since(began);
         self.listener.on(Event::Began { at, account, limit });
-        let mut seen = Seen::default();
         // `timeout_at`, since a bare timer in here never fires once `work` has used up the task's budget, which a
         // server that never stops talking makes it do each time.
         let work = timeout_at(until, work(&mut seen));
@@ -206,9 +209,12 @@ impl<'a> Recorder<'a> {
         });
         let (result, status) = match result {
             Ok(value) => (Ok(value), Status::Passed),
-            Err(failure) => (Err(Halted), Status::Failed(failure)),
+            Err(failure) => {
+                seen.concerns.append(&mut seen.unless_done);
+                (Err(Halted), Status::Failed(failure))
+            }
         };
-        let span = Some(Span { began: began - self.began, took: began.elapsed() });
+        let span = Some(Span { began: in_micros(began - self.began), took: in_micros(began.elapsed()) });
         let Seen { facts, concerns, .. } = seen;
         self.put(StageRecord { at, account: account.to_owned(), span, facts, concerns, status });
         result
@@ -246,4 +252,9 @@ impl<'a> Recorder<'a> {
 /// A record is whole at every moment, so that a panic elsewhere does not spoil it.
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As exact as a report is, so that what is derived from an outcome is the same when it is read back.
+fn in_micros(time: Duration) -> Duration {
+    Duration::new(time.as_secs(), time.subsec_micros() * 1000)
 }
