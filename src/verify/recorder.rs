@@ -202,7 +202,10 @@ impl<'a> Recorder<'a> {
             (Kind::Timeout { .. }, Some(kind)) => {
                 Failure { kind, ..failure }.detail(format!("no answer within {:.1} s", limit.as_secs_f64()))
             }
-            (Kind::Timeout { .. }, None) if short && failure.detail.is_none() => {
+            // Not where `work` itself has lost patience, within a shorter limit of its own.
+            (Kind::Timeout { limit_seconds }, None)
+                if short && *limit_seconds == limit.as_secs_f64() && failure.detail.is_none() =>
+            {
                 failure.detail("that was all that was left of the whole run's time")
             }
             _ => failure,
