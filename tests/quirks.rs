@@ -111,6 +111,10 @@ fn fetched(uid: u32, what: &str, literal: &str) -> String {
 }
 
 fn verify_on(smtp_quirk: Quirk, imap_quirk: Quirk, limits: Limits) -> (Outcome, Arc<Mutex<Mailbox>>) {
+    verify_in(Folders::default(), smtp_quirk, imap_quirk, limits)
+}
+
+fn verify_in(folders: Folders, smtp_quirk: Quirk, imap_quirk: Quirk, limits: Limits) -> (Outcome, Arc<Mutex<Mailbox>>) {
     let mailbox = Arc::<Mutex<Mailbox>>::default();
     let endpoint = |port| Endpoint {
         host: "127.0.0.1".to_owned(),
@@ -127,7 +131,7 @@ fn verify_on(smtp_quirk: Quirk, imap_quirk: Quirk, limits: Limits) -> (Outcome, 
         smtp: Some(endpoint(smtp(&mailbox, smtp_quirk))),
         imap: Some(endpoint(imap(&mailbox, imap_quirk))),
         pop3: None,
-        folders: Folders::default(),
+        folders,
     };
     let settings = Settings { limits, transcript: true, ..Settings::default() };
     let check = Check::new("quirk", account.clone(), account, settings).expect("a valid check");
@@ -178,4 +182,28 @@ fn a_submission_without_an_answer_leaves_time_for_the_sent_copy() {
     };
     let (outcome, _) = verify_on(silent, never, limits);
     assert_eq!(failure_at(&outcome, Leg::Sent, Stage::Copy), Some(&Kind::Refused { step: None }), "{outcome:#?}");
+}
+
+fn nothing_but_inbox(_: &Mailbox, command: &str) -> Option<String> {
+    let refused = ["STATUS", "CREATE"].iter().any(|word| command.starts_with(word));
+    refused.then(|| "TAG NO Invalid mailbox name.\r\n".to_owned())
+}
+
+/// Courier has every folder below `INBOX.`, Cyrus tells `sent` and `Sent` apart: a wrong name is told, and not replaced.
+#[test]
+fn a_configured_folder_that_is_not_there_fails_with_the_servers_words() {
+    let named = Some("sent".to_owned());
+    let junk = Folders { junk: named.clone(), ..Folders::default() };
+    let sent = Folders { sent: named.clone(), ..Folders::default() };
+    let created = Folders { sent: named, create_sent: true, ..Folders::default() };
+    let baseline = (Leg::Delivery, Stage::Baseline);
+    let copy = (Leg::Sent, Stage::Copy);
+    for (folders, (leg, of)) in [(junk, baseline), (sent, copy), (created, copy)] {
+        let (outcome, mailbox) = verify_in(folders, none, nothing_but_inbox, Limits::default());
+        let Status::Failed(failure) = &stage(&outcome, leg, of).status else { panic!("{outcome:#?}") };
+        let said = failure.reply.as_ref().map(|reply| reply.text.as_str());
+        assert_eq!((&failure.kind, said), (&Kind::NoFolder, Some("Invalid mailbox name.")));
+        let mailbox = mailbox.lock().unwrap();
+        assert_eq!(mailbox.probe.is_some(), mailbox.removed, "{outcome:#?}");
+    }
 }

@@ -16,9 +16,7 @@ pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Di
         Concern::FoundInJunk { folder } => junk_advice(outcome, warn("in-junk", Certain, junk_cause(outcome, folder))),
         Concern::NoSentFolder => {
             warn("no-sent-folder", Certain, "The account has no Sent folder that could be found.".into())
-                .advise(
-                    "Set `folders.sent` to its name as the server has it, such as \"Sent Items\" or \"INBOX.Sent\".",
-                )
+                .advise("Set `sent_folder` to its name as the server has it, such as \"Sent Items\" or \"INBOX.Sent\".")
                 .advise("Or create a folder \"Sent\" in a mail program.")
         }
         Concern::LeftBehind { folder, why, uid } => {

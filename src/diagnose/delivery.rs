@@ -98,8 +98,8 @@ pub fn no_folder(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let (cause, key) = match case.stage() {
-        Stage::Copy => ("The account has no Sent folder under the name that was looked for.", "`folders.sent`"),
-        _ => ("A folder that is needed does not exist.", "the folder names"),
+        Stage::Copy => ("The account has no Sent folder under the name that was looked for.", "`sent_folder`"),
+        _ => ("A folder that is needed does not exist.", "`sent_folder` or `junk_folder`"),
     };
     Some(
         case.because("no-folder", Certain, cause)
@@ -118,7 +118,7 @@ pub fn no_copy(case: &Case) -> Option<Diagnosis> {
             .advise(
                 "Most servers leave that to the mail program: set `sent = \"append\"` or `\"auto\"` to do as it does.",
             )
-            .advise("If this server should file copies, check that `folders.sent` names the right folder."),
+            .advise("If this server should file copies, check that `sent_folder` names the right folder."),
     )
 }
 
