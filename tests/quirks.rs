@@ -22,6 +22,8 @@ struct Mailbox {
     probe: Option<String>,
     removed: bool,
     connections: usize,
+    /// How often the inbox was opened.
+    opened: usize,
 }
 
 /// A server that differs from the plain one: its answer to a command, if it is its own; empty to hang up.
@@ -76,6 +78,7 @@ fn imap(mailbox: &Arc<Mutex<Mailbox>>, quirk: Quirk) -> u16 {
         for line in BufReader::new(stream.try_clone().expect("the other half")).lines().map_while(Result::ok) {
             let (tag, command) = line.split_once(' ').unwrap_or((&line, ""));
             let mut mailbox = mailbox.lock().unwrap();
+            mailbox.opened += usize::from(command == "SELECT \"INBOX\"");
             mailbox.removed |= command.starts_with("UID EXPUNGE");
             let answer = quirk(&mailbox, command).unwrap_or_else(|| plain(&mailbox, command, 10));
             drop(mailbox);
@@ -166,6 +169,19 @@ fn a_probe_that_got_a_lower_uid_in_a_new_session_is_removed() {
     let (outcome, mailbox) = verify_on(none, quirk, Limits::default());
     let removal = stage(&outcome, Leg::Cleanup, Stage::Remove);
     assert_eq!((&removal.status, removal.concerns.as_slice()), (&Status::Passed, &[][..]), "{outcome:#?}");
+    assert!(mailbox.lock().unwrap().removed);
+}
+
+/// GNU Mailutils does not show new mail in an mbox that is open while other sessions change it.
+#[test]
+fn a_probe_that_only_a_fresh_look_shows_has_arrived() {
+    let quirk: Quirk = |mailbox, command| match mailbox.opened {
+        1 if command.contains("HEADER.FIELDS") => Some("TAG OK .\r\n".to_owned()),
+        _ => None,
+    };
+    let limits = Limits { total: Duration::from_secs(6), ..Limits::default() };
+    let (outcome, mailbox) = verify_on(none, quirk, limits);
+    assert_eq!(failure_at(&outcome, Leg::Delivery, Stage::Arrival), None, "{outcome:#?}");
     assert!(mailbox.lock().unwrap().removed);
 }
 

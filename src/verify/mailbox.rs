@@ -255,6 +255,12 @@ impl Mailbox {
         Ok(uids)
     }
 
+    /// The same, in a folder that is opened anew even if it is open.
+    pub(super) async fn find_afresh(&mut self, folder: &Folder, probe: &Probe) -> Result<Vec<u32>, Failure> {
+        self.open = None;
+        self.find(folder, probe).await
+    }
+
     /// The whole message, as the server holds it.
     ///
     /// # Errors
