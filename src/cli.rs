@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mailtrip::account::Location;
 use mailtrip::check::Sent;
@@ -38,7 +39,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Show {
     /// Form of the report
-    #[arg(long, value_name = "FORMAT", default_value = "terminal", value_parser = format)]
+    #[arg(long, value_name = "FORMAT", default_value = "terminal", value_parser = formats())]
     pub format: Format,
     /// Show everything that was seen: addresses, certificates, capabilities, hops
     #[arg(short, long)]
@@ -54,6 +55,9 @@ pub struct Demo {
     /// How the report is shown.
     #[command(flatten)]
     pub show: Show,
+    /// Show what was said on each connection, without passwords
+    #[arg(long)]
+    pub transcript: bool,
 }
 
 /// `mailtrip verify`
@@ -162,8 +166,8 @@ impl From<SentMode> for Sent {
     }
 }
 
-fn format(text: &str) -> Result<Format, String> {
-    text.parse()
+fn formats() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name())).try_map(|name| name.parse::<Format>())
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {

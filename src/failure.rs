@@ -138,7 +138,7 @@ pub enum Kind {
     Uncertain,
     /// The probe did not arrive in time.
     NotArrived {
-        /// How long it was waited for, in seconds, from the moment the server had taken it.
+        /// How long it was waited for, in seconds, from the moment the message had left.
         waited_seconds: f64,
     },
     /// The probe is in the Junk folder, and the check is configured to fail on that.

@@ -1,4 +1,100 @@
 //! mailtrip proves that a mailbox can send and receive.
+//!
+//! It submits a message of its own over authenticated SMTP, follows it to the inbox over IMAP, looks for the copy in
+//! the Sent folder, removes what it left behind, and tells of every stage how it went and, where it failed, why. The
+//! command is in `main.rs`; this is the library under it, and this page is its map.
+//!
+//! # One verification
+//!
+//! ```text
+//! config ─┐                                        ┌─ events (a terminal, live)
+//! flags  ─┼─▶ Check ─▶ Plan ─▶ verify::run ────────┤
+//! secrets ┘             │                          └─▶ Outcome ─▶ diagnose ─▶ report ─▶ text, exit code
+//!                       │  mailbox:    dial ▸ baseline ─────────┐
+//!                       │  submission: dial ▸ login ────────────┴▸ submit ∥ arrival ▸ inspect ▸ sent copy ▸ clean-up
+//! ```
+//!
+//! A [`Check`] says from which account to which, and how strictly; it cannot be made with endpoints missing. Its
+//! [`Plan`](verify::plan::Plan) is the list of all stages, so that a stage that is never reached is in the report too,
+//! with the reason.
+//!
+//! [`verify::run`] opens the submission server and the mailbox at the same time, each by the one opening sequence in
+//! [`verify::dial`]: resolve, connect, TLS, greeting, login. In the mailbox it notes where new messages will begin (the
+//! baseline). Only when both are ready is anything submitted: a wrong IMAP password is found before any mail leaves, the
+//! search is exact, and its cost does not depend on how full the mailbox is. The probe is waited for while it is still
+//! being submitted ([`verify::arrival`]): some servers deliver before they answer. It is read back and compared; the
+//! Sent folder is looked into ([`verify::sent`]); then, whatever happened, [`verify::cleanup`] removes the probe
+//! within a time of its own, on a new connection where the old one is lost.
+//!
+//! Every stage passes through [`verify::recorder`], the only stopwatch: it bounds the stage, records how it ended and
+//! tells the listener. `run` returns an [`Outcome`], not a `Result`: whatever happens on the network is the result. An
+//! outcome holds no verdict. [`diagnose`](mod@diagnose) derives it, with the causes, so that one that is read back from a
+//! file is judged the same; [`report`] turns it into text.
+//!
+//! # Floors
+//!
+//! Imports only go down; `tests/floors.rs` holds them.
+//!
+//! ```text
+//! 5   main ─ cli, live
+//! 3   verify                        report
+//! 2   wire   probe   config         diagnose         sandbox
+//! 1   outcome   provider
+//! 0   account ◂ check   account ◂ stage ◂ failure
+//! ```
+//!
+//! - `wire` knows no stage and no report; `verify` knows neither a diagnosis nor a configuration.
+//! - `diagnose` and `report` are pure functions of an outcome: no network, no file, no environment.
+//! - `sandbox` imports nothing of this crate and none of the clients' parsers, so that a misunderstanding cannot cancel
+//!   itself out.
+//! - Floor 4 is free: it is for what would run one verification after the other.
+//!
+//! # Where to find what
+//!
+//! | question | place |
+//! |---|---|
+//! | an account, its servers, its password | [`account`]: [`Account`], [`Endpoint`], [`Secret`] |
+//! | what is verified, how strictly, how long | [`check`]: [`Check`], [`Settings`], [`check::Limits`] |
+//! | the servers of well-known providers | [`provider`] |
+//! | the configuration file and its errors | [`config`], `config.example.toml` |
+//! | the message and its tag | [`probe`] |
+//! | names of legs and stages | [`stage`] |
+//! | names of what can go wrong; the server's words | [`failure`] |
+//! | facts, warnings, the JSON form | [`outcome`], [`report::json`] |
+//! | the story from beginning to end | [`verify`] |
+//! | what is deleted, and when not | [`verify::cleanup`], [`verify::mailbox`] |
+//! | sockets, TLS, SMTP, IMAP | [`wire`], [`wire::tls`], [`wire::smtp`], [`wire::imap`] |
+//! | causes and advice, one rule a function | [`diagnose`](mod@diagnose) |
+//! | how it looks | [`report::terminal`] |
+//! | a mail system to test against, and its faults | [`sandbox`] |
+//!
+//! # Rules
+//!
+//! 1. It never harms mail: it deletes only what it has just fetched and what bears its own tag, by UID.
+//! 2. It never hangs: each stage has a limit and the run has one, and what is read from a server is bounded in size.
+//! 3. It never leaks: a [`Secret`] cannot be printed, is zeroed on drop, and is masked in transcripts where it is sent,
+//!    not searched for afterwards. What servers say is escaped by each report for its own format.
+//! 4. It tells the truth about itself: one attempt, no hidden retries. An uncertain result is called uncertain, and the
+//!    message is never sent again.
+//! 5. Mail that does not work and a verification that could not run are different things: CRITICAL and UNKNOWN.
+//! 6. The server's words are kept verbatim. A diagnosis reads types, codes and bytes, not the wording of an error.
+//! 7. IDLE is a hint, not a truth: there is always a slow poll beside it.
+//!
+//! # Where the code is not what one would expect
+//!
+//! - lettre's connection is not used, only its commands, addresses and message builder: [`wire::smtp`] says why.
+//! - async-imap gives its login, its tags and its parser; its calls that collect results are not used, and a guard
+//!   stands before the parser: [`wire::imap`], [`wire::imap::guard`].
+//! - The TLS library tells neither the version nor why a certificate is refused, so that [`wire::tls`] reads the former
+//!   from the wire and looks at the certificate a second time, with nothing secret on that connection.
+//! - `probe` is on floor 2, not with the nouns: reading trace headers back yields [`outcome::Fact`]s.
+//! - POP3 is known to accounts, configuration, presets and sandbox, and is not verified.
+//! - `wire` has a clock in one place: all addresses of a host are tried at the same time, and when one has answered the
+//!   others are given a moment more, so that "IPv6 does not work" is seen.
+//!
+//! # As a library
+//!
+//! `examples/verify.rs` is a whole program in 30 lines.
 #![warn(missing_docs)]
 
 pub mod account;
@@ -14,3 +110,10 @@ pub mod sandbox;
 pub mod stage;
 pub mod verify;
 pub mod wire;
+
+pub use account::{Account, Auth, Credentials, Endpoint, Folders, Location, Protocol, Secret, Security};
+pub use check::{Check, Settings};
+pub use diagnose::{Diagnosis, Verdict};
+pub use outcome::Outcome;
+pub use provider::Given;
+pub use verify::stop::Stop;

@@ -4,6 +4,7 @@
 
 mod cli;
 mod live;
+mod signals;
 
 use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
@@ -25,6 +26,7 @@ use mailtrip::verify::stop::{Stop, Stopper};
 
 use cli::{Cli, Command};
 use live::Live;
+use signals::Signals;
 
 /// What could not be done, in a sentence for standard error; the verdict is UNKNOWN then.
 type Unable = String;
@@ -74,13 +76,13 @@ async fn demonstrate(demo: cli::Demo) -> Result<Verdict, Unable> {
     let sandbox = Sandbox::start(sandbox::Settings::default())
         .await
         .map_err(|error| format!("the sandbox cannot be started: {error}"))?;
-    let check = demo_check(&sandbox)?;
+    let check = demo_check(&sandbox, demo.transcript)?;
     let verdict = verify_checks(&[check], &demo.show).await;
     sandbox.stop().await;
     verdict
 }
 
-fn demo_check(sandbox: &Sandbox) -> Result<Check, Unable> {
+fn demo_check(sandbox: &Sandbox, transcript: bool) -> Result<Check, Unable> {
     let user = sandbox.accounts().first().ok_or("the sandbox has no account")?;
     let endpoint = |service| Endpoint {
         host: "localhost".to_owned(),
@@ -99,7 +101,8 @@ fn demo_check(sandbox: &Sandbox) -> Result<Check, Unable> {
         pop3: None,
         folders: Folders::default(),
     };
-    Check::new("demo", account.clone(), account, Settings::default()).map_err(|error| error.to_string())
+    let settings = Settings { transcript, ..Settings::default() };
+    Check::new("demo", account.clone(), account, settings).map_err(|error| error.to_string())
 }
 
 async fn verify_all(arguments: cli::Verify) -> Result<Verdict, Unable> {
@@ -140,12 +143,16 @@ async fn checks_of_config(names: &[String], arguments: &cli::Verify) -> Result<V
     let loaded = config::load(&path, names, &overrides(arguments)).await.map_err(|error| error.to_string())?;
     if !arguments.show.quiet {
         loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
-        loaded.provider_notes.iter().for_each(|note_| note(&format!("{}: {}", note_.account, note_.text)));
+        let told = loaded.provider_notes.iter().map(|told| format!("{}: {}", told.provider.title, told.text));
+        told.for_each(|text| note(&text));
     }
     Ok(loaded.checks)
 }
 
 async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Check, Unable> {
+    if let Some(config) = &arguments.config {
+        return Err(format!("an address is verified without a configuration: leave out --config {}", config.display()));
+    }
     let cli::Given { smtp, imap, username, password_command, ca_file, allow_cleartext_password } = &arguments.given;
     let parsed = address.parse().map_err(|error| format!("{address:?} is not an address: {error}"))?;
     let ca = ca_file.as_deref().map(read_bytes).transpose()?;
@@ -164,7 +171,8 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
     given.password = password(address, password_command.as_deref()).await?;
     let (account, provider) = given.account().map_err(incomplete)?;
     if !arguments.show.quiet {
-        provider.and_then(|provider| provider.note).into_iter().for_each(note);
+        let told = provider.and_then(|provider| Some(format!("{}: {}", provider.title, provider.note?)));
+        told.iter().for_each(|text| note(text));
         let hosts = [&account.smtp, &account.imap].into_iter().flatten();
         hosts.filter_map(|endpoint| provider::hint(&endpoint.host)).for_each(note);
     }
@@ -195,7 +203,8 @@ async fn password(address: &str, command: Option<&str>) -> Result<Secret, Unable
 /// document, printed at the end.
 async fn verify_checks(checks: &[Check], show: &cli::Show) -> Result<Verdict, Unable> {
     let (stopper, stop) = Stop::new();
-    tokio::spawn(stop_on_signals(stopper));
+    let signals = Signals::new().map_err(|error| format!("signals cannot be waited for: {error}"))?;
+    tokio::spawn(stop_on_signals(signals, stopper));
     let style = style(show);
     let mut outcomes = Vec::new();
     for check in checks {
@@ -238,33 +247,15 @@ fn style(show: &cli::Show) -> Style {
 }
 
 /// Once stops the run, which then cleans up; twice leaves the clean-up out.
-async fn stop_on_signals(stopper: Stopper) {
+async fn stop_on_signals(mut signals: Signals, stopper: Stopper) {
     loop {
-        if interrupted().await.is_err() {
-            return;
-        }
+        signals.next().await;
         stopper.stop();
     }
 }
 
-/// Ctrl-C, and on Unix what a service manager or a scheduler sends.
-async fn interrupted() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result,
-            _ = terminate.recv() => Ok(()),
-            _ = hang_up.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
-}
-
 async fn serve_sandbox(arguments: cli::Sandbox) -> Result<Verdict, Unable> {
+    let mut signals = Signals::new().map_err(|error| format!("signals cannot be waited for: {error}"))?;
     let settings = match &arguments.settings {
         Some(path) => toml::from_str(&read_text(path)?).map_err(|error| format!("{}: {error}", path.display()))?,
         None => sandbox::Settings::default(),
@@ -276,10 +267,10 @@ async fn serve_sandbox(arguments: cli::Sandbox) -> Result<Verdict, Unable> {
     written.map_err(|error| format!("{}: {error}", ca_file.display()))?;
     print(&sandbox.config(&ca_file))?;
     note("the mail system runs until Ctrl-C; save the configuration above as mailtrip.toml, and run `mailtrip verify`");
-    let stopped = interrupted().await;
+    signals.next().await;
     sandbox.stop().await;
     let _ = std::fs::remove_dir_all(&folder); // ours, with one file in it
-    stopped.map(|()| Verdict::Ok).map_err(|error| format!("signals cannot be waited for: {error}"))
+    Ok(Verdict::Ok)
 }
 
 fn render_again(arguments: cli::Report) -> Result<Verdict, Unable> {

@@ -9,6 +9,7 @@ pub mod plan;
 pub mod recorder;
 pub mod sent;
 pub mod stop;
+pub mod veil;
 
 use std::time::Duration;
 
@@ -30,6 +31,10 @@ use mailbox::{Baseline, Mailbox, Wanted};
 use plan::Plan;
 use recorder::{Bounds, Halted, Listener, Recorder, Seen};
 use stop::{Reach, Stop};
+use veil::Veil;
+
+/// No run takes longer, whatever its limits say: a clock cannot be asked for any time in the future.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Verifies a check. Whatever happens on the network is the outcome, which is complete within the check's time limit.
 ///
@@ -38,20 +43,21 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
     let began = Timestamp::now();
     let limits = &check.settings().limits;
     let start = Instant::now();
-    let reserve = limits.cleanup.min(limits.total / 2);
+    let total = limits.total.min(LONGEST);
+    let reserve = limits.cleanup.min(total / 2);
     let journey = Bounds {
-        stage: limits.stage,
-        deadline: start + limits.total - reserve,
+        stage: limits.stage.min(LONGEST),
+        deadline: start + total - reserve,
         stop: stop.clone(),
         reach: Reach::Journey,
     };
-    let recorder = Recorder::new(journey, listener);
+    let recorder = Recorder::new(journey, listener).veiled(Veil::of(check));
     let plan = Plan::of(check);
     let tag = match Probe::compose(check.from(), check.to()) {
         Ok(probe) => {
             let mut voyage = Voyage::new(check, &probe);
             let _ = voyage.travel(&recorder).await; // where it ended is on record
-            let until = (Instant::now() + reserve).min(start + limits.total);
+            let until = (Instant::now() + reserve).min(start + total);
             let cleanup = Bounds { stage: reserve, deadline: until, stop: stop.clone(), reach: Reach::Cleanup };
             voyage.clean_up(&recorder.bounded(cleanup)).await;
             probe.tag().to_owned()
@@ -218,16 +224,20 @@ impl<'a> Voyage<'a> {
             recorder.skip(at, name, why);
             return Ok(());
         };
-        if berth.baseline.is_none() {
+        // Where what failed has used up all the time, nothing can be said of the copy.
+        let late = Instant::now() >= recorder.bounds().deadline && recorder.last_failure().is_some();
+        if berth.baseline.is_none() || late {
             return Err(Halted);
         }
         berth.reopen(recorder).await?;
+        let Bounds { stage, deadline, .. } = recorder.bounds();
+        let patience = deadline.saturating_duration_since(Instant::now()).min(*stage) * 3 / 4;
         recorder
             .stage(at, name, async |seen| {
                 let (session, baseline) = berth.parts()?;
                 let mut mailbox = session.take().ok_or_else(gone)?;
                 let folders = &check.from().folders;
-                let result = sent::copy(&mut mailbox, baseline, folders, mode, probe, seen).await;
+                let result = sent::copy(&mut mailbox, baseline, folders, mode, probe, patience, seen).await;
                 if result.as_ref().err().is_none_or(in_step) {
                     *session = Some(mailbox);
                 }
@@ -236,45 +246,24 @@ impl<'a> Voyage<'a> {
             .await
     }
 
-    /// Takes out what was left behind, in each mailbox that may hold something.
-    async fn clean_up(mut self, recorder: &Recorder<'_>) {
-        let (check, probe, left) = (self.check, self.probe, self.left);
-        let at = At::new(Leg::Cleanup, Stage::Remove, Protocol::Imap);
-        for berth in [Some(&mut self.receiver), self.sender.as_mut()].into_iter().flatten() {
-            let name = &berth.account.name;
-            let session = berth.session.take();
-            let Some(baseline) = berth.baseline.as_ref().filter(|_| left) else {
-                recorder.skip(at, name, Skip::NothingToDo);
-                session.into_iter().for_each(cleanup::leave);
-                continue;
-            };
-            if check.settings().keep {
-                let _ = recorder
-                    .stage(at, name, async |seen| {
-                        seen.fact(Fact::Kept);
-                        Ok(())
-                    })
-                    .await;
-                session.into_iter().for_each(cleanup::leave);
-                continue;
+    /// Takes out what was left behind, in each mailbox that may hold something, at the same time: one that does not
+    /// answer must not use up the other one's time.
+    async fn clean_up(self, recorder: &Recorder<'_>) {
+        let Voyage { check, probe, receiver, sender, left } = self;
+        let keep = check.settings().keep;
+        let sender = async {
+            if let Some(sender) = sender {
+                sender.clean_up(probe, left, keep, recorder).await;
             }
-            let task = cleanup::Task {
-                account: berth.account,
-                endpoint: berth.endpoint,
-                baseline,
-                receives: berth.leg == Leg::Delivery,
-                sent: berth.wanted.sent,
-            };
-            let remove = async |seen: &mut Seen| cleanup::remove(&task, session, probe, recorder, seen).await;
-            let _ = recorder.stage(at, name, remove).await;
-        }
+        };
+        tokio::join!(receiver.clean_up(probe, left, keep, recorder), sender);
     }
 }
 
 /// How much of the journey's time is kept for what comes after the arrival.
 fn after_arrival(recorder: &Recorder<'_>) -> Duration {
     let left = recorder.bounds().deadline.saturating_duration_since(Instant::now());
-    (left / 10).min(Duration::from_secs(10))
+    (left / 5).min(Duration::from_secs(10))
 }
 
 /// MAIL, RCPT, DATA, the message. Once its last dot has left, what is not answered is uncertain. It ends by `until`, so
@@ -290,7 +279,7 @@ async fn submit(
     let at = At::new(Leg::Submission, Stage::Submit, Protocol::Smtp);
     let limit = recorder.bounds().stage.min(until.saturating_duration_since(Instant::now()));
     let smtp = recorder
-        .stage_within(at, &check.from().name, limit, async |seen| {
+        .stage_within(at, &check.from().name, limit, Seen::default(), async |seen| {
             smtp.envelope(&check.from().address, &check.to().address).await?;
             smtp.send_message(probe.message()).await?;
             seen.if_silent = Some(Kind::Uncertain);
@@ -343,6 +332,33 @@ impl Berth<'_> {
         Ok(())
     }
 
+    /// Takes out what was left behind; there can only be something if the message has `left`.
+    async fn clean_up(self, probe: &Probe, left: bool, keep: bool, recorder: &Recorder<'_>) {
+        let at = At::new(Leg::Cleanup, Stage::Remove, Protocol::Imap);
+        let Berth { account, endpoint, leg, wanted, session, baseline } = self;
+        let name = &account.name;
+        if !left {
+            recorder.skip(at, name, Skip::NothingToDo);
+            return session.into_iter().for_each(cleanup::leave);
+        }
+        let (receives, sent) = (leg == Leg::Delivery, wanted.sent);
+        let task = baseline.as_ref().map(|baseline| cleanup::Task { account, endpoint, baseline, receives, sent });
+        let unfinished = task.as_ref().filter(|_| !keep).map(cleanup::Task::unfinished).unwrap_or_default();
+        let remove = async |seen: &mut Seen| match &task {
+            _ if keep => {
+                seen.fact(Fact::Kept);
+                session.into_iter().for_each(cleanup::leave);
+                Ok(())
+            }
+            None => {
+                cleanup::unknown(seen);
+                Ok(())
+            }
+            Some(task) => cleanup::remove(task, session, probe, recorder, seen).await,
+        };
+        let _ = recorder.stage_within(at, name, recorder.bounds().stage, unfinished, remove).await;
+    }
+
     fn parts(&mut self) -> Result<(&mut Option<Mailbox>, &mut Baseline), Failure> {
         Ok((&mut self.session, self.baseline.as_mut().ok_or_else(gone)?))
     }
@@ -368,7 +384,7 @@ impl Berth<'_> {
         let (session, baseline) = self.parts().ok()?;
         let name = check.to().name.as_str();
         let patience = recorder.bounds().stage;
-        let arrival = recorder.stage_within(at, name, limit, async |seen| {
+        let arrival = recorder.stage_within(at, name, limit, Seen::default(), async |seen| {
             let mut mailbox = session.take().ok_or_else(gone)?;
             let found = arrival::wait_for(&mut mailbox, baseline, probe, progress, until, patience).await?;
             *session = Some(mailbox);

@@ -9,12 +9,10 @@ use super::{Certainty::*, Diagnosis};
 
 /// The probe did not arrive.
 pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
-    let waited = match case.kind() {
-        Kind::NotArrived { waited_seconds } => *waited_seconds,
-        Kind::Timeout { limit_seconds } if case.stage() == Stage::Arrival => *limit_seconds,
-        _ => return None,
+    let Kind::NotArrived { waited_seconds } = case.kind() else {
+        return None;
     };
-    let waited = within(waited);
+    let waited = within(*waited_seconds);
     let taken = case.passed(Leg::Submission, Stage::Submit);
     let to = &case.outcome.to;
     let cause = match taken {

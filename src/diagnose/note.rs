@@ -39,8 +39,11 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
             Some(note("username-without-domain", cause))
         }
         Fact::PasswordEdgeWhitespace => {
-            let cause = "The password begins or ends in white space. It was sent as it is, and the server takes it.";
-            Some(note("password-edge-whitespace", cause.to_owned()))
+            let cause = format!(
+                "The {} password begins or ends in white space. It was sent as it is, and the server takes it.",
+                record.at.protocol
+            );
+            Some(note("password-edge-whitespace", cause))
         }
         Fact::CleartextPassword => {
             let cause =
@@ -50,6 +53,14 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
             let advice =
                 format!("Where the server has it, set `{name}.security = \"tls\"` with `{name}.port = {tls}`.");
             Some(note("cleartext-password", cause).advise(advice))
+        }
+        // Gmail announces its extensions before the sign-in already.
+        Fact::Capabilities { names } if names.iter().any(|name| name.eq_ignore_ascii_case("X-GM-EXT-1")) => {
+            let cause =
+                "Gmail keeps a message that is removed over IMAP in All Mail, unless its settings say otherwise.";
+            let advice = "In Gmail's settings, under Forwarding and POP/IMAP, choose to delete a message for ever when it is \
+                 expunged; or delete the messages with `mailtrip probe` in their subject there now and then.";
+            Some(note("gmail-keeps-a-copy", cause.to_owned()).advise(advice))
         }
         Fact::Certificate { days_left, not_after, .. } if *days_left <= SOON && record.status == Status::Passed => {
             let cause = format!("The certificate of {host} ends soon: on {not_after} (days left: {days_left}).");

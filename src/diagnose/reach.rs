@@ -14,7 +14,12 @@ pub fn host_not_found(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let host = case.host();
-    let mut diagnosis = case.because("host-not-found", Certain, format!("There is no server of the name {host}."));
+    // Where no name at all is found, the names may be right and DNS not at work.
+    let (certainty, cause) = match case.reached_nothing() {
+        true => (Likely, format!("The name {host} was not found, nor was any other server reached.")),
+        false => (Certain, format!("There is no server of the name {host}.")),
+    };
+    let mut diagnosis = case.because("host-not-found", certainty, cause);
     if let Some(right) = known::instead_of(host) {
         diagnosis = diagnosis.advise(format!(
             "Set {}: {host} stands in some guides, but it is not the provider's server.",

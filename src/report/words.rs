@@ -125,6 +125,8 @@ pub fn key(record: &StageRecord, server: Option<&Server>) -> String {
     let removed: Vec<&str> = record.facts.iter().filter_map(removed).collect();
     if !removed.is_empty() {
         parts.push(format!("removed from {}", removed.join(", ")));
+    } else if parts.is_empty() && record.at.stage == Stage::Remove && record.concerns.is_empty() {
+        parts.push("nothing was left".to_owned());
     }
     parts.join(", ")
 }

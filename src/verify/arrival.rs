@@ -72,6 +72,7 @@ pub async fn wait_for(
     let taken = *sending.borrow() == Sending::Taken;
     let mut wait = Wait {
         junk_next: baseline.junk.as_ref().map_or(0, |junk| junk.uid_next),
+        junk_messages: baseline.junk.as_ref().and_then(|junk| junk.messages),
         taken,
         mailbox,
         baseline,
@@ -115,6 +116,7 @@ struct Wait<'a> {
     missed: Instant,
     found: Option<u32>,
     junk_next: u32,
+    junk_messages: Option<u32>,
     junk_changed: bool,
     announced: bool,
     refused: Option<Reply>,
@@ -230,16 +232,24 @@ impl Wait<'_> {
         }
         match event {
             Event::Exists(_) => self.announced = true,
-            Event::StatusOf(status) => {
-                let junk = self.baseline.junk.as_ref().is_some_and(|junk| junk.wire_name == status.name);
-                if let Some(uid_next) = status.uid_next.filter(|uid_next| junk && *uid_next > self.junk_next) {
-                    self.junk_next = uid_next;
-                    self.junk_changed = true;
-                }
+            Event::StatusOf(status)
+                if self.baseline.junk.as_ref().is_some_and(|junk| junk.wire_name == status.name) =>
+            {
+                self.junk_is(status.uid_next, status.messages);
             }
             Event::Done(tag, reply) => self.done(&tag, reply),
             _ => {}
         }
+    }
+
+    /// New mail raises UIDNEXT; where the server does not tell that (163.com), the number of messages.
+    fn junk_is(&mut self, uid_next: Option<u32>, messages: Option<u32>) {
+        self.junk_changed |= match uid_next {
+            Some(uid_next) => uid_next > self.junk_next,
+            None => messages > self.junk_messages,
+        };
+        self.junk_next = self.junk_next.max(uid_next.unwrap_or(0));
+        self.junk_messages = messages.or(self.junk_messages);
     }
 
     fn done(&mut self, tag: &Tag, reply: Reply) {

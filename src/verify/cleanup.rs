@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::account::{Account, Endpoint, Protocol};
 use crate::failure::{Failure, Kind};
-use crate::outcome::{Concern, Fact};
+use crate::outcome::{Concern, Fact, Role};
 use crate::probe::Probe;
 use crate::stage::Leg;
 use crate::verify::dial::{self, Dial};
@@ -31,13 +31,21 @@ pub struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// What is to be said of every folder until it is cleared.
+    pub fn unfinished(&self) -> Seen {
+        let why = || "the clean-up was not finished".to_owned();
+        let concern = |folder: &Folder| Concern::NotLookedInto { folder: folder.name.clone(), why: why() };
+        Seen { unless_done: self.folders().into_iter().map(concern).collect(), ..Seen::default() }
+    }
+
     fn folders(&self) -> Vec<&Folder> {
         let received = [Some(&self.baseline.inbox), self.baseline.junk.as_ref()].into_iter().filter(|_| self.receives);
         received.chain([self.baseline.sent.as_ref().filter(|_| self.sent)]).flatten().collect()
     }
 }
 
-/// Removes the probe from every folder, in the session that is there if it still works, else in a new one.
+/// Removes the probe from every folder, in the session that is there if it still works, else in a new one. `seen` begins
+/// as [`Task::unfinished`].
 ///
 /// # Errors
 /// When no session is to be had any more; what may be left is among the concerns then.
@@ -54,16 +62,28 @@ pub async fn remove(
         Some(session) => in_session(session, &mut left, probe, &mut delivered, recorder, seen).await,
         None => false,
     };
-    if !cleared && let Err(failure) = with_new_session(task, &mut left, probe, &mut delivered, recorder, seen).await {
-        for folder in left {
-            seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: why(&failure) });
+    let result = match cleared {
+        true => Ok(()),
+        false => with_new_session(task, &mut left, probe, &mut delivered, recorder, seen).await,
+    };
+    if let Err(failure) = &result {
+        for concern in &mut seen.unless_done {
+            if let Concern::NotLookedInto { why, .. } = concern {
+                *why = self::why(failure);
+            }
         }
-        return Err(failure);
     }
-    if task.receives && !delivered {
+    if task.receives && !delivered && !left.iter().any(|folder| folder.role == Role::Inbox) {
         seen.concern(Concern::MayArrive);
     }
-    Ok(())
+    result
+}
+
+/// For a mailbox that could not be opened before anything was sent: a server that files a copy itself has done so,
+/// and where in the folder to look for it is not known.
+pub fn unknown(seen: &mut Seen) {
+    let why = "the mailbox could not be opened before the message was sent".to_owned();
+    seen.concern(Concern::NotLookedInto { folder: "the Sent folder".to_owned(), why });
 }
 
 /// In the session that is there already, for half of the time at most: it may be dead without anybody knowing.
@@ -124,6 +144,9 @@ async fn clear_all(
             Err(failure) => return Err(failure),
         }
         left.remove(0);
+        let done =
+            |concern: &Concern| matches!(concern, Concern::NotLookedInto { folder: name, .. } if *name == folder.name);
+        seen.unless_done.retain(|concern| !done(concern));
     }
     Ok(())
 }
@@ -135,8 +158,14 @@ async fn clear(
     delivered: &mut bool,
     seen: &mut Seen,
 ) -> Result<(), Failure> {
-    for uid in mailbox.find(folder, probe).await? {
-        *delivered |= folder.role != crate::outcome::Role::Sent;
+    let unreadable = mailbox.imap.unreadable();
+    let uids = mailbox.find(folder, probe).await?;
+    if mailbox.imap.unreadable() > unreadable {
+        let why = "the server described a message there in a way that cannot be read".to_owned();
+        seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why });
+    }
+    for uid in uids {
+        *delivered |= folder.role != Role::Sent;
         let name = folder.name.clone();
         match mailbox.remove(folder, uid).await {
             Ok(Removal::Gone) => seen.fact(Fact::Removed { folder: name, uid }),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::account::{Account, Endpoint, Protocol, Security};
 use crate::failure::{Failure, Kind};
@@ -41,7 +41,9 @@ pub async fn open<D: Dialogue>(dial: Dial<'_>, recorder: &Recorder<'_>) -> Resul
     let at = |stage| At::new(leg, stage, protocol);
     let name = account.name.as_str();
     let addresses = recorder.stage(at(Stage::Resolve), name, async |seen| resolve(endpoint, seen).await).await?;
-    let limit = recorder.bounds().stage * 9 / 10; // so that each address has its result before the stage is cut off
+    let left = recorder.bounds().deadline.saturating_duration_since(Instant::now());
+    // So that each address has its result before the stage is cut off.
+    let limit = recorder.bounds().stage.min(left) / 10 * 9;
     let (tap, address) =
         recorder.stage(at(Stage::Connect), name, async |seen| connect(&addresses, limit, seen).await).await?;
     let io = match endpoint.security {
@@ -176,7 +178,11 @@ async fn login<D: Dialogue>(dialogue: D, endpoint: &Endpoint, seen: &mut Seen) -
     if endpoint.security == Security::None && endpoint.allow_cleartext_password {
         seen.fact(Fact::CleartextPassword);
     }
-    let (session, SignIn { mechanism, also_offered }) = dialogue.login(endpoint).await?;
+    let signed_in = dialogue.login(endpoint).await;
+    if let Err(Failure { kind: Kind::NoMechanism { .. } | Kind::CleartextForbidden, .. }) = signed_in {
+        seen.facts.retain(|fact| *fact != Fact::CleartextPassword); // nothing was sent
+    }
+    let (session, SignIn { mechanism, also_offered }) = signed_in?;
     seen.fact(Fact::Mechanism { name: mechanism.name().to_owned(), also_offered });
     Ok(session)
 }

@@ -100,6 +100,9 @@ const JUNK: &[&str] = &[
     "정크 메일",
 ];
 
+/// So many answers to LIST and STATUS are kept: nobody has more folders.
+const MOST_FOLDERS: usize = 10_000;
+
 /// What is known of the folders so far, while the server's answers come in.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -141,7 +144,7 @@ impl Found {
     /// Takes in an answer to LIST or STATUS.
     pub(super) fn take(&mut self, event: Event) {
         match event {
-            Event::Listed(listed) if !listed.no_select => {
+            Event::Listed(listed) if !listed.no_select && self.listed.len() < MOST_FOLDERS => {
                 let mark = |known: &mut Option<Known>| {
                     known.get_or_insert(Known { wire_name: listed.name.clone(), by: KnownBy::SpecialUse });
                 };
@@ -153,7 +156,7 @@ impl Found {
                 }
                 self.listed.push(listed);
             }
-            Event::StatusOf(status) => self.statuses.push(status),
+            Event::StatusOf(status) if self.statuses.len() < MOST_FOLDERS => self.statuses.push(status),
             _ => {}
         }
     }

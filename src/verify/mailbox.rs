@@ -329,9 +329,14 @@ impl Mailbox {
             look
         } else {
             self.imap.finish(&mark, drop).await?;
-            let mut marked = Vec::new();
-            tolerate(self.imap.run("UID SEARCH DELETED", |event| marked.extend(found(event))).await)?;
-            if marked != [uid] {
+            let (mut ours, mut others) = (false, false);
+            let search = self.imap.run("UID SEARCH DELETED", |event| {
+                let found = found(event);
+                ours |= found.contains(&uid);
+                others |= found.iter().any(|&found| found != uid);
+            });
+            tolerate(search.await)?;
+            if !ours || others {
                 return Ok(Removal::OnlyMarked);
             }
             self.imap.run("EXPUNGE", drop).await?;

@@ -55,13 +55,15 @@ impl Plan {
     }
 
     /// Puts the records in the plan's order. A stage without one was not reached: it is skipped, because of what
-    /// failed before it in its own leg, else because of what failed first anywhere.
+    /// failed before it in its own leg, else because of the first in the plan that failed: which of two dials failed
+    /// earlier is an accident.
     pub fn complete(&self, mut records: Vec<StageRecord>, stopped: bool) -> Vec<StageRecord> {
-        let failed: Vec<At> = records
+        let mut failed: Vec<At> = records
             .iter()
             .filter(|record| matches!(record.status, Status::Failed(_)))
             .map(|record| record.at)
             .collect();
+        failed.sort_by_key(|failed| self.0.iter().position(|planned| planned.at == *failed));
         let mut complete = Vec::with_capacity(self.0.len());
         for Planned { at, account } in &self.0 {
             let place = records.iter().position(|record| record.at == *at && record.account == *account);

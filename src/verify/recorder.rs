@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 use crate::account::Protocol;
 use crate::failure::{Failure, Kind, Skip};
@@ -11,6 +11,7 @@ use crate::outcome::{Concern, Conversation, Fact, Line, Span, StageRecord, Statu
 use crate::stage::{At, Leg};
 use crate::verify::plan::Plan;
 use crate::verify::stop::{Reach, Stop};
+use crate::verify::veil::Veil;
 use crate::wire::transcript::{self, Transcript};
 
 /// What happens while a verification runs, as it happens.
@@ -51,6 +52,8 @@ pub struct Seen {
     pub facts: Vec<Fact>,
     /// Concerns in the order they came up.
     pub concerns: Vec<Concern>,
+    /// What is to be said as well where the stage does not get to its end: it fails, is cut off or is stopped.
+    pub unless_done: Vec<Concern>,
     /// What it means when no answer comes any more; by default [`Kind::Timeout`].
     pub if_silent: Option<Kind>,
 }
@@ -93,6 +96,7 @@ pub struct Recorder<'a> {
     began: Instant,
     records: Arc<Mutex<Vec<StageRecord>>>,
     conversations: Arc<Mutex<Vec<(Dialled, Transcript)>>>,
+    veil: Arc<Veil>,
     listener: &'a dyn Listener,
     bounds: Bounds,
 }
@@ -101,7 +105,13 @@ impl<'a> Recorder<'a> {
     /// A recorder whose time begins now.
     pub fn new(bounds: Bounds, listener: &'a dyn Listener) -> Recorder<'a> {
         let began = Instant::now();
-        Recorder { began, records: Arc::default(), conversations: Arc::default(), listener, bounds }
+        let (records, conversations, veil) = Default::default();
+        Recorder { began, records, conversations, veil, listener, bounds }
+    }
+
+    /// A recorder that keeps these secrets out of everything it records.
+    pub fn veiled(self, veil: Veil) -> Recorder<'a> {
+        Recorder { veil: Arc::new(veil), ..self }
     }
 
     /// The same record, other bounds.
@@ -124,10 +134,9 @@ impl<'a> Recorder<'a> {
 
     /// What was said on each connection so far.
     pub fn conversations(&self) -> Vec<Conversation> {
-        let line = |line: transcript::Line| Line {
-            seconds: line.at.saturating_duration_since(self.began.into_std()).as_secs_f64(),
-            side: line.side,
-            text: line.text,
+        let line = |transcript::Line { at, side, mut text }| {
+            self.veil.cover(&mut text);
+            Line { seconds: at.saturating_duration_since(self.began.into_std()).as_secs_f64(), side, text }
         };
         let conversation = |(dialled, transcript): &(Dialled, Transcript)| Conversation {
             leg: dialled.leg,
@@ -158,10 +167,11 @@ impl<'a> Recorder<'a> {
         account: &str,
         work: impl AsyncFnOnce(&mut Seen) -> Result<T, Failure>,
     ) -> Result<T, Halted> {
-        self.stage_within(at, account, self.bounds.stage, work).await
+        self.stage_within(at, account, self.bounds.stage, Seen::default(), work).await
     }
 
-    /// The same with a limit of its own; the deadline of the run holds all the same.
+    /// The same with a limit of its own; the deadline of the run holds all the same. `seen` is what can be said before
+    /// the stage has begun.
     ///
     /// # Errors
     /// [`Halted`]: the failure is on record.
@@ -170,30 +180,41 @@ impl<'a> Recorder<'a> {
         at: At,
         account: &str,
         limit: Duration,
+        mut seen: Seen,
         work: impl AsyncFnOnce(&mut Seen) -> Result<T, Failure>,
     ) -> Result<T, Halted> {
         let began = Instant::now();
         let until = (began + limit).min(self.bounds.deadline);
+        let short = until < began + limit;
         let limit = until.saturating_duration_since(began);
         self.listener.on(Event::Began { at, account, limit });
-        let mut seen = Seen::default();
+        // `timeout_at`, since a bare timer in here never fires once `work` has used up the task's budget, which a
+        // server that never stops talking makes it do each time.
+        let work = timeout_at(until, work(&mut seen));
         let result = tokio::select! {
             biased;
             () = self.bounds.stop.requested(self.bounds.reach) => Err(Failure::new(Kind::Interrupted)),
-            result = work(&mut seen) => result,
-            () = sleep_until(until) => Err(Failure::new(Kind::Timeout { limit_seconds: limit.as_secs_f64() })),
+            result = work => result.unwrap_or_else(|_| {
+                Err(Failure::new(Kind::Timeout { limit_seconds: limit.as_secs_f64() }))
+            }),
         };
         let result = result.map_err(|failure| match (&failure.kind, seen.if_silent.take()) {
             (Kind::Timeout { .. }, Some(kind)) => {
                 Failure { kind, ..failure }.detail(format!("no answer within {:.1} s", limit.as_secs_f64()))
             }
+            (Kind::Timeout { .. }, None) if short && failure.detail.is_none() => {
+                failure.detail("that was all that was left of the whole run's time")
+            }
             _ => failure,
         });
         let (result, status) = match result {
             Ok(value) => (Ok(value), Status::Passed),
-            Err(failure) => (Err(Halted), Status::Failed(failure)),
+            Err(failure) => {
+                seen.concerns.append(&mut seen.unless_done);
+                (Err(Halted), Status::Failed(failure))
+            }
         };
-        let span = Some(Span { began: began - self.began, took: began.elapsed() });
+        let span = Some(Span { began: in_micros(began - self.began), took: in_micros(began.elapsed()) });
         let Seen { facts, concerns, .. } = seen;
         self.put(StageRecord { at, account: account.to_owned(), span, facts, concerns, status });
         result
@@ -221,7 +242,8 @@ impl<'a> Recorder<'a> {
         plan.complete(records, self.bounds.stop.is_requested(Reach::Journey))
     }
 
-    fn put(&self, record: StageRecord) {
+    fn put(&self, mut record: StageRecord) {
+        self.veil.cover_record(&mut record);
         self.listener.on(Event::Ended(&record));
         lock(&self.records).push(record);
     }
@@ -230,4 +252,9 @@ impl<'a> Recorder<'a> {
 /// A record is whole at every moment, so that a panic elsewhere does not spoil it.
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As exact as a report is, so that what is derived from an outcome is the same when it is read back.
+fn in_micros(time: Duration) -> Duration {
+    Duration::new(time.as_secs(), time.subsec_micros() * 1000)
 }

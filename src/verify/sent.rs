@@ -16,7 +16,8 @@ use crate::verify::recorder::Seen;
 const FILED_WITHIN: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
-/// Looks for the copy, or files it.
+/// Looks for the copy, or files it. `patience` is less than the time that the stage has: a copy that is not there is
+/// no server that does not answer.
 ///
 /// # Errors
 /// [`Kind::NoFolder`], [`Kind::NoCopy`], or when the server refuses something or the session is lost.
@@ -26,6 +27,7 @@ pub async fn copy(
     folders: &Folders,
     mode: Sent,
     probe: &Probe,
+    patience: Duration,
     seen: &mut Seen,
 ) -> Result<(), Failure> {
     if let (None, true, Some(name)) = (&baseline.sent, folders.create_sent, &folders.sent) {
@@ -44,7 +46,7 @@ pub async fn copy(
     };
     let filed = match mode {
         Sent::Append => None,
-        Sent::Server => Some(filed_by_server(mailbox, folder, probe).await?),
+        Sent::Server => Some(filed_by_server(mailbox, folder, probe, FILED_WITHIN.min(patience)).await?),
         Sent::Auto | Sent::Off => mailbox.find(folder, probe).await?.first().copied(),
     };
     let (uid, filed_by) = match filed {
@@ -66,17 +68,22 @@ fn not_created(name: &str, failure: Failure) -> Failure {
 }
 
 /// Some servers file the copy a moment after they have taken the message.
-async fn filed_by_server(mailbox: &mut Mailbox, folder: &Folder, probe: &Probe) -> Result<u32, Failure> {
-    let until = Instant::now() + FILED_WITHIN;
+async fn filed_by_server(
+    mailbox: &mut Mailbox,
+    folder: &Folder,
+    probe: &Probe,
+    patience: Duration,
+) -> Result<u32, Failure> {
+    let until = Instant::now() + patience;
     loop {
         if let Some(&uid) = mailbox.find(folder, probe).await?.first() {
             return Ok(uid);
         }
         if Instant::now() >= until {
             return Err(Failure::new(Kind::NoCopy).detail(format!(
-                "looked into {} for {} s",
+                "looked into {} for {:.0} s",
                 folder.name,
-                FILED_WITHIN.as_secs()
+                patience.as_secs_f64()
             )));
         }
         sleep(BETWEEN_LOOKS).await;

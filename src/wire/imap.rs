@@ -1,4 +1,4 @@
-//! IMAP (RFC 9051, RFC 3501), on async-imap: its login, its tags and its parser, behind a [guard](guard).
+//! IMAP (RFC 9051, RFC 3501), on async-imap: its login, its tags and its parser, behind a [guard].
 //!
 //! async-imap's calls that collect a result are not used, since they answer Ok to a NO, to a BAD and to a lost
 //! connection. Commands are sent, and responses read one by one as [`Event`]s.
@@ -13,7 +13,7 @@ use crate::account::{Endpoint, Security};
 use crate::failure::{Failure, Kind, Reply};
 use crate::wire::smtp::plain;
 use crate::wire::tap::Tap;
-use crate::wire::{Dialogue, Mechanism, SignIn, Stream, status_reply};
+use crate::wire::{Dialogue, Mechanism, SignIn, Stream, excerpt, status_reply};
 use guard::Guard;
 
 /// A connection to an IMAP server that has said what it can do.
@@ -29,8 +29,9 @@ pub struct Greeted {
 pub struct Imap {
     session: Session<Guard>,
     capabilities: Vec<String>,
+    /// Tags whose answers have not come yet: an answer with any other tag is none.
+    awaited: Vec<Tag>,
     answered: Vec<(Tag, Reply)>,
-    bye: Option<Reply>,
 }
 
 /// The tag of a command that was sent.
@@ -107,12 +108,15 @@ impl Dialogue for Greeted {
     async fn greet(stream: Stream) -> Result<Greeted, Failure> {
         let mut client = Client::new(Guard::new(stream));
         read(&mut client).await?;
-        let greeting = status_of(client.get_ref()).unwrap_or_default();
+        let untagged = client.get_ref().current().starts_with(b"* ");
+        let greeting = status_of(client.get_ref()).filter(|_| untagged).unwrap_or_default();
         match greeting.status.as_deref() {
             Some("OK") => Greeted::introduce(client, greeting.text).await,
             Some("PREAUTH") => Err(Failure::new(Kind::Malformed)
                 .detail("the server says that we are signed in already (PREAUTH), so no sign-in can be verified")),
-            _ => Err(Failure::refused(greeting)),
+            Some("BYE" | "NO" | "BAD") => Err(Failure::refused(greeting)),
+            _ => Err(Failure::new(Kind::Malformed)
+                .detail(format!("not an IMAP greeting: {}", excerpt(client.get_ref().current())))),
         }
     }
 
@@ -125,7 +129,7 @@ impl Dialogue for Greeted {
     }
 
     async fn resume(stream: Stream) -> Result<Greeted, Failure> {
-        Greeted::introduce(Client::new(Guard::new(stream)), String::new()).await
+        Greeted::introduce(Client::new(Guard::after_greeting(stream)), String::new()).await
     }
 
     async fn login(mut self, endpoint: &Endpoint) -> Result<(Imap, SignIn), Failure> {
@@ -153,7 +157,7 @@ impl Dialogue for Greeted {
         };
         let mut session = result.map_err(|(error, mut client)| failure(error, client.get_mut()))?;
         session.as_mut().show();
-        let mut imap = Imap { session, capabilities: Vec::new(), answered: Vec::new(), bye: None };
+        let mut imap = Imap { session, capabilities: Vec::new(), awaited: Vec::new(), answered: Vec::new() };
         imap.learn_capabilities().await?;
         Ok((imap, sign_in))
     }
@@ -207,7 +211,10 @@ impl Imap {
     /// [`Kind::ConnectionLost`].
     pub async fn send(&mut self, command: &str) -> Result<Tag, Failure> {
         match self.session.run_command(command).await {
-            Ok(id) => Ok(Tag(id.0)),
+            Ok(id) => {
+                self.awaited.push(Tag(id.0.clone()));
+                Ok(Tag(id.0))
+            }
             Err(_) => Err(self.broken()),
         }
     }
@@ -231,13 +238,14 @@ impl Imap {
         loop {
             let Ok(Some(response)) = self.session.read_response().await else { return Err(self.broken()) };
             let event = event(response.parsed(), self.session.get_ref());
-            if let Some(Event::Status(reply)) = &event
-                && reply.status.as_deref() == Some("BYE")
-            {
-                self.bye = Some(reply.clone());
-            }
-            if let Some(event) = event {
-                return Ok(event);
+            match event {
+                Some(Event::Done(tag, _)) if !self.awaited.contains(&tag) => {}
+                Some(Event::Done(tag, reply)) => {
+                    self.awaited.retain(|awaited| *awaited != tag);
+                    return Ok(Event::Done(tag, reply));
+                }
+                Some(event) => return Ok(event),
+                None => {}
             }
         }
     }
@@ -271,6 +279,11 @@ impl Imap {
         self.finish(&tag, on).await
     }
 
+    /// How many responses could not be read: what they said is not known.
+    pub fn unreadable(&self) -> usize {
+        self.session.get_ref().unreadable()
+    }
+
     /// Takes leave.
     ///
     /// # Errors
@@ -289,8 +302,7 @@ impl Imap {
     }
 
     fn broken(&mut self) -> Failure {
-        let failure = self.session.get_mut().failure();
-        Failure { reply: self.bye.take().map(Box::new).or(failure.reply.clone()), ..failure }
+        self.session.get_mut().failure()
     }
 }
 
@@ -349,18 +361,32 @@ fn event(response: &Response<'_>, guard: &Guard) -> Option<Event> {
         Response::MailboxData(MailboxDatum::Exists(count)) => Event::Exists(*count),
         Response::MailboxData(MailboxDatum::Search(found)) => Event::Found(found.clone()),
         Response::MailboxData(MailboxDatum::Status { mailbox, status }) => {
-            Event::StatusOf(status_data(mailbox, status))
+            Event::StatusOf(status_data(&unquoted(mailbox, guard.current()), status))
         }
-        Response::MailboxData(MailboxDatum::List(list)) => Event::Listed(listed(list)),
+        Response::MailboxData(MailboxDatum::List(list)) => Event::Listed(listed(list, guard.current())),
         _ => return None,
     })
 }
 
-fn listed(list: &MailboxListData<'_>) -> Listed {
+/// The parser leaves the backslashes of a quoted name in it (RFC 9051 §4.3); a literal has none to be taken out.
+fn unquoted(name: &str, response: &[u8]) -> String {
+    let literal = response.contains(&b'\n');
+    let mut characters = name.chars();
+    let mut unquoted = String::with_capacity(name.len());
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' if !literal => unquoted.extend(characters.next()),
+            _ => unquoted.push(character),
+        }
+    }
+    unquoted
+}
+
+fn listed(list: &MailboxListData<'_>, response: &[u8]) -> Listed {
     let has = |wanted: NameAttribute<'_>| list.name_attributes.contains(&wanted);
     Listed {
-        name: list.name.to_string(),
-        delimiter: list.delimiter.as_ref().map(ToString::to_string),
+        name: unquoted(&list.name, response),
+        delimiter: list.delimiter.as_ref().map(|delimiter| unquoted(delimiter, response)),
         sent: has(NameAttribute::Sent),
         junk: has(NameAttribute::Junk),
         no_select: has(NameAttribute::NoSelect) || has(NameAttribute::Extension("\\NonExistent".into())),

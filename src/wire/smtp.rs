@@ -185,7 +185,12 @@ impl Smtp {
     /// [`Kind::Refused`], or a lost or garbled connection: then the server may have taken the message all the same.
     pub async fn message_taken(&mut self) -> Result<Reply, Failure> {
         let answer = reply(&mut self.stream).await?;
-        if answer.code == Some(250) { Ok(answer) } else { Err(refused(Step::Message, answer)) }
+        // The first digit is what counts (RFC 5321 §4.2.1), above all for whether there is something to clean up.
+        match answer.code {
+            Some(200..300) => Ok(answer),
+            Some(400..600) => Err(refused(Step::Message, answer)),
+            _ => Err(Failure { reply: Some(Box::new(answer)), ..Failure::new(Kind::Malformed) }),
+        }
     }
 
     /// Takes leave.

@@ -113,7 +113,7 @@ fn failure(seen: &Seen, error: &str) -> Failure {
     match seen.received.as_slice() {
         [] if seen.ended => Failure::new(Kind::TlsClosed).detail(error),
         [] => Failure::new(Kind::TlsFailed).detail(error),
-        [HANDSHAKE, ..] if ServerHello::read(&seen.received).is_some() && !seen.ended => {
+        [HANDSHAKE, ..] if ServerHello::read(&seen.received).is_some() && !seen.ended && may_be_certificate(error) => {
             Failure::new(Kind::CertificateRejected).detail(error)
         }
         [HANDSHAKE, ..] if seen.ended => Failure::new(Kind::TlsClosed).detail(error),
@@ -124,6 +124,12 @@ fn failure(seen: &Seen, error: &str) -> Failure {
         }
         _ => Failure::new(Kind::TlsFailed).detail(error),
     }
+}
+
+/// OpenSSL names a refused certificate always in these words (SSL_R_CERTIFICATE_VERIFY_FAILED), so that anything else, such
+/// as bytes that were garbled on the way, is not blamed on the certificate. The other platforms have no such words.
+fn may_be_certificate(error: &str) -> bool {
+    cfg!(any(target_vendor = "apple", windows)) || error.contains("certificate verify failed")
 }
 
 /// The server gave up with an alert (RFC 8446 §6), whatever came before it: OpenSMTPD, for one, does so after its
@@ -301,7 +307,8 @@ mod tests {
     #[test]
     fn the_first_bytes_tell_why_a_handshake_failed() {
         let kind = |received: &[u8], ended| {
-            failure(&Seen { received: received.to_vec(), ended, first_sent: None }, "library text").kind
+            let seen = Seen { received: received.to_vec(), ended, first_sent: None };
+            failure(&seen, "0A000086: certificate verify failed: (certificate has expired)").kind
         };
         assert_eq!(kind(b"", true), Kind::TlsClosed);
         assert_eq!(kind(b"220 mail.example.net ESMTP\r\n", false), Kind::PlaintextOnTlsPort);
@@ -309,6 +316,11 @@ mod tests {
         assert_eq!(kind(&server_hello(&[]), false), Kind::CertificateRejected);
         assert_eq!(kind(&server_hello(&[]), true), Kind::TlsClosed);
         assert_eq!(kind(&[0, 1, 2], false), Kind::TlsFailed);
+        #[cfg(not(any(target_vendor = "apple", windows)))]
+        assert_eq!(
+            failure(&Seen { received: server_hello(&[]), ended: false, first_sent: None }, "bad record mac").kind,
+            Kind::TlsFailed
+        );
     }
 
     #[test]
@@ -316,7 +328,7 @@ mod tests {
         let hello = [&[0x16, 3, 3, 0, 46, 2, 0, 0, 42][..], &server_hello(&[])[9..]].concat();
         let kind = |more: &[u8]| {
             let received = [&hello, more].concat();
-            failure(&Seen { received, ended: false, first_sent: None }, "library text").kind
+            failure(&Seen { received, ended: false, first_sent: None }, "certificate verify failed").kind
         };
         let encrypted =
             |length: u8| [&[0x14, 3, 3, 0, 1, 1, 0x17, 3, 3, 0, length], &vec![0; length.into()][..]].concat();

@@ -44,6 +44,8 @@ fn heading(page: &mut Page, outcome: &Outcome, record: &StageRecord) {
         Some(server) => format!("{} {}:{} {}", server.protocol, server.host, server.port, server.security),
         None => record.at.protocol.to_string(),
     };
+    let several = outcome.servers.iter().any(|server| server.account != record.account);
+    let server = if several { format!("{server}, {}", record.account) } else { server };
     page.blank();
     page.row(&[(Ink::Bold, format!("{:12}", words::leg(record.at.leg)))], Ink::Dim, &server);
 }

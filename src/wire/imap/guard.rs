@@ -12,9 +12,10 @@ use std::task::{Context, Poll, ready};
 
 use async_imap::imap_proto;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::poll_proceed;
 
-use crate::failure::{Failure, Kind};
-use crate::wire::{Stream, excerpt, lost, too_long};
+use crate::failure::{Failure, Kind, Reply};
+use crate::wire::{Stream, excerpt, lost, status_reply, too_long};
 
 /// The longest line of a response.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -31,6 +32,9 @@ pub struct Guard {
     passed: usize,
     current: Vec<u8>,
     capabilities: Option<Vec<String>>,
+    unreadable: usize,
+    greeted: bool,
+    bye: Option<Reply>,
     failure: Option<Failure>,
     unsent: Vec<u8>,
     shown_instead: Option<&'static str>,
@@ -46,11 +50,19 @@ impl Guard {
             passed: 0,
             current: Vec::new(),
             capabilities: None,
+            unreadable: 0,
+            greeted: false,
+            bye: None,
             failure: None,
             unsent: Vec::new(),
             shown_instead: None,
             ended: false,
         }
+    }
+
+    /// The same for a connection whose greeting was read before it went into TLS.
+    pub fn after_greeting(stream: Stream) -> Guard {
+        Guard { greeted: true, ..Guard::new(stream) }
     }
 
     /// The response that was handed out last, as the server sent it, without its line end.
@@ -68,6 +80,11 @@ impl Guard {
         self.capabilities = None;
     }
 
+    /// How many responses of the kinds that are used here were held back, because the parser cannot take them.
+    pub fn unreadable(&self) -> usize {
+        self.unreadable
+    }
+
     /// Records `shown` in the transcript instead of what is sent, until [`Guard::show`].
     pub fn hide(&mut self, shown: &'static str) {
         self.shown_instead = Some(shown);
@@ -78,9 +95,10 @@ impl Guard {
         self.shown_instead = None;
     }
 
-    /// Why reading ended.
+    /// Why reading ended, with the server's last words.
     pub fn failure(&mut self) -> Failure {
-        self.failure.take().unwrap_or_else(|| lost(&self.stream.received, None))
+        let failure = self.failure.take().unwrap_or_else(|| lost(&self.stream.received, None));
+        Failure { reply: self.bye.take().map(Box::new).or(failure.reply), kind: failure.kind, detail: failure.detail }
     }
 
     /// The stream below.
@@ -100,10 +118,22 @@ impl Guard {
         if let Some(names) = capabilities(first_line) {
             self.capabilities = Some(names);
         }
-        if let Some(passing) = admitted(&response)? {
-            self.passing = passing;
-            self.passed = 0;
-            self.current = response;
+        let greeting = !std::mem::replace(&mut self.greeted, true);
+        if !greeting && let Some(bye) = bye(first_line) {
+            // Nothing that is waited for comes any more, whether the server closes the connection or not.
+            self.bye = Some(bye);
+            return Err(Failure::new(Kind::ConnectionLost));
+        }
+        match admitted(&response)? {
+            // The library stops waiting for leave to go on when anything else comes first.
+            Some(_) if self.shown_instead.is_some() && response.starts_with(b"*") => {}
+            Some(passing) => {
+                self.passing = passing;
+                self.passed = 0;
+                self.current = response;
+            }
+            None if is_used(&response) => self.unreadable += 1,
+            None => {}
         }
         Ok(())
     }
@@ -128,6 +158,8 @@ impl AsyncRead for Guard {
                 this.passed += taken;
                 return Poll::Ready(Ok(()));
             }
+            // A server that never stops talking must not keep everything else from running.
+            ready!(poll_proceed(cx)).made_progress();
             let next = this.next_response().and_then(|response| match response {
                 Some(response) => this.admit(response).map(|()| true),
                 None => Ok(false),
@@ -248,11 +280,19 @@ fn admitted(response: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
         b"+" => Ok(Some(b"+ \r\n".to_vec())),
         b"*" if is_status(second) => Ok(Some([b"* ", second, b" x\r\n"].concat())),
         b"*" => Ok(is_used(response).then(|| with_crlf(response)).filter(|response| parses(response))),
-        tag if tag.iter().all(u8::is_ascii_alphanumeric) && is_status(second) => {
+        tag if !tag.is_empty() && tag.iter().all(u8::is_ascii_alphanumeric) && is_status(second) => {
             Ok(Some([tag, b" ", second, b" x\r\n"].concat()))
         }
         _ => not_imap(),
     }
+}
+
+/// `* BYE …`: the server takes leave (RFC 9051 §7.1.5).
+fn bye(line: &[u8]) -> Option<Reply> {
+    let (star, rest) = line.split_at_checked(2)?;
+    let (status, text) = rest.split_at_checked(3)?;
+    let is_bye = star == b"* " && status.eq_ignore_ascii_case(b"BYE") && matches!(text.first(), None | Some(b' '));
+    is_bye.then(|| status_reply("BYE", String::from_utf8_lossy(text).trim_start()))
 }
 
 fn is_used(response: &[u8]) -> bool {

@@ -1,0 +1,13 @@
+//! The command itself: what it prints where, how it exits, how it is stopped.
+
+#[path = "command_line/demo.rs"]
+mod demo;
+#[path = "command_line/program.rs"]
+mod program;
+#[path = "command_line/sandbox.rs"]
+mod sandbox;
+#[cfg(unix)]
+#[path = "command_line/stopped.rs"]
+mod stopped;
+#[path = "command_line/verify.rs"]
+mod verify;

@@ -1,0 +1,152 @@
+//! `mailtrip verify` and `mailtrip report`.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use mailtrip::sandbox::Service;
+
+use crate::program::{ALICE, Done, Place, System};
+
+#[test]
+fn a_named_check_is_one_object_and_several_are_an_array() {
+    let system = System::start("");
+    let one = system.run(&["verify", "alice", "--format", "json"]);
+    assert_eq!((one.code, &one.json()["check"]), (Some(0), &"alice".into()), "{one:#?}");
+    let two = system.run(&["verify", "alice-to-bob", "alice", "--format", "json"]);
+    let checks: Vec<_> = two.json().as_array().expect("an array").iter().map(|one| one["check"].clone()).collect();
+    assert_eq!((two.code, checks), (Some(0), vec!["alice-to-bob".into(), "alice".into()]));
+    assert!(system.sandbox.messages("alice@sandbox.test", "INBOX").is_empty());
+}
+
+#[test]
+fn an_unknown_check_is_told_with_the_name_that_was_meant() {
+    let system = System::start("");
+    let done = system.run(&["verify", "alise"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""));
+    assert!(done.stderr.contains("alise") && done.stderr.contains("`alice`"), "{done:#?}");
+    assert!(system.sandbox.commands().is_empty());
+}
+
+#[test]
+fn without_a_configuration_it_says_what_to_do() {
+    let done = Place::new().run(&["verify"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""));
+    assert!(done.stderr.starts_with("error: there is no configuration: name one with --config"), "{done:#?}");
+    let done = Place::new().run(&["verify", "--config", "missing.toml"]);
+    assert_eq!(done.code, Some(3));
+    assert!(done.stderr.contains("missing.toml"), "{done:#?}");
+}
+
+/// The arguments that an address is verified with.
+pub fn address_arguments(system: &System) -> Vec<String> {
+    let location = |service| format!("localhost:{}/tls", system.sandbox.port(service));
+    let mut arguments = vec!["verify".to_owned(), "alice@sandbox.test".to_owned()];
+    arguments.extend(["--smtp".to_owned(), location(Service::Submissions)]);
+    arguments.extend(["--imap".to_owned(), location(Service::Imaps)]);
+    arguments.extend(["--ca-file".to_owned(), system.ca_file.to_string_lossy().into_owned()]);
+    arguments
+}
+
+fn with_password(system: &System, password: &str, more: &[&str]) -> Done {
+    let arguments = address_arguments(system);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
+    let mut command = system.place.command(&arguments);
+    command.env("MAILTRIP_PASSWORD", password).output().expect("the command runs").into()
+}
+
+#[test]
+fn an_address_is_verified_with_a_password_from_the_environment() {
+    let system = System::start("");
+    let done = with_password(&system, ALICE, &[]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    assert!(done.stdout.starts_with("alice@sandbox.test to itself\n"), "{done:#?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_address_is_verified_with_a_password_from_a_command() {
+    let system = System::start("");
+    system.place.write("password", ALICE);
+    let mut arguments = address_arguments(&system);
+    arguments.extend(["--password-command".to_owned(), "cat password".to_owned()]);
+    let done: Done =
+        system.place.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).output().unwrap().into();
+    assert_eq!(done.code, Some(0), "{done:#?}");
+}
+
+#[test]
+fn an_empty_password_is_none() {
+    let system = System::start("");
+    let done = with_password(&system, "", &[]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""), "{done:#?}");
+    assert!(done.stderr.starts_with("error: ") && done.stderr.contains("password"), "{done:#?}");
+    assert!(system.sandbox.commands().is_empty());
+}
+
+#[test]
+fn a_wrong_password_is_critical_and_never_shown() {
+    let system = System::start("");
+    for more in [&[][..], &["--verbose"], &["--format", "json"]] {
+        let done = with_password(&system, "Tr0ub4dor&3", more);
+        assert_eq!(done.code, Some(2), "{done:#?}");
+        assert!(!format!("{}{}", done.stdout, done.stderr).contains("Tr0ub4dor"), "{done:#?}");
+    }
+}
+
+#[test]
+fn quiet_is_silent_about_what_is_well_only() {
+    let system = System::start("faults = [{ fault = \"recipient-refused\", to = \"bob@sandbox.test\" }]");
+    let well = system.run(&["verify", "alice", "--quiet"]);
+    assert_eq!((well.code, well.stdout.as_str(), well.stderr.as_str()), (Some(0), "", ""));
+    let wrong = system.run(&["verify", "alice-to-bob", "--quiet"]);
+    assert_eq!((wrong.code, wrong.stderr.as_str()), (Some(2), ""), "{wrong:#?}");
+    assert!(wrong.stdout.contains("recipient-unknown") && wrong.conclusion().starts_with("CRITICAL: "), "{wrong:#?}");
+    let json = system.run(&["verify", "alice", "--quiet", "--format", "json"]);
+    assert_eq!((json.code, json.stdout.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn one_check_that_fails_decides_the_exit_code_of_all() {
+    let system = System::start("faults = [{ fault = \"recipient-refused\", to = \"bob@sandbox.test\" }]");
+    let done = system.run(&["verify"]);
+    assert_eq!(done.code, Some(2), "{done:#?}");
+    assert_eq!(done.stdout.lines().filter(|line| line.starts_with("OK: ")).count(), 1, "{done:#?}");
+    assert_eq!(done.stdout.lines().filter(|line| line.starts_with("CRITICAL: ")).count(), 2, "{done:#?}");
+}
+
+#[test]
+fn a_report_is_rendered_again_with_the_same_exit_code() {
+    let system = System::start("faults = [{ fault = \"recipient-refused\", to = \"bob@sandbox.test\" }]");
+    for (check, code) in [("alice", 0), ("bob", 2)] {
+        let json = system.run(&["verify", check, "--format", "json"]);
+        assert_eq!(json.code, Some(code), "{json:#?}");
+        system.place.write("outcome.json", &json.stdout);
+        let again = system.run(&["report", "outcome.json", "--format", "json"]);
+        assert_eq!((again.code, again.stdout), (Some(code), json.stdout.clone()));
+        let text = system.run(&["report", "outcome.json"]);
+        assert!(text.code == Some(code) && text.stdout.starts_with(&format!("{check}: ")), "{text:#?}");
+        let piped = from_standard_input(&system.place, &json.stdout);
+        assert_eq!((piped.code, piped.stdout), (text.code, text.stdout));
+    }
+    system.place.write("outcome.json", "{}");
+    let done = system.run(&["report", "outcome.json"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""));
+    assert!(done.stderr.starts_with("error: outcome.json: "), "{done:#?}");
+}
+
+fn from_standard_input(place: &Place, text: &str) -> Done {
+    let mut child = place.command(&["report", "-"]).stdin(Stdio::piped()).spawn().expect("the command runs");
+    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it is read");
+    child.wait_with_output().expect("the command ends").into()
+}
+
+#[test]
+fn options_of_an_address_do_not_go_with_checks() {
+    let system = System::start("");
+    for arguments in [&["verify", "alice", "--username", "x"][..], &["verify", "alice", "bob@sandbox.test"]] {
+        let done = system.run(arguments);
+        assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""));
+        assert!(done.stderr.starts_with("error: ") && done.stderr.lines().count() == 1, "{done:#?}");
+    }
+    assert!(system.sandbox.commands().is_empty());
+}

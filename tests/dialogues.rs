@@ -1,0 +1,37 @@
+//! What no server should ever say, and what odd real ones do say.
+#![allow(missing_docs)]
+
+#[path = "dialogues/imap.rs"]
+mod imap;
+#[path = "dialogues/player.rs"]
+mod player;
+#[path = "dialogues/smtp.rs"]
+mod smtp;
+
+use std::time::Duration;
+
+use player::{play, play_with, usual};
+
+#[tokio::test]
+async fn servers_that_do_what_they_should() {
+    play(usual(), usual()).await.is_whole();
+}
+
+#[tokio::test]
+async fn limits_of_any_size() {
+    for limit in [Duration::from_nanos(1), Duration::from_millis(1), Duration::from_millis(10), Duration::MAX] {
+        for stage in [Duration::from_nanos(1), Duration::from_secs(1), Duration::MAX] {
+            let played = play_with(
+                usual(),
+                usual(),
+                |_| {},
+                |settings| {
+                    (settings.limits.total, settings.limits.stage, settings.limits.cleanup) = (limit, stage, limit);
+                },
+            );
+            let played = played.await;
+            let whole = played.outcome.stages.len() == 14;
+            assert!(whole, "{limit:?} {stage:?}: {} stages", played.outcome.stages.len());
+        }
+    }
+}

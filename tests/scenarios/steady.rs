@@ -1,0 +1,137 @@
+//! Makes an outcome the same on every run and every machine: times, ports, dates, the tag, addresses and versions
+//! become fixed values. What was seen, how it ended and in which order stays as it is.
+
+use std::time::Duration;
+
+use mailtrip::account::{Protocol, Security};
+use mailtrip::check::Check;
+use mailtrip::failure::Kind;
+use mailtrip::outcome::{Concern, Dialled, Fact, Outcome, Span, StageRecord, Status};
+use mailtrip::report::json;
+use mailtrip::sandbox::{Sandbox, Service};
+
+const TAG: &str = "00000000-0000-4000-8000-000000000000";
+const BEGAN: &str = "2026-01-01T10:00:00Z";
+const CERTIFICATE_ENDS: &str = "2027-01-01T10:00:00Z";
+const CERTIFICATE_ENDED: &str = "2025-12-31T10:00:00Z";
+
+/// The words of the system: whether a connection is closed or reset is a matter of time.
+const SYSTEM: &str = "os error";
+
+/// How long each stage takes: one begins when the one before it is over.
+const STAGE: Duration = Duration::from_millis(100);
+
+pub fn steady(outcome: &Outcome, check: &Check, sandbox: &Sandbox) -> Outcome {
+    let mut outcome = with_fixed_texts(outcome, sandbox);
+    outcome.began = BEGAN.parse().expect("a time stamp");
+    let mut elapsed = Duration::ZERO;
+    let stage_limit = check.settings().limits.stage;
+    for record in &mut outcome.stages {
+        if let Some(span) = &mut record.span {
+            *span = Span { began: elapsed, took: STAGE };
+            elapsed += STAGE;
+        }
+        fix_facts(record);
+        fix_concerns(record);
+        fix_failure(record, stage_limit);
+    }
+    for server in &mut outcome.servers {
+        server.port = closed(server.port, server.protocol, server.security);
+    }
+    outcome.seconds = elapsed;
+    outcome
+}
+
+/// What is in texts, too: the tag, and the ports.
+fn with_fixed_texts(outcome: &Outcome, sandbox: &Sandbox) -> Outcome {
+    let mut text = json::render(outcome).replace(&outcome.tag, TAG);
+    for (service, port) in
+        [(Service::Submission, 587), (Service::Submissions, 465), (Service::Imap, 143), (Service::Imaps, 993)]
+    {
+        let real = sandbox.port(service);
+        text = text.replace(&format!("\"port\": {real},"), &format!("\"port\": {port},"));
+        text = text.replace(&format!(":{real}\""), &format!(":{port}\""));
+    }
+    json::read(&without_tags(&text)).expect("what was just written").remove(0)
+}
+
+/// The number in an IMAP tag is that of the commands so far, which is a matter of time.
+fn without_tags(text: &str) -> String {
+    let mut parts = text.split("received: A");
+    let mut steady = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let behind = part.trim_start_matches(|character: char| character.is_ascii_digit());
+        steady += &format!("received: A0001{behind}");
+    }
+    steady
+}
+
+/// A port that is none of the sandbox's is the closed one.
+fn closed(port: u16, protocol: Protocol, security: Security) -> u16 {
+    match (port, protocol, security) {
+        (..1024, _, _) => port,
+        (_, Protocol::Smtp, Security::Tls) => 465,
+        (_, Protocol::Smtp, _) => 587,
+        (_, _, Security::Tls) => 993,
+        (_, _, _) => 143,
+    }
+}
+
+fn fix_facts(record: &mut StageRecord) {
+    // Where the machine has IPv6, localhost has another address.
+    record.facts.retain(|fact| !matches!(fact, Fact::Address { address, .. } if address.starts_with('[')));
+    for fact in &mut record.facts {
+        match fact {
+            Fact::Addresses { addresses } => *addresses = vec!["127.0.0.1".to_owned()],
+            Fact::Address { address, result, seconds, used } => {
+                *seconds = 0.01;
+                *used = *result == Dialled::Connected;
+                if *result != Dialled::Connected {
+                    *address = "127.0.0.1:1".to_owned();
+                }
+            }
+            Fact::Tls { version, cipher, handshake_seconds } => {
+                *version = Some("TLSv1.3".to_owned());
+                *cipher = Some("TLS_AES_256_GCM_SHA384".to_owned());
+                *handshake_seconds = 0.02;
+            }
+            Fact::Certificate { not_after, days_left, .. } => {
+                (*not_after, *days_left) = (CERTIFICATE_ENDS.to_owned(), 365);
+            }
+            Fact::Arrived { earlier_by_at_most_seconds, .. } => *earlier_by_at_most_seconds = 0.01,
+            Fact::Hop { at, seconds, .. } => {
+                *at = at.as_ref().map(|_| BEGAN.to_owned());
+                *seconds = seconds.map(|_| 0.0);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn fix_concerns(record: &mut StageRecord) {
+    for concern in &mut record.concerns {
+        match concern {
+            Concern::LeftBehind { why, .. } | Concern::NotLookedInto { why, .. } if why.contains(SYSTEM) => {
+                *why = "the connection was lost".to_owned();
+            }
+            _ => {}
+        }
+    }
+}
+
+fn fix_failure(record: &mut StageRecord, stage_limit: Duration) {
+    let Status::Failed(failure) = &mut record.status else { return };
+    match &mut failure.kind {
+        // What is left of the run is never the same; the limit of a stage is.
+        Kind::Timeout { limit_seconds } if *limit_seconds != stage_limit.as_secs_f64() => *limit_seconds = 5.0,
+        Kind::NotArrived { waited_seconds } => *waited_seconds = 3.0,
+        Kind::CertificateExpired { not_after } => *not_after = CERTIFICATE_ENDED.to_owned(),
+        _ => {}
+    }
+    // The words of the TLS library are of its version.
+    if let Some(detail) = failure.detail.as_mut().filter(|detail| detail.contains("SSL") || detail.contains("routines"))
+    {
+        *detail = "(the words of the TLS library)".to_owned();
+    }
+    failure.detail = failure.detail.take().filter(|detail| !detail.contains(SYSTEM));
+}
