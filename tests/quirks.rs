@@ -22,6 +22,8 @@ struct Mailbox {
     probe: Option<String>,
     removed: bool,
     connections: usize,
+    /// How often the inbox was opened.
+    opened: usize,
 }
 
 /// A server that differs from the plain one: its answer to a command, if it is its own; empty to hang up.
@@ -76,6 +78,7 @@ fn imap(mailbox: &Arc<Mutex<Mailbox>>, quirk: Quirk) -> u16 {
         for line in BufReader::new(stream.try_clone().expect("the other half")).lines().map_while(Result::ok) {
             let (tag, command) = line.split_once(' ').unwrap_or((&line, ""));
             let mut mailbox = mailbox.lock().unwrap();
+            mailbox.opened += usize::from(command == "SELECT \"INBOX\"");
             mailbox.removed |= command.starts_with("UID EXPUNGE");
             let answer = quirk(&mailbox, command).unwrap_or_else(|| plain(&mailbox, command, 10));
             drop(mailbox);
@@ -111,6 +114,10 @@ fn fetched(uid: u32, what: &str, literal: &str) -> String {
 }
 
 fn verify_on(smtp_quirk: Quirk, imap_quirk: Quirk, limits: Limits) -> (Outcome, Arc<Mutex<Mailbox>>) {
+    verify_in(Folders::default(), smtp_quirk, imap_quirk, limits)
+}
+
+fn verify_in(folders: Folders, smtp_quirk: Quirk, imap_quirk: Quirk, limits: Limits) -> (Outcome, Arc<Mutex<Mailbox>>) {
     let mailbox = Arc::<Mutex<Mailbox>>::default();
     let endpoint = |port| Endpoint {
         host: "127.0.0.1".to_owned(),
@@ -127,7 +134,7 @@ fn verify_on(smtp_quirk: Quirk, imap_quirk: Quirk, limits: Limits) -> (Outcome, 
         smtp: Some(endpoint(smtp(&mailbox, smtp_quirk))),
         imap: Some(endpoint(imap(&mailbox, imap_quirk))),
         pop3: None,
-        folders: Folders::default(),
+        folders,
     };
     let settings = Settings { limits, transcript: true, ..Settings::default() };
     let check = Check::new("quirk", account.clone(), account, settings).expect("a valid check");
@@ -165,6 +172,19 @@ fn a_probe_that_got_a_lower_uid_in_a_new_session_is_removed() {
     assert!(mailbox.lock().unwrap().removed);
 }
 
+/// GNU Mailutils does not show new mail in an mbox that is open while other sessions change it.
+#[test]
+fn a_probe_that_only_a_fresh_look_shows_has_arrived() {
+    let quirk: Quirk = |mailbox, command| match mailbox.opened {
+        1 if command.contains("HEADER.FIELDS") => Some("TAG OK .\r\n".to_owned()),
+        _ => None,
+    };
+    let limits = Limits { total: Duration::from_secs(6), ..Limits::default() };
+    let (outcome, mailbox) = verify_on(none, quirk, limits);
+    assert_eq!(failure_at(&outcome, Leg::Delivery, Stage::Arrival), None, "{outcome:#?}");
+    assert!(mailbox.lock().unwrap().removed);
+}
+
 /// A server that never answers the message takes the whole journey's time, but not that of the Sent copy.
 #[test]
 fn a_submission_without_an_answer_leaves_time_for_the_sent_copy() {
@@ -178,4 +198,28 @@ fn a_submission_without_an_answer_leaves_time_for_the_sent_copy() {
     };
     let (outcome, _) = verify_on(silent, never, limits);
     assert_eq!(failure_at(&outcome, Leg::Sent, Stage::Copy), Some(&Kind::Refused { step: None }), "{outcome:#?}");
+}
+
+fn nothing_but_inbox(_: &Mailbox, command: &str) -> Option<String> {
+    let refused = ["STATUS", "CREATE"].iter().any(|word| command.starts_with(word));
+    refused.then(|| "TAG NO Invalid mailbox name.\r\n".to_owned())
+}
+
+/// Courier has every folder below `INBOX.`, Cyrus tells `sent` and `Sent` apart: a wrong name is told, and not replaced.
+#[test]
+fn a_configured_folder_that_is_not_there_fails_with_the_servers_words() {
+    let named = Some("sent".to_owned());
+    let junk = Folders { junk: named.clone(), ..Folders::default() };
+    let sent = Folders { sent: named.clone(), ..Folders::default() };
+    let created = Folders { sent: named, create_sent: true, ..Folders::default() };
+    let baseline = (Leg::Delivery, Stage::Baseline);
+    let copy = (Leg::Sent, Stage::Copy);
+    for (folders, (leg, of)) in [(junk, baseline), (sent, copy), (created, copy)] {
+        let (outcome, mailbox) = verify_in(folders, none, nothing_but_inbox, Limits::default());
+        let Status::Failed(failure) = &stage(&outcome, leg, of).status else { panic!("{outcome:#?}") };
+        let said = failure.reply.as_ref().map(|reply| reply.text.as_str());
+        assert_eq!((&failure.kind, said), (&Kind::NoFolder, Some("Invalid mailbox name.")));
+        let mailbox = mailbox.lock().unwrap();
+        assert_eq!(mailbox.probe.is_some(), mailbox.removed, "{outcome:#?}");
+    }
 }

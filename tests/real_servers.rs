@@ -317,7 +317,7 @@ fn sent_server_with_a_copy(address: &str) {
         ..Options::default()
     });
     let mut account = account(&bed, address, "its password", &tls(&bed));
-    account.folders = Folders { sent: Some("Junk".into()), junk: Some("No such folder".into()), create_sent: false };
+    account.folders = Folders { sent: Some("Junk".into()), junk: Some("Sent".into()), create_sent: false };
     let outcome = verify(account, Settings { sent: Sent::Server, ..settings() });
     assert_verdict(&outcome, Verdict::Ok);
     assert_eq!(filed_by(&outcome), Some(FiledBy::Server));

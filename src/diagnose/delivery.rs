@@ -97,7 +97,7 @@ pub fn no_folder(case: &Case) -> Option<Diagnosis> {
     }
     let (cause, key) = match case.stage() {
         Stage::Copy => ("The account has no Sent folder under the name that was looked for.", "`sent_folder`"),
-        _ => ("A folder that is needed does not exist.", "the folder names"),
+        _ => ("A folder that is needed does not exist.", "`sent_folder` or `junk_folder`"),
     };
     Some(
         case.because("no-folder", Certain, cause)

@@ -83,6 +83,7 @@ pub async fn wait_for(
         idle,
         pause: if idle { WITH_IDLE.0 } else { WITHOUT_IDLE.0 },
         questions: Vec::new(),
+        began: Instant::now(),
         missed: Instant::now(),
         found: None,
         junk_changed: false,
@@ -110,6 +111,7 @@ struct Wait<'a> {
     idle: bool,
     pause: Duration,
     questions: Vec<Question>,
+    began: Instant,
     /// When the last question was sent that was answered with «not here».
     missed: Instant,
     found: Option<u32>,
@@ -137,7 +139,18 @@ impl Wait<'_> {
                 Quiet::PollDue => self.ask(Noticed::Polled).await?,
             };
         }
-        Ok(found)
+        if found.is_none() { self.look_afresh().await } else { Ok(found) }
+    }
+
+    /// Before the probe counts as not arrived, the inbox is opened once more: GNU Mailutils does not show new mail in
+    /// an mbox that is open while other sessions change it, whatever it is asked.
+    async fn look_afresh(&mut self) -> Result<Option<Found>, Failure> {
+        let patience = self.patience.min(LAST_ANSWERS);
+        let silent = |_| Failure::new(Kind::Timeout { limit_seconds: patience.as_secs_f64() });
+        let look = self.mailbox.find_afresh(&self.baseline.inbox, self.probe);
+        let found = timeout(patience, look).await.map_err(silent)??;
+        let earlier_by_at_most = self.began.elapsed();
+        Ok(found.first().map(|&uid| Found { role: Role::Inbox, uid, noticed: Noticed::Polled, earlier_by_at_most }))
     }
 
     /// Asks at each of [`STEPS`], and from the first again when the message is taken in the meantime.

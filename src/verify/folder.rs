@@ -2,6 +2,7 @@
 //! by a well-known name.
 
 use crate::account::Folders;
+use crate::failure::{Failure, Kind};
 use crate::outcome::{KnownBy, Role};
 use crate::verify::mailbox::{Folder, Wanted};
 use crate::wire::imap::mailbox_name::{decode, encode};
@@ -110,6 +111,7 @@ pub(super) struct Found {
     junk: Option<Known>,
     listed: Vec<Listed>,
     statuses: Vec<StatusOf>,
+    refused: Vec<(String, Failure)>,
 }
 
 #[derive(Debug, Clone)]
@@ -126,7 +128,7 @@ impl Found {
         };
         let sent = known(&folders.sent).filter(|_| wanted.sent);
         let junk = known(&folders.junk).filter(|_| wanted.junk);
-        Found { wanted, sent, junk, listed: Vec::new(), statuses: Vec::new() }
+        Found { wanted, sent, junk, listed: Vec::new(), statuses: Vec::new(), refused: Vec::new() }
     }
 
     /// Whether a wanted folder is not known yet.
@@ -179,6 +181,28 @@ impl Found {
     pub(super) fn without_status(&self) -> Vec<String> {
         let known = [&self.sent, &self.junk].into_iter().flatten();
         known.map(|known| known.wire_name.clone()).filter(|name| self.status(name).is_none()).collect()
+    }
+
+    /// The server has no STATUS of a folder, and says why.
+    pub(super) fn refused(&mut self, wire_name: String, failure: Failure) {
+        self.refused.push((wire_name, failure));
+    }
+
+    /// That the Junk folder of the configuration is not there: where to look for the probe is not known then.
+    pub(super) fn missing_junk(&self) -> Option<Failure> {
+        self.missing(self.junk.as_ref())
+    }
+
+    /// That the Sent folder of the configuration is not there.
+    pub(super) fn missing_sent(&self) -> Option<Failure> {
+        self.missing(self.sent.as_ref())
+    }
+
+    fn missing(&self, known: Option<&Known>) -> Option<Failure> {
+        let known = known.filter(|known| known.by == KnownBy::Configuration)?;
+        let (name, failure) = self.refused.iter().find(|(name, _)| *name == known.wire_name)?;
+        let failure = Failure { kind: Kind::NoFolder, ..failure.clone() };
+        Some(failure.detail(format!("the configuration names the folder {}", decode(name))))
     }
 
     /// Junk and Sent, as far as they are there: a folder without a STATUS cannot be opened.

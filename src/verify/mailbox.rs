@@ -42,7 +42,7 @@ impl Folder {
 }
 
 /// The folders of one account that matter to a verification.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Baseline {
     /// Where mail arrives.
     pub inbox: Folder,
@@ -50,6 +50,8 @@ pub struct Baseline {
     pub junk: Option<Folder>,
     /// Where copies of sent mail are.
     pub sent: Option<Folder>,
+    /// Why the folder that the configuration names for them is not there.
+    pub missing_sent: Option<Failure>,
 }
 
 /// Which of the folders are wanted beside the inbox.
@@ -144,10 +146,17 @@ impl Mailbox {
         found.settle();
         let mut asked = Vec::new();
         for name in found.without_status() {
-            asked.push(self.imap.send(&format!("STATUS {} (MESSAGES UIDNEXT UIDVALIDITY)", quoted(&name))).await?);
+            let status = format!("STATUS {} (MESSAGES UIDNEXT UIDVALIDITY)", quoted(&name));
+            asked.push((name, self.imap.send(&status).await?));
         }
-        for tag in asked {
-            tolerate(self.imap.finish(&tag, |event| found.take(event)).await)?;
+        for (name, tag) in asked {
+            match self.imap.finish(&tag, |event| found.take(event)).await {
+                Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => found.refused(name, failure),
+                answered => drop(answered?),
+            }
+        }
+        if let Some(missing) = found.missing_junk() {
+            return Err(missing);
         }
         let inbox_next = self.uid_next(&inbox).await?;
         let inbox = Folder {
@@ -159,8 +168,9 @@ impl Mailbox {
             uid_next: inbox_next,
             uid_validity: inbox.uid_validity,
         };
+        let missing_sent = found.missing_sent();
         let (junk, sent) = found.folders();
-        Ok(Baseline { inbox, junk, sent })
+        Ok(Baseline { inbox, junk, sent, missing_sent })
     }
 
     /// UIDNEXT of the open mailbox; where SELECT did not say it, one more than the last message's UID.
@@ -243,6 +253,12 @@ impl Mailbox {
         uids.sort_unstable();
         uids.dedup();
         Ok(uids)
+    }
+
+    /// The same, in a folder that is opened anew even if it is open.
+    pub(super) async fn find_afresh(&mut self, folder: &Folder, probe: &Probe) -> Result<Vec<u32>, Failure> {
+        self.open = None;
+        self.find(folder, probe).await
     }
 
     /// The whole message, as the server holds it.

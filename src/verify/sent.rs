@@ -31,9 +31,13 @@ pub async fn copy(
     seen: &mut Seen,
 ) -> Result<(), Failure> {
     if let (None, true, Some(name)) = (&baseline.sent, folders.create_sent, &folders.sent) {
-        baseline.sent = Some(mailbox.create_sent(name).await?);
+        baseline.sent = Some(mailbox.create_sent(name).await.map_err(|failure| not_created(name, failure))?);
     }
     let Some(folder) = &baseline.sent else {
+        // A folder that the configuration names is asked for, in whatever mode.
+        if let Some(missing) = &baseline.missing_sent {
+            return Err(missing.clone());
+        }
         if mode == Sent::Auto {
             seen.concern(Concern::NoSentFolder);
             return Ok(());
@@ -51,6 +55,16 @@ pub async fn copy(
     };
     seen.fact(Fact::SentCopy { folder: folder.name.clone(), uid, filed_by });
     Ok(())
+}
+
+/// Such as on Courier, where every folder is below `INBOX.`.
+fn not_created(name: &str, failure: Failure) -> Failure {
+    match failure.kind {
+        Kind::Refused { .. } => {
+            Failure { kind: Kind::NoFolder, ..failure }.detail(format!("the folder {name} could not be created"))
+        }
+        _ => failure,
+    }
 }
 
 /// Some servers file the copy a moment after they have taken the message.

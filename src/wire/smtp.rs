@@ -283,12 +283,17 @@ fn dot_stuffed(message: &[u8]) -> Vec<u8> {
     stuffed
 }
 
-/// The queue id in the reply to a message, in the forms of well-known servers: Postfix, Sendmail and Exim.
+/// The queue id in the reply to a message, in the forms of well-known servers: Postfix, Exim, Courier and Sendmail.
 pub fn queue_id(text: &str) -> Option<&str> {
     for before in ["queued as ", "id="] {
         if let Some((_, after)) = text.split_once(before) {
             return after.split_whitespace().next();
         }
+    }
+    let courier =
+        text.strip_prefix("Ok. ").filter(|id| id.bytes().all(|byte| byte == b'.' || byte.is_ascii_hexdigit()));
+    if courier.is_some() {
+        return courier;
     }
     text.split_once(" Message accepted for delivery").and_then(|(id, _)| id.split_whitespace().last())
 }
@@ -321,6 +326,8 @@ mod tests {
         assert_eq!(queue_id("Ok: queued as 4XyZ12"), Some("4XyZ12"));
         assert_eq!(queue_id("OK id=1uabc-0001-Ab"), Some("1uabc-0001-Ab"));
         assert_eq!(queue_id("5AN8aBcD012345 Message accepted for delivery"), Some("5AN8aBcD012345"));
+        assert_eq!(queue_id("Ok. 000000006B045DD8.00007700"), Some("000000006B045DD8.00007700"));
+        assert_eq!(queue_id("Ok. Thank you"), None);
         assert_eq!(queue_id("OK"), None);
     }
 }
