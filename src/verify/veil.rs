@@ -21,7 +21,7 @@ const VEILED: &str = "***";
 /// A piece of base64 of this length is taken for a piece of a secret: a line may have been cut anywhere.
 const PIECE: usize = 8;
 
-/// Shorter passwords are words that servers use.
+/// Shorter passwords are words that servers use: they are covered only where they are quoted or in base64.
 const SHORTEST: usize = 4;
 
 /// The forms in which the secrets of a check are sent.
@@ -75,17 +75,18 @@ impl Veil {
 
 fn forms(credentials: &Credentials) -> Vec<Form> {
     let password = credentials.password.expose();
-    if password.len() < SHORTEST {
+    if password.is_empty() {
         return Vec::new();
     }
     let whole = |text: String| Form { piece: text.len(), text: Zeroizing::new(text) };
     let coded = |text: Zeroizing<String>| Form { piece: PIECE.min(text.len()), text };
-    vec![
-        whole(password.to_owned()),
-        whole(password.replace('\\', "\\\\").replace('"', "\\\"")),
-        coded(Zeroizing::new(BASE64.encode(password))),
-        coded(plain(credentials)),
-    ]
+    let escaped = Zeroizing::new(password.replace('\\', "\\\\").replace('"', "\\\""));
+    let plainly = match password.len() < SHORTEST {
+        true => vec![whole(format!("\"{}\"", *escaped))],
+        false => vec![whole(password.to_owned()), whole(escaped.to_string())],
+    };
+    let in_base64 = [coded(Zeroizing::new(BASE64.encode(password))), coded(plain(credentials))];
+    plainly.into_iter().chain(in_base64).collect()
 }
 
 impl Form {
@@ -134,6 +135,14 @@ mod tests {
         assert_eq!(covered("hunter2", "unknown: AUTH PLAIN AGFsaWNlAGh1bnRlcjI= (5)"), "unknown: AUTH PLAIN *** (5)");
         assert_eq!(covered("hunter2", "unknown: ZQBodW50ZXIy, AGh1bnRlcjI="), "unknown: ZQBodW50ZXIy, ***");
         assert_eq!(covered("pässwörd", "é pässwörd é pässwörd"), "é *** é ***");
+    }
+
+    #[test]
+    fn a_short_password_is_covered_where_it_can_be_no_other_word() {
+        assert_eq!(covered("abc", "unknown: AUTH PLAIN AGFsaWNlAGFiYw=="), "unknown: AUTH PLAIN ***");
+        assert_eq!(covered("abc", "unknown: YWJj"), "unknown: ***");
+        assert_eq!(covered("abc", r#"A1 BAD LOGIN alice "abc""#), "A1 BAD LOGIN alice ***");
+        assert_eq!(covered("no", "no such user"), "no such user");
     }
 
     #[test]
