@@ -36,7 +36,7 @@
 //! Imports only go down; `tests/floors.rs` holds them.
 //!
 //! ```text
-//! 5   main ─ cli, live
+//! 5   main ─ cli, live, prompt
 //! 3   verify                        report
 //! 2   wire   probe   config         diagnose         sandbox
 //! 1   outcome   provider

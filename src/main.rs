@@ -4,6 +4,7 @@
 
 mod cli;
 mod live;
+mod prompt;
 mod signals;
 
 use std::io::{IsTerminal, Read, Write};
@@ -77,7 +78,7 @@ async fn demonstrate(demo: cli::Demo) -> Result<Verdict, Unable> {
         .await
         .map_err(|error| format!("the sandbox cannot be started: {error}"))?;
     let check = demo_check(&sandbox, demo.transcript)?;
-    let verdict = verify_checks(&[check], &demo.show).await;
+    let verdict = verify_checks(&[check], &demo.show, signals()?).await;
     sandbox.stop().await;
     verdict
 }
@@ -106,23 +107,28 @@ fn demo_check(sandbox: &Sandbox, transcript: bool) -> Result<Check, Unable> {
 }
 
 async fn verify_all(arguments: cli::Verify) -> Result<Verdict, Unable> {
-    let checks = match arguments.targets.as_slice() {
-        [address] if address.contains('@') => vec![check_of_address(address, &arguments).await?],
+    let mut signals = signals()?;
+    // Who is asked for a password, and a command that is, may take their time.
+    let checks = tokio::select! {
+        checks = wanted_checks(&arguments) => checks?,
+        () = signals.next() => return Err("stopped before anything was verified".to_owned()),
+    };
+    verify_checks(&checks, &arguments.show, signals).await
+}
+
+async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
+    match arguments.targets.as_slice() {
+        [address] if address.contains('@') => Ok(vec![check_of_address(address, arguments).await?]),
         targets if targets.iter().any(|target| target.contains('@')) => {
-            return Err(
-                "either checks of the configuration or one address can be verified, not both at once".to_owned()
-            );
+            Err("either checks of the configuration or one address can be verified, not both at once".to_owned())
         }
         _ if arguments.given.any() => {
-            return Err(
-                "--smtp, --imap, --username, --password-command, --ca-file and --allow-cleartext-password go with \
-                        an ADDRESS; a check has its own in the configuration"
-                    .to_owned(),
-            );
+            Err("--smtp, --imap, --username, --password-command, --ca-file and --allow-cleartext-password go with \
+                 an ADDRESS; a check has its own in the configuration"
+                .to_owned())
         }
-        names => checks_of_config(names, &arguments).await?,
-    };
-    verify_checks(&checks, &arguments.show).await
+        names => checks_of_config(names, arguments).await,
+    }
 }
 
 fn overrides(arguments: &cli::Verify) -> Overrides {
@@ -189,8 +195,8 @@ async fn password(address: &str, command: Option<&str>) -> Result<Secret, Unable
         let password = password.into_string().map_err(|_| "MAILTRIP_PASSWORD is not UTF-8".to_owned())?;
         return config::password_from_text(password);
     }
-    let typed = rpassword::prompt_password(format!("Password of {address}: "));
-    typed
+    prompt::password(format!("Password of {address}: "))
+        .await
         .map_err(|error| {
             format!(
                 "no password: there is no terminal to ask on ({error}); set MAILTRIP_PASSWORD or use --password-command"
@@ -201,9 +207,8 @@ async fn password(address: &str, command: Option<&str>) -> Result<Secret, Unable
 
 /// Verifies one check after the other. A report for people is printed when its check is done; other formats are one
 /// document, printed at the end.
-async fn verify_checks(checks: &[Check], show: &cli::Show) -> Result<Verdict, Unable> {
+async fn verify_checks(checks: &[Check], show: &cli::Show, signals: Signals) -> Result<Verdict, Unable> {
     let (stopper, stop) = Stop::new();
-    let signals = Signals::new().map_err(|error| format!("signals cannot be waited for: {error}"))?;
     tokio::spawn(stop_on_signals(signals, stopper));
     let style = style(show);
     let mut outcomes = Vec::new();
@@ -246,6 +251,10 @@ fn style(show: &cli::Show) -> Style {
     Style { verbose: show.verbose, colour, width: width.min(100) }
 }
 
+fn signals() -> Result<Signals, Unable> {
+    Signals::new().map_err(|error| format!("signals cannot be waited for: {error}"))
+}
+
 /// Once stops the run, which then cleans up; twice leaves the clean-up out.
 async fn stop_on_signals(mut signals: Signals, stopper: Stopper) {
     loop {
@@ -255,7 +264,7 @@ async fn stop_on_signals(mut signals: Signals, stopper: Stopper) {
 }
 
 async fn serve_sandbox(arguments: cli::Sandbox) -> Result<Verdict, Unable> {
-    let mut signals = Signals::new().map_err(|error| format!("signals cannot be waited for: {error}"))?;
+    let mut signals = signals()?;
     let settings = match &arguments.settings {
         Some(path) => toml::from_str(&read_text(path)?).map_err(|error| format!("{}: {error}", path.display()))?,
         None => sandbox::Settings::default(),

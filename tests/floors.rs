@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("report", 3),
     ("cli", 5),
     ("live", 5),
+    ("prompt", 5),
     ("signals", 5),
     ("main", 5),
 ];

@@ -94,6 +94,26 @@ fn a_second_signal_skips_the_clean_up_and_the_report_says_so() {
     assert!(codes(&done).contains(&"not-looked-into".to_owned()), "{done:#?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_signal_while_the_password_is_asked_for_is_no_other_end() {
+    let system = System::start("");
+    let mut arguments = address_arguments(&system);
+    arguments.extend(["--password-command".to_owned(), "touch asked; sleep 20".to_owned()]);
+    let began = Instant::now();
+    let mut command = system.place.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let child = command.spawn().expect("the command runs");
+    while !system.place.path().join("asked").exists() {
+        assert!(began.elapsed() < Duration::from_secs(15), "nothing was asked");
+        std::thread::sleep(Duration::from_millis(5)); // between two looks
+    }
+    send("INT", child.id());
+    let done = end(child);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""), "{done:#?}");
+    assert_eq!(done.stderr, "error: stopped before anything was verified\n");
+    assert!(system.sandbox.commands().is_empty());
+}
+
 #[test]
 fn the_report_is_complete_when_the_time_is_over() {
     let system = System::start(LOST);
