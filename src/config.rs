@@ -25,6 +25,7 @@ use crate::check::Check;
 use crate::provider::Provider;
 
 pub use check::Overrides;
+pub use fetch::certificates_from_file;
 pub use finding::{ConfigError, Notice};
 pub use secret::{password_from_shell, password_from_text};
 pub use source::Place;

@@ -149,8 +149,9 @@ async fn checks_of_config(names: &[String], arguments: &cli::Verify) -> Result<V
     let loaded = config::load(&path, names, &overrides(arguments)).await.map_err(|error| error.to_string())?;
     if !arguments.show.quiet {
         loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
-        let told = loaded.provider_notes.iter().map(|told| format!("{}: {}", told.provider.title, told.text));
-        told.for_each(|text| note(&text));
+        let is_new = |text: &str| !loaded.notices.iter().any(|notice| notice.text().ends_with(text));
+        let told = loaded.provider_notes.iter().filter(|told| is_new(told.text));
+        told.map(|told| format!("{}: {}", told.provider.title, told.text)).for_each(|text| note(&text));
     }
     Ok(loaded.checks)
 }
@@ -161,7 +162,10 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
     }
     let cli::Given { smtp, imap, username, password_command, ca_file, allow_cleartext_password } = &arguments.given;
     let parsed = address.parse().map_err(|error| format!("{address:?} is not an address: {error}"))?;
-    let ca = ca_file.as_deref().map(read_bytes).transpose()?;
+    let ca = match ca_file {
+        Some(path) => Some(config::certificates_from_file(path).await?),
+        None => None,
+    };
     let mut given = provider::Given {
         address: parsed,
         username: username.clone(),
@@ -274,29 +278,33 @@ async fn serve_sandbox(arguments: cli::Sandbox) -> Result<Verdict, Unable> {
     let ca_file = folder.join("ca.pem");
     let written = std::fs::create_dir(&folder).and_then(|()| std::fs::write(&ca_file, sandbox.ca_pem()));
     written.map_err(|error| format!("{}: {error}", ca_file.display()))?;
-    print(&sandbox.config(&ca_file))?;
-    note("the mail system runs until Ctrl-C; save the configuration above as mailtrip.toml, and run `mailtrip verify`");
-    signals.next().await;
+    let printed = print(&sandbox.config(&ca_file));
+    if printed.is_ok() {
+        note(
+            "the mail system runs until Ctrl-C; save the configuration above as mailtrip.toml, and run `mailtrip verify`",
+        );
+        signals.next().await;
+    }
     sandbox.stop().await;
     let _ = std::fs::remove_dir_all(&folder); // ours, with one file in it
-    Ok(Verdict::Ok)
+    printed.map(|()| Verdict::Ok)
 }
 
 fn render_again(arguments: cli::Report) -> Result<Verdict, Unable> {
-    let text = if arguments.file == Path::new("-") {
+    let (name, text) = if arguments.file == Path::new("-") {
+        let name = "standard input".to_owned();
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|error| format!("standard input: {error}"))?;
-        text
+        std::io::stdin().read_to_string(&mut text).map_err(|error| format!("{name}: {error}"))?;
+        (name, text)
     } else {
-        read_text(&arguments.file)?
+        (arguments.file.display().to_string(), read_text(&arguments.file)?)
     };
-    let outcomes = report::json::read(&text).map_err(|error| format!("{}: {error}", arguments.file.display()))?;
+    let outcomes = report::json::read(&text).map_err(|error| format!("{name}: {error}"))?;
+    if outcomes.is_empty() {
+        return Err(format!("{name}: there is no outcome in it"));
+    }
     print_unless_quiet(&outcomes, &arguments.show, &style(&arguments.show))?;
     Ok(worst(&outcomes))
-}
-
-fn read_bytes(path: &Path) -> Result<Vec<u8>, Unable> {
-    std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn read_text(path: &Path) -> Result<String, Unable> {

@@ -84,7 +84,7 @@ fn complaint(arguments: &[String], folder: &Path) -> Option<String> {
         Some("verify") if arguments.iter().any(|argument| argument == "--help") => None,
         Some("verify") if arguments.iter().any(|argument| argument.contains('@') || argument.contains("$ADDRESS")) => {
             add("--ca-file", "missing.pem");
-            Some("missing.pem: ")
+            Some("missing.pem, cannot be read")
         }
         Some("verify") => {
             add("--config", "missing.toml");
@@ -94,7 +94,9 @@ fn complaint(arguments: &[String], folder: &Path) -> Option<String> {
             add("--settings", "missing.toml");
             Some(".toml: ")
         }
-        Some("report") if arguments.iter().any(|argument| argument == "-") => Some("-: this is not an outcome"),
+        Some("report") if arguments.iter().any(|argument| argument == "-") => {
+            Some("standard input: this is not an outcome")
+        }
         Some("report") => Some(".json: "),
         Some("demo" | "config") => None,
         other => return Some(format!("{other:?} is no command of mailtrip")),

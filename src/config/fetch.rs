@@ -82,16 +82,32 @@ async fn certificates(
     surroundings: &Surroundings,
     found: &mut Findings<'_>,
 ) -> Option<Vec<u8>> {
-    let whole = file::contents(surroundings.path(path.get_ref()), LARGEST, PATIENCE).await;
+    let file = surroundings.path(path.get_ref());
+    match pem(&file).await {
+        Ok(whole) => Some(whole),
+        Err(why) => {
+            found.error(path.span(), format!("the `ca_file` of account `{account}`, {}, {why}", file.display()));
+            None
+        }
+    }
+}
+
+/// The certificates in a file, for the command line: `--ca-file ca.pem`.
+///
+/// # Errors
+/// A sentence.
+pub async fn certificates_from_file(path: &Path) -> Result<Vec<u8>, String> {
+    pem(path).await.map_err(|why| format!("the file of --ca-file, {}, {why}", path.display()))
+}
+
+/// A file with at least one certificate in it; otherwise the rest of a sentence about the file.
+async fn pem(path: &Path) -> Result<Vec<u8>, String> {
+    let whole = file::contents(path.to_owned(), LARGEST, PATIENCE).await?;
     let begin = b"-----BEGIN CERTIFICATE-----";
-    let why = match whole {
-        Ok(whole) if whole.windows(begin.len()).any(|window| window == begin) => return Some(whole.to_vec()),
-        Ok(_) => "has no certificate in PEM form in it (-----BEGIN CERTIFICATE-----)".to_owned(),
-        Err(why) => why,
-    };
-    let shown = surroundings.path(path.get_ref());
-    found.error(path.span(), format!("the `ca_file` of account `{account}`, {}, {why}", shown.display()));
-    None
+    match whole.windows(begin.len()).any(|window| window == begin) {
+        true => Ok(whole.to_vec()),
+        false => Err("has no certificate in PEM form in it (-----BEGIN CERTIFICATE-----)".to_owned()),
+    }
 }
 
 /// Points out a configuration that is readable by others than its owner.

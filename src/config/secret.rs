@@ -167,9 +167,9 @@ impl SecretSource {
                 from_file(Path::new(&folder.ok_or(unset)?).join(name), "credential").await
             }
             SecretSource::Command(words) => {
-                let whole = command::output(words, LARGEST, PATIENCE).await?;
-                let from = || format!("from the command `{}`", shown(&words[0]));
-                text(whole).and_then(sendable).map_err(|why| format!("{} {why}", from()))
+                let called = format!("the command `{}`", shown(words.first().map_or("", String::as_str)));
+                let whole = command::output(words, &called, LARGEST, PATIENCE).await?;
+                text(whole).and_then(sendable).map_err(|why| format!("from {called} {why}"))
             }
         }
     }
@@ -196,8 +196,10 @@ async fn from_file(path: PathBuf, what: &str) -> Result<Secret, String> {
 pub async fn password_from_shell(command: &str) -> Result<Secret, String> {
     let shell = if cfg!(windows) { ["cmd", "/C"] } else { ["sh", "-c"] };
     let words: Vec<String> = shell.into_iter().chain([command]).map(str::to_owned).collect();
-    let whole = command::output(&words, LARGEST, PATIENCE).await.map_err(|why| format!("the password {why}"))?;
-    text(whole).and_then(sendable).map_err(|why| format!("the password from --password-command {why}"))
+    let called = "--password-command";
+    let whole =
+        command::output(&words, called, LARGEST, PATIENCE).await.map_err(|why| format!("the password {why}"))?;
+    text(whole).and_then(sendable).map_err(|why| format!("the password from {called} {why}"))
 }
 
 /// A password that was typed or came from the environment, if it can be sent.

@@ -40,6 +40,16 @@ fn it_serves_what_it_prints_until_it_is_interrupted() {
     assert!(!folder.exists());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn where_nobody_can_read_its_configuration_it_leaves_nothing_behind() {
+    let place = Place::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let done: Done = place.command(&["sandbox"]).stdout(full).output().expect("the command runs").into();
+    assert_eq!(done.code, Some(3), "{done:#?}");
+    assert_eq!(std::fs::read_dir(place.path()).expect("a folder").count(), 0);
+}
+
 #[test]
 fn settings_that_it_does_not_know_are_refused() {
     let place = Place::new();

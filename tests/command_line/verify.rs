@@ -74,6 +74,39 @@ fn an_address_is_verified_with_a_password_from_a_command() {
     assert_eq!(done.code, Some(0), "{done:#?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_command_that_gives_no_password_is_named_as_on_the_command_line() {
+    let system = System::start("");
+    let mut arguments = address_arguments(&system);
+    arguments.extend(["--password-command".to_owned(), "exit 3".to_owned()]);
+    let done = system.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""));
+    let expected = "error: the password is to be given by --password-command, which ended with exit status 3\n";
+    assert_eq!(done.stderr, expected);
+}
+
+#[test]
+fn a_ca_file_is_read_before_anything_is_done_and_not_without_end() {
+    let place = Place::new();
+    place.write("not.pem", "no certificate");
+    let files: &[&str] =
+        if cfg!(unix) { &["missing.pem", "not.pem", "/dev/zero"] } else { &["missing.pem", "not.pem"] };
+    for file in files {
+        let done = place.run(&["verify", "jane@centurylink.net", "--ca-file", file]);
+        assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""), "{done:#?}");
+        assert!(done.stderr.starts_with(&format!("error: the file of --ca-file, {file}, ")), "{done:#?}");
+    }
+}
+
+#[test]
+fn what_is_known_of_a_provider_is_told_once() {
+    let place = Place::new();
+    place.write("mailtrip.toml", "[accounts.a]\naddress = \"a@outlook.com\"\npassword = { value = \"x y\" }\n");
+    let done = place.run(&["verify", "--timeout", "1s"]);
+    assert_eq!(done.stderr.matches("OAuth2 only").count(), 1, "{done:#?}");
+}
+
 #[test]
 fn an_empty_password_is_none() {
     let system = System::start("");
@@ -128,10 +161,14 @@ fn a_report_is_rendered_again_with_the_same_exit_code() {
         let piped = from_standard_input(&system.place, &json.stdout);
         assert_eq!((piped.code, piped.stdout), (text.code, text.stdout));
     }
-    system.place.write("outcome.json", "{}");
-    let done = system.run(&["report", "outcome.json"]);
-    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""));
-    assert!(done.stderr.starts_with("error: outcome.json: "), "{done:#?}");
+    for nothing in ["{}", "[]"] {
+        system.place.write("outcome.json", nothing);
+        let done = system.run(&["report", "outcome.json"]);
+        assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""));
+        assert!(done.stderr.starts_with("error: outcome.json: "), "{done:#?}");
+        let done = from_standard_input(&system.place, nothing);
+        assert!(done.code == Some(3) && done.stderr.starts_with("error: standard input: "), "{done:#?}");
+    }
 }
 
 fn from_standard_input(place: &Place, text: &str) -> Done {

@@ -15,12 +15,18 @@ use super::shown;
 const LINGER: Duration = Duration::from_millis(200);
 
 /// What a command writes to its standard output. It has no standard input; it is stopped when its time is over.
+/// `called` is its name in errors.
 ///
 /// # Errors
 /// As the rest of a sentence that begins with "the password of …".
-pub(super) async fn output(words: &[String], largest: usize, patience: Duration) -> Result<Zeroizing<Vec<u8>>, String> {
+pub(super) async fn output(
+    words: &[String],
+    called: &str,
+    largest: usize,
+    patience: Duration,
+) -> Result<Zeroizing<Vec<u8>>, String> {
     let Some((program, arguments)) = words.split_first() else { return Err("has no command to be asked for".into()) };
-    let from = format!("is to be given by the command `{}`, which", shown(program));
+    let from = format!("is to be given by {called}, which");
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| format!("{from} cannot be started: {error}"))?;
@@ -99,7 +105,7 @@ mod tests {
 
     async fn shell(script: &str, patience: Duration) -> Result<String, String> {
         let words = ["sh", "-c", script].map(str::to_owned);
-        let whole = output(&words, 1024, patience).await?;
+        let whole = output(&words, "the command `sh`", 1024, patience).await?;
         Ok(String::from_utf8(whole.to_vec()).unwrap())
     }
 
@@ -116,7 +122,7 @@ mod tests {
         let expected = "is to be given by the command `sh`, which ended with exit status 3: no key for ***";
         assert_eq!(error.unwrap_err(), expected);
         let missing = ["no-such-program-here".to_owned()];
-        let error = output(&missing, 1024, LONG).await.unwrap_err();
+        let error = output(&missing, "the command `no-such-program-here`", 1024, LONG).await.unwrap_err();
         assert!(error.contains("`no-such-program-here`, which cannot be started: "), "{error}");
     }
 
