@@ -1,0 +1,86 @@
+//! Rules for a mailbox that POP3 does not open, although nothing is wrong with the password (RFC 2449 §8, RFC 3206).
+
+use crate::account::Protocol;
+use crate::failure::{Kind, Reply};
+use crate::outcome::StageRecord;
+use crate::stage::Stage;
+
+use super::case::Case;
+use super::{Certainty::*, Diagnosis, Verdict, answered};
+
+/// Whether the server let nobody in.
+fn kept_out(case: &Case) -> bool {
+    let refused = matches!(case.kind(), Kind::Refused { .. })
+        && matches!(case.stage(), Stage::Greeting | Stage::Login | Stage::Remove);
+    case.protocol() == Protocol::Pop3 && (refused || waited_in_vain(case))
+}
+
+fn waited_in_vain(case: &Case) -> bool {
+    matches!(case.kind(), Kind::LockedOut { .. })
+}
+
+/// `[IN-USE]`: somebody else has the mailbox open.
+pub fn locked(case: &Case) -> Option<Diagnosis> {
+    if !kept_out(case) || !case.responded(&["IN-USE"]) {
+        return None;
+    }
+    let cause = "The mailbox is locked: another program has it open over POP3, which lets in one at a time.";
+    Some(unlock(case.because("mailbox-locked", Certain, cause)))
+}
+
+/// No response code, and the same password was right a moment before.
+pub fn locked_perhaps(case: &Case) -> Option<Diagnosis> {
+    if !waited_in_vain(case) {
+        return None;
+    }
+    let cause = "The server refused the sign-in, although the same one had worked before the message was sent. The usual cause \
+                 is another program that has the mailbox open: POP3 lets in one at a time.";
+    let diagnosis = unlock(case.because("mailbox-locked", Likely, cause));
+    Some(diagnosis.advise("Or the server limits how often one may sign in: run the check less often."))
+}
+
+/// `[LOGIN-DELAY]`: the last sign-in was not long enough ago.
+pub fn too_soon(case: &Case) -> Option<Diagnosis> {
+    if !kept_out(case) || !case.responded(&["LOGIN-DELAY"]) {
+        return None;
+    }
+    let cause = format!("{} wants more time between two sign-ins to a mailbox than has gone by.", case.host());
+    Some(
+        case.because("login-too-soon", Certain, cause)
+            .advise("Run the check less often, and let other mail programs, such as the one on a phone, look less often, too.")
+            .advise("Give the check more time (`timeout`): it signs in again for each look into the mailbox, as POP3 demands.")
+            .advise("Use IMAP for this mailbox where the server has it: it needs no new sign-in for a look."),
+    )
+}
+
+/// `[SYS/TEMP]` at a later look; at the first sign-in `login::temporary` says the same.
+pub fn temporary(case: &Case) -> Option<Diagnosis> {
+    if !kept_out(case) || case.stage() == Stage::Login || !case.responded(&["SYS/TEMP"]) {
+        return None;
+    }
+    let cause =
+        format!("{} cannot open mailboxes at the moment: the trouble is the server's own, and passing.", case.host());
+    Some(
+        case.because("login-temporarily-refused", Certain, cause)
+            .advise("Try again in some minutes. Nothing is wrong with the username and password.")
+            .advise("If it lasts, ask the provider."),
+    )
+}
+
+fn unlock(diagnosis: Diagnosis) -> Diagnosis {
+    diagnosis
+        .advise(
+            "Close other mail programs that fetch this mailbox: on another computer, on a phone, or another monitor.",
+        )
+        .advise("A session that broke off can hold the lock for some minutes: wait ten minutes, and test again.")
+        .advise("Use IMAP for this mailbox where the server has it: any number of programs may have it open.")
+}
+
+/// It was locked for a while, and was opened in the end.
+pub fn busy(record: &StageRecord, times: u32, reply: &Reply) -> Diagnosis {
+    let cause = format!(
+        "The mailbox was locked at {times} of the looks for the message: another program had it open, or the server wanted \
+         more time between two sign-ins. The arrival may have been earlier than it was noticed."
+    );
+    Diagnosis::new("mailbox-busy", Verdict::Ok, Some(record.at), Likely, cause).seen(answered(reply))
+}

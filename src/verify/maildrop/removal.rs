@@ -1,0 +1,188 @@
+//! Taking the probe out again: DELE of what was just read, and QUIT, without which nothing is deleted.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::failure::{Failure, Kind};
+use crate::outcome::{Concern, Fact};
+use crate::stage::Leg;
+use crate::verify::recorder::{Recorder, Seen};
+use crate::wire::pop3::Pop3;
+
+use super::search::Hit;
+use super::{INBOX, Maildrop, NoSession};
+
+/// Time that is kept at the end to say how it ended.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// The pauses while the mailbox is locked; at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
+
+const NOTHING_WITHOUT_QUIT: &str =
+    "the session ended before the server had answered QUIT, and without QUIT POP3 deletes nothing";
+
+/// How far a session has got.
+#[derive(Default)]
+struct Progress {
+    signed_in: bool,
+    /// Marked to be deleted, and nothing more until QUIT.
+    marked: Vec<Hit>,
+    /// Refused, with the server's words.
+    left: Vec<(Hit, String)>,
+}
+
+impl Maildrop<'_> {
+    /// Removes every message whose header `is_it`, of those that have come since the baseline, and says how many there
+    /// were. A session that is lost before its QUIT is answered has deleted nothing; then one more is tried.
+    ///
+    /// # Errors
+    /// When no session is to be had, or the second is lost as well; what may be left is among the concerns then.
+    pub async fn remove(
+        &mut self,
+        is_it: impl Fn(&[u8]) -> bool,
+        recorder: &Recorder<'_>,
+        seen: &mut Seen,
+    ) -> Result<usize, Failure> {
+        let until = recorder.bounds().deadline - LAST_WORDS;
+        let mut first = Progress::default();
+        let Err(failure) = self.try_to_remove(&is_it, &mut first, until, recorder).await else {
+            return Ok(first.tell(seen));
+        };
+        let mut second = Progress::default();
+        let again = match first.signed_in {
+            true => self.try_to_remove(&is_it, &mut second, until, recorder).await,
+            false => Err(failure),
+        };
+        match again {
+            Ok(()) => {
+                if !first.marked.is_empty() {
+                    seen.fact(Fact::RemovedAgain { why: NOTHING_WITHOUT_QUIT.to_owned() });
+                }
+                // What is not there any more was deleted after all: only the answer to QUIT was lost.
+                let found = |hit: &Hit| second.all().any(|other| other.unique_id == hit.unique_id);
+                first.marked.retain(|hit| !found(hit));
+                Ok(first.tell_marked(seen) + second.tell(seen))
+            }
+            Err(failure) => {
+                let marked = if second.marked.is_empty() { first.marked } else { second.marked };
+                if marked.is_empty() {
+                    seen.concern(Concern::NotLookedInto { folder: INBOX.to_owned(), why: why(&failure) });
+                }
+                for hit in marked {
+                    seen.concern(left_behind(&hit, NOTHING_WITHOUT_QUIT));
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// One session, with half of the time that is left once it is signed in.
+    async fn try_to_remove(
+        &mut self,
+        is_it: &impl Fn(&[u8]) -> bool,
+        progress: &mut Progress,
+        until: Instant,
+        recorder: &Recorder<'_>,
+    ) -> Result<(), Failure> {
+        let held = self.held.take();
+        let pop3 = match held {
+            Some(pop3) => pop3,
+            None => self.session_by(until, recorder).await?,
+        };
+        progress.signed_in = true;
+        let half = until.saturating_duration_since(Instant::now()) / 2;
+        let silent = |_| Failure::new(Kind::Timeout { limit_seconds: half.as_secs_f64() });
+        timeout(half, self.delete(pop3, is_it, progress)).await.map_err(silent)?
+    }
+
+    async fn delete(
+        &self,
+        mut pop3: Pop3,
+        is_it: &impl Fn(&[u8]) -> bool,
+        progress: &mut Progress,
+    ) -> Result<(), Failure> {
+        let (hits, _) = self.baseline.search(&mut pop3, is_it, &mut HashSet::new()).await?;
+        for hit in hits {
+            match pop3.delete(hit.number).await {
+                Ok(()) => progress.marked.push(hit),
+                Err(failure) if is_refusal(&failure) => progress.left.push((hit, why(&failure))),
+                Err(failure) => {
+                    progress.marked.push(hit);
+                    return Err(failure);
+                }
+            }
+        }
+        match pop3.quit().await {
+            // RFC 1939 §6: some or none of the messages were removed.
+            Err(failure) if is_refusal(&failure) => {
+                let why = why(&failure);
+                progress.left.extend(progress.marked.drain(..).map(|hit| (hit, why.clone())));
+                Ok(())
+            }
+            // Where nothing was marked, nothing hangs on the answer.
+            Err(_) if progress.marked.is_empty() => Ok(()),
+            result => result,
+        }
+    }
+
+    /// A session, as soon as the server lets us in.
+    async fn session_by(&mut self, until: Instant, recorder: &Recorder<'_>) -> Result<Pop3, Failure> {
+        let left = until.saturating_duration_since(Instant::now());
+        let last = until - left.min(Duration::from_secs(2)).min(left / 2);
+        let mut due = self.welcome();
+        let mut pause = PAUSE.0;
+        loop {
+            sleep_until(due.min(last)).await;
+            let now = Instant::now();
+            let left = until.saturating_duration_since(now);
+            let silent = |_| NoSession::Failed(Failure::new(Kind::Timeout { limit_seconds: left.as_secs_f64() }));
+            match timeout(left, self.session(Leg::Cleanup, recorder)).await.map_err(silent) {
+                Ok(Ok(pop3)) => return Ok(pop3),
+                Ok(Err(NoSession::TurnedAway(_))) if now < last => due = Instant::now() + pause,
+                Ok(Err(NoSession::TurnedAway(failure) | NoSession::Failed(failure)))
+                | Err(NoSession::TurnedAway(failure) | NoSession::Failed(failure)) => return Err(failure),
+            }
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+}
+
+impl Progress {
+    fn all(&self) -> impl Iterator<Item = &Hit> {
+        self.marked.iter().chain(self.left.iter().map(|(hit, _)| hit))
+    }
+
+    /// QUIT was answered by consent: what was marked is gone.
+    fn tell(self, seen: &mut Seen) -> usize {
+        for (hit, why) in &self.left {
+            seen.concern(left_behind(hit, why));
+        }
+        self.left.len() + self.tell_marked(seen)
+    }
+
+    fn tell_marked(&self, seen: &mut Seen) -> usize {
+        for _ in &self.marked {
+            seen.fact(Fact::Removed { folder: INBOX.to_owned(), uid: None });
+        }
+        self.marked.len()
+    }
+}
+
+fn left_behind(hit: &Hit, why: &str) -> Concern {
+    let id = hit.unique_id.as_ref().map_or(String::new(), |id| format!(" (its unique id: {id})"));
+    Concern::LeftBehind { folder: INBOX.to_owned(), uid: None, why: format!("{why}{id}") }
+}
+
+fn is_refusal(failure: &Failure) -> bool {
+    matches!(failure.kind, Kind::Refused { .. })
+}
+
+fn why(failure: &Failure) -> String {
+    match (&failure.reply, &failure.detail) {
+        (Some(reply), _) => format!("the server said: {reply}"),
+        (None, Some(detail)) => detail.clone(),
+        (None, None) => "the connection was lost".to_owned(),
+    }
+}
