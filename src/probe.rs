@@ -1,48 +1,89 @@
-//! The probe: a message with a tag of its own. Composing it, recognising it, reading its trace headers back.
+//! The probe: a message with a tag of its own. Composing it and its reply, recognising them, reading their trace
+//! headers back.
 
 use jiff::Timestamp;
+use lettre::Address;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message, SinglePart};
+use lettre::message::{Mailbox, Message, MessageBuilder, SinglePart};
 use mail_parser::{HeaderValue as Parsed, MessageParser};
 use uuid::Uuid;
 
-use crate::account::Account;
 use crate::outcome::Fact;
 
 /// The header that carries the tag.
 pub const TAG_HEADER: &str = "X-Mailtrip-Tag";
 
 /// The header fields by which a probe is recognised: all that is ever read of other messages.
-pub const RECOGNISED_BY: &str = "X-MAILTRIP-TAG MESSAGE-ID SUBJECT";
+pub const RECOGNISED_BY: &str = "X-MAILTRIP-TAG MESSAGE-ID SUBJECT IN-REPLY-TO REFERENCES CONTENT-TYPE AUTO-SUBMITTED";
 
 /// A tagged message, ready to be submitted.
 #[derive(Debug, Clone)]
 pub struct Probe {
     tag: String,
+    /// With its angle brackets.
+    message_id: String,
     message: Vec<u8>,
+}
+
+/// Whether a message tells others that a program sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Automatic {
+    /// It says so, so that nothing answers it (RFC 3834 §5).
+    Marked,
+    /// It does not, because an answer is what is wanted.
+    Unmarked,
 }
 
 impl Probe {
     /// Composes a new probe: MIME (RFC 2045), with Message-ID and Date (RFC 5322), its tag in a header, in the
-    /// Message-ID and in the subject, and marked as automatic so that nothing answers it (RFC 3834 §5).
+    /// Message-ID and in the subject.
     ///
     /// # Errors
-    /// When an address cannot stand in a header; the text says which and why.
-    pub fn compose(from: &Account, to: &Account) -> Result<Probe, String> {
+    /// When it cannot be composed; the text says why.
+    pub fn compose(from: &Address, to: &Address, automatic: Automatic) -> Result<Probe, String> {
         let tag = Uuid::new_v4().to_string();
-        let message = Message::builder()
-            .from(Mailbox::new(None, from.address.clone()))
-            .to(Mailbox::new(None, to.address.clone()))
-            .subject(format!("mailtrip probe {tag}"))
+        let subject = format!("mailtrip probe {tag}");
+        let builder = Probe::builder(&tag, from, to, subject);
+        let builder = match automatic {
+            Automatic::Marked => builder.header(AutoSubmitted("auto-generated")).header(AutoResponseSuppress),
+            Automatic::Unmarked => builder,
+        };
+        Probe::finish(builder, tag, from, PROBE_TEXT)
+    }
+
+    /// Answers this probe as a mail program does: `Re:`, In-Reply-To and References (RFC 5322 §3.6.4). The answer has a tag
+    /// of its own.
+    ///
+    /// # Errors
+    /// When it cannot be composed; the text says why.
+    pub fn reply(&self, from: &Address, to: &Address) -> Result<Probe, String> {
+        let tag = Uuid::new_v4().to_string();
+        let subject = format!("Re: mailtrip probe {}", self.tag);
+        let builder = Probe::builder(&tag, from, to, subject)
+            .in_reply_to(self.message_id.clone())
+            .references(self.message_id.clone())
+            .header(AutoSubmitted("auto-replied"))
+            .header(AutoResponseSuppress);
+        Probe::finish(builder, tag, from, REPLY_TEXT)
+    }
+
+    fn builder(tag: &str, from: &Address, to: &Address, subject: String) -> MessageBuilder {
+        Message::builder()
+            .from(Mailbox::new(None, from.clone()))
+            .to(Mailbox::new(None, to.clone()))
+            .subject(subject)
             .date_now()
-            .message_id(Some(format!("<{tag}@{}>", from.address.domain())))
-            .header(Tag(tag.clone()))
-            .header(AutoSubmitted)
-            .header(AutoResponseSuppress)
-            .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body(&tag)))
-            .map_err(|error| format!("the probe from {} to {} cannot be composed: {error}", from.address, to.address))?
+            .message_id(Some(message_id(tag, from)))
+            .header(Tag(tag.to_owned()))
+    }
+
+    fn finish(builder: MessageBuilder, tag: String, from: &Address, text: &str) -> Result<Probe, String> {
+        let body = format!("{text}\r\nTag: {tag}\r\n");
+        let message = builder
+            .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body))
+            .map_err(|error| format!("the message from {from} cannot be composed: {error}"))?
             .formatted();
-        Ok(Probe { tag, message })
+        Ok(Probe { message_id: message_id(&tag, from), tag, message })
     }
 
     /// The tag: a UUID (RFC 9562) in its usual form.
@@ -55,15 +96,29 @@ impl Probe {
         &self.message
     }
 
-    /// Whether a message with these header fields is this probe. The tag is a UUID made for this run, so that
-    /// one of its three places is enough where a relay has rewritten the others.
+    /// Whether a message with these header fields is this probe. Where it has a tag in its header, that decides. Else one
+    /// of the other places is enough, for a relay may have taken the header away; but an answer is not its probe.
     pub fn is(&self, header: &[u8]) -> bool {
         let Some(parsed) = MessageParser::new().parse_headers(header) else { return false };
-        let tagged = parsed.header(TAG_HEADER).and_then(Parsed::as_text).is_some_and(|tag| tag.trim() == self.tag);
-        let identified =
-            parsed.message_id().and_then(|id| id.split_once('@')).is_some_and(|(local, _)| local == self.tag);
+        if let Some(tag) = parsed.header(TAG_HEADER).and_then(Parsed::as_text) {
+            return tag.trim() == self.tag;
+        }
+        let identified = parsed.message_id().is_some_and(|id| self.message_id == format!("<{id}>"));
         let named = parsed.subject().is_some_and(|subject| subject.contains(&self.tag));
-        tagged || identified || named
+        identified || (named && !self.is_answered_by(header))
+    }
+
+    /// Whether a message with these header fields is an answer to this probe (RFC 5322 §3.6.4).
+    pub fn is_answered_by(&self, header: &[u8]) -> bool {
+        let Some(parsed) = MessageParser::new().parse_headers(header) else { return false };
+        let named = |id: &str| self.message_id == format!("<{id}>");
+        let of = |value: &Parsed<'_>| value.as_text_list().is_some_and(|ids| ids.iter().any(|id| named(id)));
+        of(parsed.in_reply_to()) || of(parsed.references())
+    }
+
+    /// Whether a message names this probe anywhere: in its header or in its text.
+    pub fn is_named_in(&self, message: &[u8]) -> bool {
+        message.windows(self.tag.len()).any(|window| window == self.tag.as_bytes())
     }
 
     /// Whether the body of a received message is this probe's, byte for byte; if so, its size.
@@ -73,15 +128,17 @@ impl Probe {
     }
 }
 
-fn body(tag: &str) -> String {
-    format!(
-        // Lines of fewer than 76 characters: nothing on the way has a reason to re-encode them.
-        "mailtrip sent this message to test whether a mailbox can send and receive.\r\n\
-         It takes the message away when the test is over. If you find it all the\r\n\
-         same, the test could not remove it, and it is safe to delete.\r\n\
-         \r\n\
-         Tag: {tag}\r\n"
-    )
+/// Lines of fewer than 76 characters: nothing on the way has a reason to re-encode them.
+const PROBE_TEXT: &str = "mailtrip sent this message to test whether a mailbox can send and receive.\r\n\
+    It takes the message away when the test is over. If you find it all the\r\n\
+    same, the test could not remove it, and it is safe to delete.\r\n";
+
+const REPLY_TEXT: &str = "mailtrip sent this reply to test whether a mailbox can be answered.\r\n\
+    It takes the message away when the test is over. If you find it all the\r\n\
+    same, the test could not remove it, and it is safe to delete.\r\n";
+
+fn message_id(tag: &str, from: &Address) -> String {
+    format!("<{tag}@{}>", from.domain())
 }
 
 /// What follows the empty line that ends the header (RFC 5322 §2.1).
@@ -132,17 +189,17 @@ impl Header for Tag {
 
 /// RFC 3834 §5: responders do not answer a message that is marked as automatic.
 #[derive(Clone)]
-struct AutoSubmitted;
+struct AutoSubmitted(&'static str);
 
 impl Header for AutoSubmitted {
     fn name() -> HeaderName {
         HeaderName::new_from_ascii_str("Auto-Submitted")
     }
     fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(AutoSubmitted)
+        Ok(AutoSubmitted("auto-generated"))
     }
     fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+        HeaderValue::new(Self::name(), self.0.to_owned())
     }
 }
 
@@ -165,21 +222,14 @@ impl Header for AutoResponseSuppress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::Folders;
 
-    fn account(address: &str) -> Account {
-        Account {
-            name: address.to_owned(),
-            address: address.parse().unwrap(),
-            smtp: None,
-            imap: None,
-            pop3: None,
-            folders: Folders::default(),
-        }
+    fn address(text: &str) -> Address {
+        text.parse().unwrap()
     }
 
     fn probe() -> Probe {
-        Probe::compose(&account("alice@example.net"), &account("bob@example.org")).unwrap()
+        let (from, to) = (address("alice@example.net"), address("bob@example.org"));
+        Probe::compose(&from, &to, Automatic::Marked).unwrap()
     }
 
     #[test]
@@ -214,6 +264,34 @@ mod tests {
         assert!(!probe.is(super::tests::probe().message()));
         assert!(!probe.is(b"\r\n"));
         assert!(!probe.is(b""));
+    }
+
+    #[test]
+    fn a_reply_answers_its_probe_and_neither_is_taken_for_the_other() {
+        let probe = probe();
+        let reply = probe.reply(&address("bob@example.org"), &address("alice@example.net")).unwrap();
+        let text = String::from_utf8(reply.message().to_vec()).unwrap();
+        let probes_id = format!("<{}@example.net>", probe.tag());
+        for line in [
+            format!("In-Reply-To: {probes_id}"),
+            format!("References: {probes_id}"),
+            format!("Subject: Re: mailtrip probe {}", probe.tag()),
+            "Auto-Submitted: auto-replied".to_owned(),
+        ] {
+            assert!(text.lines().any(|have| have == line), "no line {line:?} in\n{text}");
+        }
+        assert!(probe.is_answered_by(reply.message()) && !probe.is_answered_by(probe.message()));
+        assert!(!probe.is(reply.message()) && !reply.is(probe.message()) && reply.is(reply.message()));
+        let stripped = format!("Subject: Re: {}\r\nIn-Reply-To: <x@y>\r\n {probes_id}\r\n\r\n", probe.tag());
+        assert!(probe.is_answered_by(stripped.as_bytes()) && !probe.is(stripped.as_bytes()));
+    }
+
+    #[test]
+    fn a_probe_that_wants_an_answer_is_not_marked_as_automatic() {
+        let (from, to) = (address("alice@example.net"), address("echo@example.org"));
+        let probe = Probe::compose(&from, &to, Automatic::Unmarked).unwrap();
+        let text = String::from_utf8(probe.message().to_vec()).unwrap();
+        assert!(!text.contains("Auto-Submitted") && !text.contains("X-Auto-Response-Suppress"), "{text}");
     }
 
     #[test]
