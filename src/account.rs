@@ -23,6 +23,17 @@ pub struct Account {
     pub folders: Folders,
 }
 
+impl Account {
+    /// The endpoint for a protocol, if the account has one.
+    pub fn endpoint(&self, protocol: Protocol) -> Option<&Endpoint> {
+        match protocol {
+            Protocol::Smtp => self.smtp.as_ref(),
+            Protocol::Imap => self.imap.as_ref(),
+            Protocol::Pop3 => self.pop3.as_ref(),
+        }
+    }
+}
+
 /// Folder names given in the configuration, in readable form (not modified UTF-7).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Folders {

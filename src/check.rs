@@ -5,15 +5,44 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::{Account, Endpoint};
+use lettre::Address;
+
+use crate::account::{Account, Protocol};
 
 /// What to verify, and how strictly. Made by [`Check::new`], which refuses what cannot work.
 #[derive(Debug, Clone)]
 pub struct Check {
     name: String,
     from: Account,
-    to: Account,
+    to: Recipient,
     settings: Settings,
+}
+
+/// Who the probe is sent to.
+#[derive(Debug, Clone)]
+pub enum Recipient {
+    /// An account that is read here.
+    Account(Box<Account>),
+    /// An address that answers by itself (an echo service, an auto-responder), and whose account is not held here.
+    Responder(Address),
+}
+
+impl Recipient {
+    /// The address.
+    pub fn address(&self) -> &Address {
+        match self {
+            Recipient::Account(account) => &account.address,
+            Recipient::Responder(address) => address,
+        }
+    }
+
+    /// The account, where it is one that is read here.
+    pub fn account(&self) -> Option<&Account> {
+        match self {
+            Recipient::Account(account) => Some(account),
+            Recipient::Responder(_) => None,
+        }
+    }
 }
 
 /// What can be set for a check, with its defaults.
@@ -21,6 +50,8 @@ pub struct Check {
 pub struct Settings {
     /// By which protocol the probe is received.
     pub receive: Receive,
+    /// Whether the receiving account answers the probe, and the answer is followed home.
+    pub reply: bool,
     /// What to do about the Sent folder.
     pub sent: Sent,
     /// How a probe in the Junk folder is judged.
@@ -37,6 +68,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             receive: Receive::Imap,
+            reply: false,
             sent: Sent::Auto,
             junk: Junk::Warning,
             keep: false,
@@ -53,6 +85,21 @@ pub enum Receive {
     /// IMAP.
     #[default]
     Imap,
+    /// POP3.
+    Pop3,
+    /// Both: the one message must be visible through each.
+    Both,
+}
+
+impl Receive {
+    /// The protocols.
+    pub fn protocols(self) -> &'static [Protocol] {
+        match self {
+            Receive::Imap => &[Protocol::Imap],
+            Receive::Pop3 => &[Protocol::Pop3],
+            Receive::Both => &[Protocol::Imap, Protocol::Pop3],
+        }
+    }
 }
 
 /// What to do about the Sent folder.
@@ -101,16 +148,22 @@ impl Default for Limits {
 /// Settings that cannot work together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Invalid {
-    /// The sending account has no SMTP endpoint.
+    /// An account that is to send has no SMTP endpoint.
     CannotSend {
         /// Name of the account.
         account: String,
+        /// Whether it is the reply that it is to send.
+        reply: bool,
     },
-    /// The receiving account has no endpoint for the protocol to receive by.
+    /// An account that is to receive has no endpoint for the protocol to receive by.
     CannotReceive {
         /// Name of the account.
         account: String,
+        /// The endpoint that is missing; `None`: any.
+        by: Option<Protocol>,
     },
+    /// A reply is to be sent by hand to an address that answers by itself.
+    AnswersByItself,
     /// A limit is zero.
     NoTime,
 }
@@ -118,11 +171,22 @@ pub enum Invalid {
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Invalid::CannotSend { account } => {
-                write!(f, "account `{account}` has no `smtp` endpoint, so nothing can be sent from it")
+            Invalid::CannotSend { account, reply } => {
+                let what = if *reply { "no reply" } else { "nothing" };
+                write!(f, "account `{account}` has no `smtp` endpoint, so {what} can be sent from it")
             }
-            Invalid::CannotReceive { account } => {
-                write!(f, "account `{account}` has no `imap` endpoint, so nothing can be received on it")
+            Invalid::CannotReceive { account, by: Some(protocol) } => {
+                let key = protocol.to_string().to_lowercase();
+                write!(f, "account `{account}` has no `{key}` endpoint, so nothing can be received there by {protocol}")
+            }
+            Invalid::CannotReceive { account, by: None } => {
+                write!(
+                    f,
+                    "account `{account}` has neither an `imap` nor a `pop3` endpoint, so no answer can be received there"
+                )
+            }
+            Invalid::AnswersByItself => {
+                f.write_str("`reply` is for an account of ours; an address that answers by itself is waited for anyway")
             }
             Invalid::NoTime => f.write_str("a time limit of zero leaves no time to verify anything"),
         }
@@ -137,17 +201,45 @@ impl Check {
     /// # Errors
     /// When the settings cannot work together.
     pub fn new(name: impl Into<String>, from: Account, to: Account, settings: Settings) -> Result<Check, Invalid> {
+        for &protocol in settings.receive.protocols() {
+            if to.endpoint(protocol).is_none() {
+                return Err(Invalid::CannotReceive { account: to.name, by: Some(protocol) });
+            }
+        }
+        if settings.reply && to.smtp.is_none() {
+            return Err(Invalid::CannotSend { account: to.name, reply: true });
+        }
+        let answered = settings.reply;
+        Check::valid(name.into(), from, Recipient::Account(Box::new(to)), settings, answered)
+    }
+
+    /// A check from an account to an address that answers by itself.
+    ///
+    /// # Errors
+    /// When the settings cannot work together.
+    pub fn to_responder(
+        name: impl Into<String>,
+        from: Account,
+        to: Address,
+        settings: Settings,
+    ) -> Result<Check, Invalid> {
+        if settings.reply {
+            return Err(Invalid::AnswersByItself);
+        }
+        Check::valid(name.into(), from, Recipient::Responder(to), settings, true)
+    }
+
+    fn valid(name: String, from: Account, to: Recipient, settings: Settings, answered: bool) -> Result<Check, Invalid> {
         if from.smtp.is_none() {
-            return Err(Invalid::CannotSend { account: from.name });
+            return Err(Invalid::CannotSend { account: from.name, reply: false });
         }
-        if to.imap.is_none() {
-            return Err(Invalid::CannotReceive { account: to.name });
+        if answered && from.imap.is_none() && from.pop3.is_none() {
+            return Err(Invalid::CannotReceive { account: from.name, by: None });
         }
-        let Limits { total, stage, .. } = settings.limits;
-        if total.is_zero() || stage.is_zero() {
+        if settings.limits.total.is_zero() || settings.limits.stage.is_zero() {
             return Err(Invalid::NoTime);
         }
-        Ok(Check { name: name.into(), from, to, settings })
+        Ok(Check { name, from, to, settings })
     }
 
     /// Its name in the configuration, or the address it verifies.
@@ -160,8 +252,8 @@ impl Check {
         &self.from
     }
 
-    /// The account that receives.
-    pub fn to(&self) -> &Account {
+    /// Who receives.
+    pub fn to(&self) -> &Recipient {
         &self.to
     }
 
@@ -170,13 +262,13 @@ impl Check {
         &self.settings
     }
 
-    /// The endpoint that mail is submitted to.
-    pub fn submission(&self) -> &Endpoint {
-        self.from.smtp.as_ref().expect("checked by Check::new")
+    /// Whether an answer to the probe is waited for.
+    pub fn is_answered(&self) -> bool {
+        self.settings.reply || matches!(self.to, Recipient::Responder(_))
     }
 
-    /// The endpoint that the mailbox is watched through.
-    pub fn mailbox(&self) -> &Endpoint {
-        self.to.imap.as_ref().expect("checked by Check::new")
+    /// Whether sender and receiver are one and the same account.
+    pub fn is_to_itself(&self) -> bool {
+        self.to.account().is_some_and(|to| to.name == self.from.name)
     }
 }

@@ -9,6 +9,7 @@ mod concern;
 mod delivery;
 mod known;
 mod login;
+mod maildrop;
 mod note;
 mod opening;
 mod other;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::failure::{Reply, Skip};
-use crate::outcome::{Outcome, Server, StageRecord, Status};
+use crate::outcome::{Outcome, Server, Span, StageRecord, Status};
 use crate::stage::{At, Leg, Stage};
 
 use case::Case;
@@ -170,15 +171,19 @@ fn proved_nothing(outcome: &Outcome) -> bool {
     !mail().any(|record| record.status == Status::Passed) || (mail().any(held_up) && !mail().any(failed))
 }
 
-/// From the beginning of the submission of the message to its arrival, if it arrived.
+/// From the beginning of the submission of the message to the last arrival: its own, by every protocol that it is
+/// received by, or that of the answer where one is waited for. `None` if anything of it did not arrive.
 pub fn round_trip(outcome: &Outcome) -> Option<Duration> {
-    let passed = |leg, stage| {
-        let here =
-            |record: &&StageRecord| record.at.leg == leg && record.at.stage == stage && record.status == Status::Passed;
-        outcome.stages.iter().find(here)?.span
-    };
     let submit = outcome.stages.iter().find(|r| r.at.leg == Leg::Submission && r.at.stage == Stage::Submit)?.span?;
-    Some(passed(Leg::Delivery, Stage::Arrival)?.ended().saturating_sub(submit.began))
+    let arrivals = outcome.stages.iter().filter(|record| record.at.stage == Stage::Arrival);
+    let ended = arrivals.map(|record| record.span.filter(|_| record.status == Status::Passed).map(Span::ended));
+    let last = ended.collect::<Option<Vec<Duration>>>()?.into_iter().max()?;
+    Some(last.saturating_sub(submit.began))
+}
+
+/// Whether the round trip is that of an answer.
+pub fn is_answered(outcome: &Outcome) -> bool {
+    outcome.stages.iter().any(|record| record.at.leg == Leg::ReplyDelivery && record.at.stage == Stage::Arrival)
 }
 
 /// All diagnoses: what weighs most first, then the surer ones first, then in the order of the stages.
@@ -230,6 +235,10 @@ const RULES: &[Rule] = &[
     opening::starttls_refused,
     opening::injected,
     opening::cleartext_forbidden,
+    maildrop::locked,
+    maildrop::too_soon,
+    maildrop::temporary,
+    maildrop::locked_perhaps,
     opening::turned_away,
     certificate::expired,
     certificate::not_yet_valid,
@@ -266,6 +275,7 @@ const RULES: &[Rule] = &[
     transaction::policy,
     transaction::rejected,
     delivery::not_arrived,
+    delivery::bounced,
     delivery::in_junk,
     delivery::altered,
     delivery::no_folder,

@@ -141,6 +141,16 @@ pub enum Kind {
         /// How long it was waited for, in seconds, from the moment the message had left.
         waited_seconds: f64,
     },
+    /// A server on the way could not deliver the message, and has said so in a report (RFC 3464): the reply holds its words.
+    Bounced,
+    /// The mailbox could not be looked into to the end: the server let nobody in, as happens while another program has
+    /// it open (POP3). Whether the probe arrived is not known.
+    LockedOut {
+        /// How many times the server refused.
+        times: u32,
+        /// How long it was waited for, in seconds, from the moment the message had left.
+        waited_seconds: f64,
+    },
     /// The probe is in the Junk folder, and the check is configured to fail on that.
     InJunk {
         /// The folder.
@@ -203,6 +213,8 @@ pub enum Skip {
     TurnedOff,
     /// There is nothing for it to do.
     NothingToDo,
+    /// The account has no IMAP endpoint, and POP3 shows no folder but the inbox.
+    NoImap,
     /// The run was stopped before it began.
     Stopped,
 }

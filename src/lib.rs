@@ -98,6 +98,7 @@
 #![warn(missing_docs)]
 
 pub mod account;
+pub mod bounce;
 pub mod check;
 pub mod config;
 pub mod diagnose;

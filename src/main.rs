@@ -83,27 +83,32 @@ async fn demonstrate(demo: cli::Demo) -> Result<Verdict, Unable> {
     verdict
 }
 
+/// From the first account of the sandbox to the second, and the reply back.
 fn demo_check(sandbox: &Sandbox, transcript: bool) -> Result<Check, Unable> {
-    let user = sandbox.accounts().first().ok_or("the sandbox has no account")?;
-    let endpoint = |service| Endpoint {
-        host: "localhost".to_owned(),
-        port: sandbox.port(service),
-        security: Security::Tls,
-        allow_cleartext_password: false,
-        credentials: Credentials { username: user.address.clone(), password: Secret::new(&user.password) },
-        auth: Auth::Auto,
-        ca: Some(sandbox.ca_pem().as_bytes().to_vec()),
+    let account = |user: &sandbox::User| -> Result<Account, Unable> {
+        let endpoint = |service| {
+            Some(Endpoint {
+                host: "localhost".to_owned(),
+                port: sandbox.port(service),
+                security: Security::Tls,
+                allow_cleartext_password: false,
+                credentials: Credentials { username: user.address.clone(), password: Secret::new(&user.password) },
+                auth: Auth::Auto,
+                ca: Some(sandbox.ca_pem().as_bytes().to_vec()),
+            })
+        };
+        Ok(Account {
+            name: user.address.split('@').next().unwrap_or_default().to_owned(),
+            address: user.address.parse().map_err(|error| format!("{}: {error}", user.address))?,
+            smtp: endpoint(Service::Submissions),
+            imap: endpoint(Service::Imaps),
+            pop3: endpoint(Service::Pop3s),
+            folders: Folders::default(),
+        })
     };
-    let account = Account {
-        name: "demo".to_owned(),
-        address: user.address.parse().map_err(|error| format!("{}: {error}", user.address))?,
-        smtp: Some(endpoint(Service::Submissions)),
-        imap: Some(endpoint(Service::Imaps)),
-        pop3: None,
-        folders: Folders::default(),
-    };
-    let settings = Settings { transcript, ..Settings::default() };
-    Check::new("demo", account.clone(), account, settings).map_err(|error| error.to_string())
+    let [from, to, ..] = sandbox.accounts() else { return Err("the sandbox has no two accounts".to_owned()) };
+    let settings = Settings { reply: true, transcript, ..Settings::default() };
+    Check::new("demo", account(from)?, account(to)?, settings).map_err(|error| error.to_string())
 }
 
 async fn verify_all(arguments: cli::Verify) -> Result<Verdict, Unable> {

@@ -4,6 +4,7 @@
 //! from disk is judged the same. Absent is `None` (JSON `null`), never 0.
 
 pub(crate) mod seconds;
+mod written;
 
 use std::time::Duration;
 
@@ -117,7 +118,7 @@ pub enum Side {
 
 /// One stage: where it belongs, when it ran, what was seen, how it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[serde(from = "written::Written", into = "written::Written")]
 pub struct StageRecord {
     /// Leg, stage and protocol.
     pub at: At,
@@ -386,8 +387,20 @@ pub enum Fact {
     Removed {
         /// The folder.
         folder: String,
-        /// Its UID.
-        uid: u32,
+        /// Its UID (IMAP).
+        uid: Option<u32>,
+    },
+    /// A message of ours was removed in a second session, because the first one came to nothing.
+    RemovedAgain {
+        /// What became of the first.
+        why: String,
+    },
+    /// The mailbox was locked, or the server wanted no sign-in, at some of the looks for new mail (POP3).
+    TurnedAway {
+        /// How many times.
+        times: u32,
+        /// What the server said the last time.
+        reply: Reply,
     },
     /// The messages were left where they are, as was asked for.
     Kept,
@@ -408,6 +421,11 @@ pub enum Concern {
     FoundInJunk {
         /// The folder.
         folder: String,
+    },
+    /// The message arrived more than once.
+    Duplicate {
+        /// How many times.
+        times: usize,
     },
     /// The account has no Sent folder that could be found.
     NoSentFolder,
@@ -437,61 +455,4 @@ pub enum Concern {
         /// Why.
         why: String,
     },
-}
-
-/// The JSON form of a [`StageRecord`].
-#[derive(Serialize, Deserialize)]
-struct Written {
-    #[serde(flatten)]
-    at: At,
-    account: String,
-    status: Mark,
-    began_seconds: Option<f64>,
-    seconds: Option<f64>,
-    facts: Vec<Fact>,
-    warnings: Vec<Concern>,
-    failure: Option<Failure>,
-    skipped: Option<Skip>,
-}
-
-impl From<StageRecord> for Written {
-    fn from(record: StageRecord) -> Written {
-        let mark = record.mark();
-        let (failure, skipped) = match record.status {
-            Status::Passed => (None, None),
-            Status::Failed(failure) => (Some(failure), None),
-            Status::Skipped(skip) => (None, Some(skip)),
-        };
-        Written {
-            at: record.at,
-            account: record.account,
-            status: mark,
-            began_seconds: record.span.map(|span| seconds::rounded(span.began)),
-            seconds: record.span.map(|span| seconds::rounded(span.took)),
-            facts: record.facts,
-            warnings: record.concerns,
-            failure,
-            skipped,
-        }
-    }
-}
-
-impl From<Written> for StageRecord {
-    fn from(written: Written) -> StageRecord {
-        let span = written.began_seconds.zip(written.seconds);
-        let span = span.map(|(began, took)| Span { began: seconds::lenient(began), took: seconds::lenient(took) });
-        let status = match (written.failure, written.skipped) {
-            (Some(failure), _) => Status::Failed(failure),
-            (None, Some(skip)) => Status::Skipped(skip),
-            (None, None) => Status::Passed,
-        };
-        StageRecord {
-            at: written.at,
-            account: written.account,
-            span,
-            facts: written.facts,
-            concerns: written.warnings,
-            status,
-        }
-    }
 }

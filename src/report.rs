@@ -11,7 +11,7 @@ pub mod words;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::diagnose::{Verdict, diagnose, round_trip, verdict};
+use crate::diagnose::{Verdict, diagnose, is_answered, round_trip, verdict};
 use crate::outcome::Outcome;
 
 use terminal::Style;
@@ -75,6 +75,9 @@ pub fn headline(outcome: &Outcome) -> String {
     let Some(first) = diagnoses.first().filter(|_| verdict != Verdict::Ok) else {
         let (from, to) = (&outcome.from, &outcome.to);
         let line = match arrived {
+            Some(time) if is_answered(outcome) => {
+                format!("mail sent from {from} reached {to}, and the reply came back, in {time}")
+            }
             Some(time) => format!("mail sent from {from} arrived at {to} in {time}"),
             None => format!("every stage from {from} to {to} passed"),
         };

@@ -144,7 +144,7 @@ impl Sandbox {
         }
         if let [from, to, ..] = names.as_slice() {
             let check = quoted(&format!("{from}-to-{to}"));
-            text += &format!("[checks.{check}]\nfrom = {}\nto = {}\n", quoted(from), quoted(to));
+            text += &format!("[checks.{check}]\nfrom = {}\nto = {}\nreply = true\n", quoted(from), quoted(to));
         }
         text
     }

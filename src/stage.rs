@@ -16,6 +16,12 @@ pub enum Leg {
     Delivery,
     /// The sender's copy of what was sent.
     Sent,
+    /// From here to the receiver's submission server, with the reply.
+    ReplySubmission,
+    /// From that server to the sender's mailbox.
+    ReplyDelivery,
+    /// The receiver's copy of the reply.
+    ReplySent,
     /// Removing what was left behind.
     Cleanup,
 }
@@ -57,6 +63,9 @@ impl Leg {
             Leg::Submission => "submission",
             Leg::Delivery => "delivery",
             Leg::Sent => "sent",
+            Leg::ReplySubmission => "reply-submission",
+            Leg::ReplyDelivery => "reply-delivery",
+            Leg::ReplySent => "reply-sent",
             Leg::Cleanup => "cleanup",
         }
     }

@@ -1,11 +1,14 @@
 //! One verification: travel, then always clean up.
 
 pub mod arrival;
+pub mod berth;
 pub mod cleanup;
 pub mod dial;
 mod folder;
 pub mod mailbox;
+pub mod maildrop;
 pub mod plan;
+pub mod quarry;
 pub mod recorder;
 pub mod sent;
 pub mod stop;
@@ -13,22 +16,24 @@ pub mod veil;
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
+use lettre::Address;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::account::{Account, Endpoint, Protocol};
-use crate::check::{Check, Junk, Sent};
+use crate::check::{Check, Sent};
 use crate::failure::{Failure, Kind, Skip};
-use crate::outcome::{Concern, Fact, Outcome, Role, SCHEMA, Server};
-use crate::probe::{self, Probe};
+use crate::outcome::{Fact, Outcome, SCHEMA, Server};
+use crate::probe::{Automatic, Probe};
 use crate::stage::{At, Leg, Stage};
-use crate::wire::imap::Greeted;
 use crate::wire::smtp::{self, Smtp};
-use arrival::{Found, Sending};
+use arrival::Sending;
+use berth::{Berth, News};
 use dial::Dial;
-use mailbox::{Baseline, Mailbox, Wanted};
 use plan::Plan;
+use quarry::Quarry;
 use recorder::{Bounds, Halted, Listener, Recorder, Seen};
 use stop::{Reach, Stop};
 use veil::Veil;
@@ -53,9 +58,9 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
     };
     let recorder = Recorder::new(journey, listener).veiled(Veil::of(check));
     let plan = Plan::of(check);
-    let tag = match Probe::compose(check.from(), check.to()) {
-        Ok(probe) => {
-            let mut voyage = Voyage::new(check, &probe);
+    let tag = match messages(check) {
+        Ok((probe, reply)) => {
+            let mut voyage = Voyage::new(check, &probe, reply.as_ref());
             let _ = voyage.travel(&recorder).await; // where it ended is on record
             let until = (Instant::now() + reserve).min(start + total);
             let cleanup = Bounds { stage: reserve, deadline: until, stop: stop.clone(), reach: Reach::Cleanup };
@@ -73,7 +78,7 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
         schema: SCHEMA,
         check: check.name().to_owned(),
         from: check.from().address.to_string(),
-        to: check.to().address.to_string(),
+        to: check.to().address().to_string(),
         began,
         seconds: recorder.elapsed(),
         tag,
@@ -92,196 +97,232 @@ fn servers(check: &Check) -> Vec<Server> {
         security: endpoint.security,
         username: endpoint.credentials.username.clone(),
     };
-    let mut servers = vec![
-        server(check.from(), Protocol::Smtp, check.submission()),
-        server(check.to(), Protocol::Imap, check.mailbox()),
-    ];
-    servers.extend(plan::sender_mailbox(check).map(|endpoint| server(check.from(), Protocol::Imap, endpoint)));
+    let submissions = [Some(check.from()), check.to().account().filter(|_| check.settings().reply)];
+    let submissions = submissions.into_iter().flatten();
+    let submissions = submissions.filter_map(|account| Some((account, Protocol::Smtp, account.smtp.as_ref()?)));
+    let berths = plan::berths(check);
+    let mailboxes = berths.iter().map(|berth| (berth.account, berth.protocol, berth.endpoint));
+    let mut servers: Vec<Server> = Vec::new();
+    for (account, protocol, endpoint) in submissions.chain(mailboxes) {
+        let server = server(account, protocol, endpoint);
+        if !servers.contains(&server) {
+            servers.push(server);
+        }
+    }
     servers
 }
 
-/// A mailbox that takes part: the session while there is one, and the folders as they were.
-///
-/// A session that failed or was cut off in the middle of a command is dropped where that happened, and never used again.
-struct Berth<'a> {
-    account: &'a Account,
-    endpoint: &'a Endpoint,
-    leg: Leg,
-    wanted: Wanted,
-    session: Option<Mailbox>,
-    baseline: Option<Baseline>,
+/// The probe, and the reply to it where one is wanted.
+fn messages(check: &Check) -> Result<(Probe, Option<Probe>), String> {
+    let (from, to) = (&check.from().address, check.to().address());
+    // No responder answers a message that is marked as automatic.
+    let automatic = if check.to().account().is_some() { Automatic::Marked } else { Automatic::Unmarked };
+    let probe = Probe::compose(from, to, automatic)?;
+    let reply = check.settings().reply.then(|| probe.reply(to, from)).transpose()?;
+    Ok((probe, reply))
 }
 
-/// The journey of one probe.
+/// The journey of one probe, and of its reply.
 struct Voyage<'a> {
     check: &'a Check,
     probe: &'a Probe,
-    receiver: Berth<'a>,
-    /// The sender's mailbox, where it is another one.
-    sender: Option<Berth<'a>>,
-    /// The message has left: whatever the server said, it may arrive.
+    reply: Option<&'a Probe>,
+    berths: Vec<Berth<'a>>,
+    /// The probe has left: whatever the server said, it may arrive.
     left: bool,
+    /// So has the reply.
+    reply_left: bool,
+}
+
+/// One direction of the journey.
+struct Direction<'a> {
+    submission: Leg,
+    delivery: Leg,
+    from: &'a Account,
+    to: &'a Address,
+    message: &'a Probe,
+    quarry: Quarry<'a>,
+    /// What share of the time that is left it may take until it has arrived.
+    share: f64,
 }
 
 impl<'a> Voyage<'a> {
-    fn new(check: &'a Check, probe: &'a Probe) -> Voyage<'a> {
-        let sent = check.settings().sent != Sent::Off;
-        let other = plan::sender_mailbox(check);
-        let own = check.from().name == check.to().name;
-        let berth =
-            |account, endpoint, leg, wanted| Berth { account, endpoint, leg, wanted, session: None, baseline: None };
-        let receiver = berth(check.to(), check.mailbox(), Leg::Delivery, Wanted { junk: true, sent: sent && own });
-        let sender = other.map(|endpoint| berth(check.from(), endpoint, Leg::Sent, Wanted { junk: false, sent: true }));
-        Voyage { check, probe, receiver, sender, left: false }
+    fn new(check: &'a Check, probe: &'a Probe, reply: Option<&'a Probe>) -> Voyage<'a> {
+        let berths = plan::berths(check).into_iter().map(Berth::new).collect();
+        Voyage { check, probe, reply, berths, left: false, reply_left: false }
     }
 
-    /// The way of the probe: out, in, and its copy. Nothing is submitted before the mailbox is watched.
+    /// The way of the probe: out, in, and its copy; then the reply's way back. Nothing is submitted before the mailboxes
+    /// are watched that it is to arrive in.
     async fn travel(&mut self, recorder: &Recorder<'_>) -> Result<(), Halted> {
-        let submission = Dial {
-            leg: Leg::Submission,
-            protocol: Protocol::Smtp,
-            account: self.check.from(),
-            endpoint: self.check.submission(),
-        };
-        let (smtp, receiver, _) =
-            tokio::join!(dial::open::<Smtp>(submission, recorder), self.receiver.open(recorder), async {
-                match &mut self.sender {
-                    Some(sender) => sender.open(recorder).await,
-                    None => Ok(()),
+        let check = self.check;
+        let (out, back, _) = tokio::join!(
+            dial_submission(Leg::Submission, check.from(), recorder),
+            async {
+                match (self.reply, check.to().account()) {
+                    (Some(_), Some(to)) => dial_submission(Leg::ReplySubmission, to, recorder).await,
+                    _ => Err(Halted),
                 }
-            },);
-        let (smtp, ()) = (smtp?, receiver?);
-        let arrived = self.submit_and_await(smtp, recorder).await?;
-        if let Ok(found) = arrived {
-            let _ = self.inspect(found, recorder).await;
+            },
+            join_all(self.berths.iter_mut().map(|berth| berth.open(recorder))),
+        );
+        let arrived = self.outward(out?, recorder).await;
+        let copied = self.copy(Leg::Sent, recorder).await;
+        if let (Ok(()), Some(reply)) = (arrived, self.reply) {
+            self.homeward(back?, reply, recorder).await?;
+            let _ = self.copy(Leg::ReplySent, recorder).await;
         }
-        self.sent_copy(recorder).await
+        copied
     }
 
-    /// Submits the probe and waits for it at the same time. What is known at the end: whether it was submitted, and
-    /// where it arrived.
-    async fn submit_and_await(&mut self, smtp: Smtp, recorder: &Recorder<'_>) -> Result<Result<Found, Halted>, Halted> {
+    /// The probe's way out; or, where somebody else answers, out and its answer's way home.
+    async fn outward(&mut self, smtp: Smtp, recorder: &Recorder<'_>) -> Result<(), Halted> {
+        let (check, probe) = (self.check, self.probe);
+        let here = check.to().account().is_some();
+        let way = Direction {
+            submission: Leg::Submission,
+            delivery: if here { Leg::Delivery } else { Leg::ReplyDelivery },
+            from: check.from(),
+            to: check.to().address(),
+            message: probe,
+            quarry: if here { Quarry::Probe(probe) } else { Quarry::Answer(probe) },
+            share: if self.reply.is_some() { 0.6 } else { 1.0 },
+        };
+        let (left, arrived) = self.pass(&way, smtp, recorder).await;
+        self.left = left;
+        arrived
+    }
+
+    /// The reply's way home.
+    async fn homeward(&mut self, smtp: Smtp, reply: &'a Probe, recorder: &Recorder<'_>) -> Result<(), Halted> {
+        let to = self.check.from();
+        let Some(from) = self.check.to().account() else { return Err(Halted) };
+        let way = Direction {
+            submission: Leg::ReplySubmission,
+            delivery: Leg::ReplyDelivery,
+            from,
+            to: &to.address,
+            message: reply,
+            quarry: Quarry::Probe(reply),
+            share: 1.0,
+        };
+        let (left, arrived) = self.pass(&way, smtp, recorder).await;
+        self.reply_left = left;
+        arrived
+    }
+
+    /// Submits a message and waits for it at the same time, in every mailbox that it is to be visible in; then reads it.
+    /// Says whether it has left.
+    async fn pass(&mut self, way: &Direction<'_>, smtp: Smtp, recorder: &Recorder<'_>) -> (bool, Result<(), Halted>) {
+        let home = way.delivery == Leg::ReplyDelivery;
+        let junk = self.check.settings().junk;
+        let is_receiver = |berth: &Berth<'_>| if home { berth.plan.answer } else { berth.plan.probe };
+        if self.berths.iter().any(|berth| is_receiver(berth) && !berth.is_open()) {
+            return (false, Err(Halted));
+        }
+        let until = arrival_deadline(recorder, way.share);
         let (sending, progress) = watch::channel(Sending::NotYet);
-        let (check, probe) = (self.check, self.probe);
-        let until = recorder.bounds().deadline - after_arrival(recorder);
-        let submit = async {
-            let result = submit(smtp, check, probe, &sending, until, recorder).await;
-            let uncertain = *sending.borrow() == Sending::Left;
-            if !uncertain && result.is_err() {
-                sending.send_replace(Sending::Refused);
+        let (bounced, reports) = watch::channel(None);
+        let (over, ended) = watch::channel(false);
+        let news = News { sending: progress.clone(), bounced: reports, over: ended };
+        let (receivers, others): (Vec<_>, Vec<_>) = self.berths.iter_mut().partition(|berth| is_receiver(berth));
+        let arrivals = join_all(receivers.into_iter().map(async |berth| {
+            let arrived = berth.arrival(way.delivery, way.quarry, news.clone(), until, junk, recorder).await;
+            (berth, arrived)
+        }));
+        let arrivals = async {
+            let arrivals = arrivals.await;
+            over.send_replace(true);
+            arrivals
+        };
+        let reports =
+            join_all(others.into_iter().filter(|berth| berth.plan.account.name == way.from.name).map(async |berth| {
+                if let Some(reply) = berth.bounce(way.message, &news, until, recorder.bounds().stage).await {
+                    bounced.send_replace(Some(reply));
+                }
+            }));
+        let submission = submit(smtp, way, &sending, until, recorder);
+        let ((), arrivals, _) = tokio::join!(submission, arrivals, reports);
+        let left = !matches!(*progress.borrow(), Sending::NotYet | Sending::Refused);
+        let sent = matches!(way.quarry, Quarry::Probe(_)).then_some(way.message);
+        let mut all = Ok(());
+        for (berth, arrived) in arrivals {
+            match arrived {
+                Some(Ok(arrived)) => {
+                    let _ = berth.inspect(way.delivery, arrived, sent, recorder).await;
+                }
+                _ => all = Err(Halted),
             }
-            result
-        };
-        let arrival = self.receiver.arrival(check, probe, progress.clone(), until, recorder);
-        let (submitted, arrived) = tokio::join!(submit, arrival);
-        self.left = !matches!(*progress.borrow(), Sending::NotYet | Sending::Refused);
-        match arrived {
-            Some(arrived) => Ok(arrived),
-            None => submitted.map(|()| Err(Halted)),
         }
+        (left, all)
     }
 
-    /// Reads the probe back.
-    async fn inspect(&mut self, found: Found, recorder: &Recorder<'_>) -> Result<(), Halted> {
-        let probe = self.probe;
-        let at = At::new(Leg::Delivery, Stage::Inspect, Protocol::Imap);
-        let name = &self.receiver.account.name;
-        recorder
-            .stage(at, name, async |seen| {
-                let (session, baseline) = self.receiver.parts()?;
-                let folder = match (found.role, &baseline.junk) {
-                    (Role::Junk, Some(junk)) => junk,
-                    _ => &baseline.inbox,
-                };
-                let mut mailbox = session.take().ok_or_else(gone)?;
-                let received = mailbox.whole(folder, found.uid).await?;
-                *session = Some(mailbox);
-                let trace = probe::trace(&received);
-                match probe.same_body(&received) {
-                    Some(bytes) => {
-                        seen.fact(Fact::Identical { bytes });
-                        seen.facts.extend(trace);
-                        Ok(())
-                    }
-                    None => {
-                        seen.facts.extend(trace);
-                        Err(Failure::new(Kind::Altered))
-                    }
-                }
-            })
-            .await
-    }
-
-    /// The sender's copy, in the mailbox that is open already, or in the sender's own.
-    async fn sent_copy(&mut self, recorder: &Recorder<'_>) -> Result<(), Halted> {
-        let at = At::new(Leg::Sent, Stage::Copy, Protocol::Imap);
-        let (check, probe) = (self.check, self.probe);
-        let (name, mode) = (&check.from().name, check.settings().sent);
-        let own = check.from().name == check.to().name;
-        let berth = if own { Some(&mut self.receiver) } else { self.sender.as_mut() };
-        let Some(berth) = berth.filter(|_| mode != Sent::Off) else {
-            let why = if mode == Sent::Off { Skip::TurnedOff } else { Skip::NothingToDo };
-            recorder.skip(at, name, why);
-            return Ok(());
+    /// The copy of what was sent, in the sender's own mailbox.
+    async fn copy(&mut self, leg: Leg, recorder: &Recorder<'_>) -> Result<(), Halted> {
+        let reply = leg == Leg::ReplySent;
+        let (probe, account) = match (reply, self.reply, self.check.to().account()) {
+            (false, ..) => (self.probe, self.check.from()),
+            (true, Some(reply), Some(to)) => (reply, to),
+            _ => return Err(Halted),
         };
-        // Where what failed has used up all the time, nothing can be said of the copy.
-        let late = Instant::now() >= recorder.bounds().deadline && recorder.last_failure().is_some();
-        if berth.baseline.is_none() || late {
-            return Err(Halted);
+        let mode = self.check.settings().sent;
+        let at = At::new(leg, Stage::Copy, Protocol::Imap);
+        let holds = |berth: &&mut Berth<'_>| if reply { berth.plan.reply_sent } else { berth.plan.sent };
+        match self.berths.iter_mut().find(holds) {
+            _ if mode == Sent::Off => recorder.skip(at, &account.name, Skip::TurnedOff),
+            None => recorder.skip(at, &account.name, Skip::NoImap),
+            Some(_) if !(if reply { self.reply_left } else { self.left }) => return Err(Halted),
+            Some(berth) => return berth.copy(leg, mode, probe, recorder).await,
         }
-        berth.reopen(recorder).await?;
-        let Bounds { stage, deadline, .. } = recorder.bounds();
-        let patience = deadline.saturating_duration_since(Instant::now()).min(*stage) * 3 / 4;
-        recorder
-            .stage(at, name, async |seen| {
-                let (session, baseline) = berth.parts()?;
-                let mut mailbox = session.take().ok_or_else(gone)?;
-                let folders = &check.from().folders;
-                let result = sent::copy(&mut mailbox, baseline, folders, mode, probe, patience, seen).await;
-                if result.as_ref().err().is_none_or(in_step) {
-                    *session = Some(mailbox);
-                }
-                result
-            })
-            .await
+        Ok(())
     }
 
     /// Takes out what was left behind, in each mailbox that may hold something, at the same time: one that does not
     /// answer must not use up the other one's time.
     async fn clean_up(self, recorder: &Recorder<'_>) {
-        let Voyage { check, probe, receiver, sender, left } = self;
+        let Voyage { check, probe, reply, berths, left, reply_left } = self;
         let keep = check.settings().keep;
-        let sender = async {
-            if let Some(sender) = sender {
-                sender.clean_up(probe, left, keep, recorder).await;
-            }
+        let chosen = |probe_here: bool, reply_here: bool| {
+            let probe = Some(probe).filter(|_| left && probe_here);
+            let reply = reply.filter(|_| reply_left && reply_here);
+            probe.into_iter().chain(reply).collect::<Vec<_>>()
         };
-        tokio::join!(receiver.clean_up(probe, left, keep, recorder), sender);
+        join_all(berths.into_iter().map(async |berth| {
+            let plan = berth.plan;
+            let (expected, sent) = (chosen(plan.probe, plan.answer), chosen(plan.sent, plan.reply_sent));
+            berth.clean_up(expected, sent, keep, recorder).await;
+        }))
+        .await;
     }
 }
 
-/// How much of the journey's time is kept for what comes after the arrival.
-fn after_arrival(recorder: &Recorder<'_>) -> Duration {
-    let left = recorder.bounds().deadline.saturating_duration_since(Instant::now());
-    (left / 5).min(Duration::from_secs(10))
+async fn dial_submission(leg: Leg, account: &Account, recorder: &Recorder<'_>) -> Result<Smtp, Halted> {
+    let Some(endpoint) = &account.smtp else { return Err(Halted) };
+    dial::open::<Smtp>(Dial { leg, protocol: Protocol::Smtp, account, endpoint }, recorder).await
+}
+
+/// Until when an arrival is waited for: some of the journey's time is kept for what comes after it.
+fn arrival_deadline(recorder: &Recorder<'_>, share: f64) -> Instant {
+    let now = Instant::now();
+    let left = recorder.bounds().deadline.saturating_duration_since(now);
+    now + (left - (left / 5).min(Duration::from_secs(10))).mul_f64(share)
 }
 
 /// MAIL, RCPT, DATA, the message. Once its last dot has left, what is not answered is uncertain. It ends by `until`, so
 /// that a server that never answers leaves time for the Sent copy.
 async fn submit(
     mut smtp: Smtp,
-    check: &Check,
-    probe: &Probe,
+    way: &Direction<'_>,
     sending: &watch::Sender<Sending>,
     until: Instant,
     recorder: &Recorder<'_>,
-) -> Result<(), Halted> {
-    let at = At::new(Leg::Submission, Stage::Submit, Protocol::Smtp);
+) {
+    let at = At::new(way.submission, Stage::Submit, Protocol::Smtp);
     let limit = recorder.bounds().stage.min(until.saturating_duration_since(Instant::now()));
-    let smtp = recorder
-        .stage_within(at, &check.from().name, limit, Seen::default(), async |seen| {
-            smtp.envelope(&check.from().address, &check.to().address).await?;
-            smtp.send_message(probe.message()).await?;
+    let submitted = recorder
+        .stage_within(at, &way.from.name, limit, Seen::default(), async |seen| {
+            smtp.envelope(&way.from.address, way.to).await?;
+            smtp.send_message(way.message.message()).await?;
             seen.if_silent = Some(Kind::Uncertain);
             sending.send_replace(Sending::Left);
             let reply = smtp.message_taken().await.map_err(|failure| match failure.kind {
@@ -296,136 +337,15 @@ async fn submit(
             seen.fact(Fact::Accepted { reply, queue_id });
             Ok(smtp)
         })
-        .await?;
-    tokio::spawn(timeout(Duration::from_secs(5), smtp.quit()));
-    Ok(())
-}
-
-impl Berth<'_> {
-    /// Opens the mailbox and notes what is in it.
-    async fn open(&mut self, recorder: &Recorder<'_>) -> Result<(), Halted> {
-        let mut mailbox = self.dial(recorder).await?;
-        let at = At::new(self.leg, Stage::Baseline, Protocol::Imap);
-        let (account, wanted) = (self.account, self.wanted);
-        let (mailbox, baseline) = recorder
-            .stage(at, &account.name, async |seen| {
-                let baseline = mailbox.baseline(&account.folders, wanted).await?;
-                let folders = [Some(&baseline.inbox), baseline.junk.as_ref(), baseline.sent.as_ref()];
-                seen.facts.extend(folders.into_iter().flatten().map(mailbox::Folder::fact));
-                Ok((mailbox, baseline))
-            })
-            .await?;
-        (self.session, self.baseline) = (Some(mailbox), Some(baseline));
-        Ok(())
-    }
-
-    async fn dial(&self, recorder: &Recorder<'_>) -> Result<Mailbox, Halted> {
-        let dial = Dial { leg: self.leg, protocol: Protocol::Imap, account: self.account, endpoint: self.endpoint };
-        dial::open::<Greeted>(dial, recorder).await.map(Mailbox::new)
-    }
-
-    /// A new session where the old one was lost on the way: unrecorded, as its stages are on record already.
-    async fn reopen(&mut self, recorder: &Recorder<'_>) -> Result<(), Halted> {
-        if self.session.is_none() {
-            self.session = Some(self.dial(&recorder.aside()).await?);
-        }
-        Ok(())
-    }
-
-    /// Takes out what was left behind; there can only be something if the message has `left`.
-    async fn clean_up(self, probe: &Probe, left: bool, keep: bool, recorder: &Recorder<'_>) {
-        let at = At::new(Leg::Cleanup, Stage::Remove, Protocol::Imap);
-        let Berth { account, endpoint, leg, wanted, session, baseline } = self;
-        let name = &account.name;
-        if !left {
-            recorder.skip(at, name, Skip::NothingToDo);
-            return session.into_iter().for_each(cleanup::leave);
-        }
-        let (receives, sent) = (leg == Leg::Delivery, wanted.sent);
-        let task = baseline.as_ref().map(|baseline| cleanup::Task { account, endpoint, baseline, receives, sent });
-        let unfinished = task.as_ref().filter(|_| !keep).map(cleanup::Task::unfinished).unwrap_or_default();
-        let remove = async |seen: &mut Seen| match &task {
-            _ if keep => {
-                seen.fact(Fact::Kept);
-                session.into_iter().for_each(cleanup::leave);
-                Ok(())
-            }
-            None => {
-                cleanup::unknown(seen);
-                Ok(())
-            }
-            Some(task) => cleanup::remove(task, session, probe, recorder, seen).await,
-        };
-        let _ = recorder.stage_within(at, name, recorder.bounds().stage, unfinished, remove).await;
-    }
-
-    fn parts(&mut self) -> Result<(&mut Option<Mailbox>, &mut Baseline), Failure> {
-        Ok((&mut self.session, self.baseline.as_mut().ok_or_else(gone)?))
-    }
-
-    /// Waits for the probe once it has left; `None` if it never left, or was refused.
-    async fn arrival(
-        &mut self,
-        check: &Check,
-        probe: &Probe,
-        mut progress: watch::Receiver<Sending>,
-        until: Instant,
-        recorder: &Recorder<'_>,
-    ) -> Option<Result<Found, Halted>> {
-        let left = progress.wait_for(|sending| *sending != Sending::NotYet).await.ok().map(|sending| *sending)?;
-        if left == Sending::Refused {
-            return None;
-        }
-        let mut refused = progress.clone();
-        let refused = async move { refused.wait_for(|sending| *sending == Sending::Refused).await.is_ok() };
-        let at = At::new(self.leg, Stage::Arrival, Protocol::Imap);
-        let began = Instant::now();
-        let limit = until.saturating_duration_since(began) + Duration::from_secs(6);
-        let (session, baseline) = self.parts().ok()?;
-        let name = check.to().name.as_str();
-        let patience = recorder.bounds().stage;
-        let arrival = recorder.stage_within(at, name, limit, Seen::default(), async |seen| {
-            let mut mailbox = session.take().ok_or_else(gone)?;
-            let found = arrival::wait_for(&mut mailbox, baseline, probe, progress, until, patience).await?;
-            *session = Some(mailbox);
-            let waited_seconds = began.elapsed().as_secs_f64();
-            let found = found.ok_or_else(|| Failure::new(Kind::NotArrived { waited_seconds }))?;
-            note_arrival(found, baseline, check.settings().junk, seen)?;
-            Ok(found)
-        });
-        tokio::select! {
-            biased;
-            true = refused => None,
-            arrived = arrival => Some(arrived),
+        .await;
+    match submitted {
+        Ok(smtp) => drop(tokio::spawn(timeout(Duration::from_secs(5), smtp.quit()))),
+        Err(Halted) => {
+            let never_left = *sending.borrow() == Sending::NotYet;
+            sending.send_if_modified(|sending| {
+                *sending = if never_left { Sending::Refused } else { *sending };
+                never_left
+            });
         }
     }
-}
-
-fn note_arrival(found: Found, baseline: &Baseline, junk: Junk, seen: &mut Seen) -> Result<(), Failure> {
-    let Found { role, uid, noticed, earlier_by_at_most } = found;
-    let folder = match (role, &baseline.junk) {
-        (Role::Junk, Some(junk)) => junk.name.clone(),
-        _ => baseline.inbox.name.clone(),
-    };
-    seen.fact(Fact::Arrived {
-        folder: folder.clone(),
-        uid: Some(uid),
-        noticed,
-        earlier_by_at_most_seconds: earlier_by_at_most.as_secs_f64(),
-    });
-    match (role, junk) {
-        (Role::Junk, Junk::Critical) => return Err(Failure::new(Kind::InJunk { folder })),
-        (Role::Junk, Junk::Warning) => seen.concern(Concern::FoundInJunk { folder }),
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Failures after which a session is still in step.
-fn in_step(failure: &Failure) -> bool {
-    matches!(failure.kind, Kind::Refused { .. } | Kind::NoFolder | Kind::NoCopy)
-}
-
-fn gone() -> Failure {
-    Failure::new(Kind::ConnectionLost).detail("the connection was lost at an earlier stage")
 }

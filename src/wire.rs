@@ -5,6 +5,7 @@
 //! whoever gives up on an operation loses the stream with it.
 
 pub mod imap;
+pub mod pop3;
 pub mod smtp;
 pub mod tap;
 pub mod tls;
@@ -250,21 +251,40 @@ impl Stream {
     /// # Errors
     /// [`Kind::ConnectionLost`], or [`Kind::Malformed`] for a line that does not end.
     pub async fn line(&mut self) -> Result<Vec<u8>, Failure> {
+        let line = self.quiet_line().await?;
+        self.transcript.received(&line);
+        Ok(line)
+    }
+
+    /// The same without putting it on the transcript: for the lines of a message.
+    ///
+    /// # Errors
+    /// As [`Stream::line`].
+    pub async fn quiet_line(&mut self) -> Result<Vec<u8>, Failure> {
+        let mut line = self.raw_line().await?;
+        line.truncate(line.len() - if line.ends_with(b"\r\n") { 2 } else { 1 });
+        Ok(line)
+    }
+
+    /// The same with its end, where that matters.
+    pub(crate) async fn raw_line(&mut self) -> Result<Vec<u8>, Failure> {
         loop {
             if let Some(end) = self.received.iter().position(|&byte| byte == b'\n') {
-                let mut line: Vec<u8> = self.received.drain(..=end).collect();
-                line.truncate(line.len() - if line.ends_with(b"\r\n") { 2 } else { 1 });
-                self.transcript.received(&line);
-                return Ok(line);
+                return Ok(self.received.drain(..=end).collect());
             }
             if self.received.len() > LONGEST_LINE {
                 return Err(too_long(&self.received));
             }
-            match self.io.read_buf(&mut self.received).await {
-                Ok(0) => return Err(lost(&self.received, None)),
-                Ok(_) => {}
-                Err(error) => return Err(lost(&self.received, Some(&error))),
-            }
+            self.read_more().await?;
+        }
+    }
+
+    /// Waits for more bytes of the server, which join what is received already.
+    pub(crate) async fn read_more(&mut self) -> Result<(), Failure> {
+        match self.io.read_buf(&mut self.received).await {
+            Ok(0) => Err(lost(&self.received, None)),
+            Ok(_) => Ok(()),
+            Err(error) => Err(lost(&self.received, Some(&error))),
         }
     }
 

@@ -153,10 +153,10 @@ from = 'home'
 async fn only_the_passwords_of_the_wanted_checks_are_fetched() {
     let loaded = load(TWO, &["home"]).await.unwrap_or_else(|error| panic!("{error}"));
     let [check] = &loaded.checks[..] else { panic!("{:?}", loaded.checks) };
-    assert_eq!(check.submission().credentials.password.expose(), "mailtrip");
-    assert_eq!(check.submission().credentials.username, "alice@icloud.com");
+    assert_eq!(check.from().smtp.as_ref().unwrap().credentials.password.expose(), "mailtrip");
+    assert_eq!(check.from().smtp.as_ref().unwrap().credentials.username, "alice@icloud.com");
     assert_eq!(
-        (check.mailbox().credentials.username.as_str(), check.to().address.to_string().as_str()),
+        (check.from().imap.as_ref().unwrap().credentials.username.as_str(), check.to().address().to_string().as_str()),
         ("alice", "alice@icloud.com")
     );
     assert_eq!(loaded.provider_notes[0].provider.name, "icloud");
@@ -170,7 +170,7 @@ async fn usernames_and_passwords_are_taken_as_they_are() {
     let text = TWO.replace("MAILTRIP_TEST_THAT_IS_NOT_SET", "CARGO_PKG_NAME");
     let loaded = load(&text, &[]).await.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(loaded.checks.iter().map(|check| check.name()).collect::<Vec<_>>(), ["there", "home"]);
-    let work = loaded.checks[0].to();
+    let work = loaded.checks[0].to().account().unwrap();
     let smtp = work.smtp.as_ref().unwrap();
     assert_eq!((&*smtp.credentials.username, smtp.credentials.password.expose()), (" ali\"ce ", " #$\"\\pä "));
     assert_eq!((smtp.port, smtp.security), (587, Security::Starttls));
@@ -193,7 +193,11 @@ async fn without_checks_each_account_is_one() {
     let text = "[accounts.b]\naddress = 'b@gmail.com'\npassword = { env = 'CARGO_PKG_NAME' }\n";
     let text = format!("{text}[accounts.a]\naddress = 'a@gmail.com'\npassword = {{ env = 'CARGO_PKG_NAME' }}\n");
     let loaded = load(&text, &[]).await.unwrap();
-    let told: Vec<_> = loaded.checks.iter().map(|c| (c.name(), c.from().name.as_str(), c.to().name.as_str())).collect();
+    let told: Vec<_> = loaded
+        .checks
+        .iter()
+        .map(|c| (c.name(), c.from().name.as_str(), c.to().account().unwrap().name.as_str()))
+        .collect();
     assert_eq!(told, [("b", "b", "b"), ("a", "a", "a")]);
     assert_eq!(load(&text, &["a"]).await.unwrap().checks.len(), 1);
 }
@@ -287,6 +291,6 @@ async fn a_command_is_run_once_for_an_account() {
          [checks.one]\nfrom = 'a'\n[checks.two]\nfrom = 'a'\n"
     );
     let loaded = load_with(&text, folder.path(), &[], &Overrides::default()).await.unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(loaded.checks[1].mailbox().credentials.password.expose(), "secret");
+    assert_eq!(loaded.checks[1].to().account().unwrap().imap.as_ref().unwrap().credentials.password.expose(), "secret");
     assert_eq!(fs::read_to_string(count).unwrap().lines().count(), 1);
 }

@@ -356,18 +356,21 @@ impl World {
         Ok(())
     }
 
-    /// What is left of the probe is told: by a warning of the clean-up that is about this folder, or about mail to come.
+    /// What is left of the probe is told: by a warning that is about this folder, or about mail to come.
     fn told(&self, outcome: &Outcome, number: usize) -> Result<(), String> {
         for side in ["a", "b"] {
             let address = address(side, number);
-            let removal = outcome.stages.iter().find(|record| record.at.leg == Leg::Cleanup && record.account == side);
+            let told = |folder: &str, uid| {
+                let mut records = outcome.stages.iter().filter(|record| record.account == side);
+                records.any(|record| tells(record, folder, uid))
+            };
             for folder in ["INBOX", "Junk", "Sent"] {
                 // Which folder it is was garbled: the warning is that there is none.
                 let unknown =
                     folder == "Sent" && outcome.concerns().any(|(_, concern)| matches!(concern, Concern::NoSentFolder));
                 for message in self.sandbox.messages(&address, folder) {
                     let ours = String::from_utf8_lossy(&message.raw).contains(&outcome.tag);
-                    if ours && !removal.is_some_and(|removal| tells(removal, folder, message.uid)) && !unknown {
+                    if ours && !told(folder, message.uid) && !unknown {
                         return Err(format!("message {} was left in {folder} of {side}, untold", message.uid));
                     }
                 }

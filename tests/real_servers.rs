@@ -6,14 +6,14 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
-use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Secret, Security};
-use mailtrip::check::{Check, Junk, Sent, Settings};
+use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Protocol, Secret, Security};
+use mailtrip::check::{Check, Junk, Receive, Sent, Settings};
 use mailtrip::diagnose::{Verdict, verdict};
-use mailtrip::failure::{Kind, Step};
+use mailtrip::failure::{Kind, Skip, Step};
 use mailtrip::outcome::{Concern, Fact, FiledBy, KnownBy, Noticed, Outcome, Role, Side, Status};
 use mailtrip::report::json;
 use mailtrip::report::terminal::{self, Style};
-use mailtrip::stage::{Leg, Stage};
+use mailtrip::stage::{At, Leg, Stage};
 use mailtrip::verify;
 use mailtrip::verify::stop::Stop;
 
@@ -31,6 +31,7 @@ static BED: LazyLock<Testbed> = LazyLock::new(|| {
     let mut users: Vec<User> = TESTS.iter().map(|(name, _)| User::new(&address(name), "its password")).collect();
     users
         .extend(TRICKY.iter().enumerate().map(|(n, password)| User::new(&format!("tricky{n}@test.example"), password)));
+    users.extend(TESTS.iter().map(|(name, _)| User::new(&second(&address(name)), "its password")));
     users.push(User::new("short@test.example", "its password").with_login("short"));
     Testbed::start(Options { users, ..Options::default() })
 });
@@ -73,6 +74,12 @@ const TESTS: &[(&str, Test)] = &[
     ("never_delivered", never_delivered),
     ("refused_recipients", refused_recipients),
     ("two_accounts", two_accounts),
+    ("the_reply_comes_home", reply),
+    ("the_reply_to_oneself", reply_to_oneself),
+    ("by_pop3", by_pop3),
+    ("by_pop3_and_starttls_with_a_reply", by_pop3_with_a_reply),
+    ("by_both_protocols", by_both),
+    ("a_bounce_ends_the_wait", bounce),
     ("arrival_within_seven_round_trips", round_trips),
 ];
 
@@ -102,14 +109,27 @@ struct Route {
     security: Security,
     smtp: u16,
     imap: u16,
+    pop3: u16,
 }
 
 fn tls(bed: &Testbed) -> Route {
-    Route { host: LOCALHOST, security: Security::Tls, smtp: bed.ports.submissions, imap: bed.ports.imaps }
+    Route {
+        host: LOCALHOST,
+        security: Security::Tls,
+        smtp: bed.ports.submissions,
+        imap: bed.ports.imaps,
+        pop3: bed.ports.pop3s,
+    }
 }
 
 fn upgraded(bed: &Testbed) -> Route {
-    Route { host: LOCALHOST, security: Security::Starttls, smtp: bed.ports.submission, imap: bed.ports.imap }
+    Route {
+        host: LOCALHOST,
+        security: Security::Starttls,
+        smtp: bed.ports.submission,
+        imap: bed.ports.imap,
+        pop3: bed.ports.pop3,
+    }
 }
 
 fn account(bed: &Testbed, address: &str, password: &str, way: &Route) -> Account {
@@ -128,7 +148,7 @@ fn account(bed: &Testbed, address: &str, password: &str, way: &Route) -> Account
         address: address.parse().expect("an address"),
         smtp: Some(endpoint(way.smtp)),
         imap: Some(endpoint(way.imap)),
-        pop3: None,
+        pop3: Some(endpoint(way.pop3)),
         folders: Folders::default(),
     }
 }
@@ -354,7 +374,7 @@ fn large_mailbox(address: &str) {
     let (large_up, large_down, large_asked) = bytes(50_000);
     // A server that opens 50,000 messages is slower, so that it is asked a few more times; each question costs the same.
     let more = large_asked.abs_diff(small_asked) as u64 + 1;
-    assert!(large_up.abs_diff(small_up) <= more * 400, "{small_up} and {large_up} bytes sent, {more} more questions");
+    assert!(large_up.abs_diff(small_up) <= more * 600, "{small_up} and {large_up} bytes sent, {more} more questions");
     assert!(
         large_down.abs_diff(small_down) <= more * 800,
         "{small_down} and {large_down} bytes, {more} more questions"
@@ -499,6 +519,90 @@ fn two_accounts(address: &str) {
     assert_verdict(&outcome, Verdict::Ok);
     assert_eq!(filed_by(&outcome), Some(FiledBy::Append));
     assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
+}
+
+fn second(address: &str) -> String {
+    address.replace('@', "2@")
+}
+
+fn reply(address: &str) {
+    let (sender, receiver) = (account(&BED, address, "its password", &tls(&BED)), second(address));
+    let receiver = account(&BED, &receiver, "its password", &upgraded(&BED));
+    let outcome = verify_between(sender, receiver, Settings { reply: true, ..settings() });
+    assert_verdict(&outcome, Verdict::Ok);
+    for record in &outcome.stages {
+        assert_eq!(record.status, Status::Passed, "{} in\n{}", record.at, report(&outcome));
+    }
+    let identical = facts(&outcome).filter(|fact| matches!(fact, Fact::Identical { .. }));
+    assert_eq!(identical.count(), 2, "the probe and its reply\n{}", report(&outcome));
+    let copies = facts(&outcome).filter(|fact| matches!(fact, Fact::SentCopy { .. }));
+    assert_eq!(copies.count(), 2, "\n{}", report(&outcome));
+    for address in [address, &second(address)] {
+        assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
+    }
+}
+
+fn reply_to_oneself(address: &str) {
+    let account = account(&BED, address, "its password", &tls(&BED));
+    let outcome = verify(account, Settings { reply: true, ..settings() });
+    assert_verdict(&outcome, Verdict::Ok);
+    assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
+}
+
+fn by_pop3(address: &str) {
+    BED.put(address, "INBOX", FOREIGN, "S");
+    let mut account = account(&BED, address, "its password", &tls(&BED));
+    account.imap = None;
+    let outcome = verify(account, Settings { receive: Receive::Pop3, ..settings() });
+    assert_verdict(&outcome, Verdict::Ok);
+    let copy = outcome.stages.iter().find(|record| record.at.stage == Stage::Copy).map(|record| &record.status);
+    assert_eq!(copy, Some(&Status::Skipped(Skip::NoImap)), "\n{}", report(&outcome));
+    assert!(facts(&outcome).any(|fact| matches!(fact, Fact::Removed { uid: None, .. })), "\n{}", report(&outcome));
+    assert_eq!(BED.messages(address, "INBOX").len(), 1, "the other message is still there");
+}
+
+/// Without IMAP on one side, and with IMAP for the Sent folder on the other.
+fn by_pop3_with_a_reply(address: &str) {
+    let mut sender = account(&BED, address, "its password", &upgraded(&BED));
+    sender.imap = None;
+    let receiver = account(&BED, &second(address), "its password", &upgraded(&BED));
+    let outcome = verify_between(sender, receiver, Settings { receive: Receive::Pop3, reply: true, ..settings() });
+    assert_verdict(&outcome, Verdict::Ok);
+    let arrivals = outcome.stages.iter().filter(|record| record.at.stage == Stage::Arrival);
+    assert!(arrivals.clone().all(|record| record.at.protocol == Protocol::Pop3 && record.status == Status::Passed));
+    assert_eq!(arrivals.count(), 2);
+    assert_eq!(filed_by(&outcome), Some(FiledBy::Append), "the reply's copy\n{}", report(&outcome));
+    for address in [address, &second(address)] {
+        assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
+    }
+}
+
+fn by_both(address: &str) {
+    let account = account(&BED, address, "its password", &tls(&BED));
+    let outcome = verify(account, Settings { receive: Receive::Both, ..settings() });
+    assert!(verdict(&outcome) <= Verdict::Warning, "\n{}", report(&outcome));
+    for protocol in [Protocol::Imap, Protocol::Pop3] {
+        let arrival =
+            outcome.stages.iter().find(|record| record.at == At::new(Leg::Delivery, Stage::Arrival, protocol));
+        assert_eq!(arrival.map(|record| &record.status), Some(&Status::Passed), "\n{}", report(&outcome));
+    }
+    assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
+}
+
+/// The report comes back to the sender, whose mailbox it is.
+fn bounce(address: &str) {
+    let sender = account(&BED, address, "its password", &tls(&BED));
+    for receiver in [address.to_owned(), second(address)] {
+        let refused = with_fate(&receiver, "bounce");
+        let mut receiver = account(&BED, &receiver, "its password", &tls(&BED));
+        receiver.address = refused.parse().expect("an address");
+        let outcome = verify_between(sender.clone(), receiver, limited(30));
+        assert_verdict(&outcome, Verdict::Critical);
+        assert_eq!(failure_at(&outcome, Leg::Delivery, Stage::Arrival), &Kind::Bounced);
+        let (_, failure) = outcome.failed().next().expect("a failure");
+        let words = failure.reply.as_ref().expect("the words of the server that refused");
+        assert!(words.text.contains("nobody of that name"), "{words:?}");
+    }
 }
 
 /// Round trips are the slope of the time to `arrival` over the network's delay. Bytes are delayed, TCP's own

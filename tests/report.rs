@@ -181,6 +181,8 @@ fn verdicts_are_what_the_stories_say() {
         ("wrong-security", "2"),
         ("certificate-expired", "2"),
         ("not-arrived", "2"),
+        ("bounced", "2"),
+        ("mailbox-locked", "2"),
         ("recipient-refused", "2"),
         ("hostile", "2"),
         ("every-kind", "2"),
@@ -240,6 +242,8 @@ fn kinds() -> Vec<Kind> {
         Kind::Malformed,
         Kind::Uncertain,
         Kind::NotArrived { waited_seconds: f64::INFINITY },
+        Kind::Bounced,
+        Kind::LockedOut { times: 3, waited_seconds: 90.0 },
         Kind::InJunk { folder: text() },
         Kind::Altered,
         Kind::NoFolder,
@@ -279,6 +283,8 @@ fn name(kind: &Kind) -> &'static str {
         Kind::Malformed => "malformed",
         Kind::Uncertain => "uncertain",
         Kind::NotArrived { .. } => "not-arrived",
+        Kind::Bounced => "bounced",
+        Kind::LockedOut { .. } => "locked-out",
         Kind::InJunk { .. } => "in-junk",
         Kind::Altered => "altered",
         Kind::NoFolder => "no-folder",
@@ -383,7 +389,7 @@ fn the_data_has_every_kind_fact_and_concern() {
     let kinds = kinds();
     let facts = "addresses address tls certificate greeting capabilities mechanism username-without-domain \
                  password-edge-whitespace cleartext-password folder accepted arrived identical hop \
-                 authentication-results sent-copy removed kept";
+                 authentication-results sent-copy removed removed-again turned-away kept";
     let concerns = "address-failed found-in-junk no-sent-folder left-behind left-marked may-arrive not-looked-into";
     let expected = kinds.iter().map(name).chain(facts.split_whitespace()).chain(concerns.split_whitespace());
     let missing: Vec<&str> = expected.filter(|name| !seen.contains(*name)).collect();

@@ -189,3 +189,31 @@ fn a_username_without_domain_is_a_cause_unless_the_provider_wants_it_so() {
         assert_eq!(only(&outcome(place, Stage::Login, refused(), facts)).code, code);
     }
 }
+
+#[test]
+fn a_mailbox_that_is_locked_is_told_apart_from_a_wrong_password() {
+    let refused = || Kind::Refused { step: None };
+    let locked_out = || Kind::LockedOut { times: 4, waited_seconds: 60.0 };
+    let cases = [
+        (Stage::Login, refused(), Some("IN-USE"), "mailbox-locked", Certain),
+        (Stage::Login, refused(), Some("LOGIN-DELAY"), "login-too-soon", Certain),
+        (Stage::Login, refused(), Some("SYS/TEMP"), "login-temporarily-refused", Likely),
+        (Stage::Login, refused(), Some("AUTH"), "login-refused", Likely),
+        (Stage::Login, refused(), None, "login-refused", Possible),
+        (Stage::Greeting, refused(), Some("IN-USE"), "mailbox-locked", Certain),
+        (Stage::Greeting, refused(), Some("SYS/TEMP"), "login-temporarily-refused", Certain),
+        (Stage::Arrival, locked_out(), Some("IN-USE"), "mailbox-locked", Certain),
+        (Stage::Arrival, locked_out(), Some("LOGIN-DELAY"), "login-too-soon", Certain),
+        (Stage::Arrival, locked_out(), Some("SYS/TEMP"), "login-temporarily-refused", Certain),
+        (Stage::Arrival, locked_out(), None, "mailbox-locked", Likely),
+    ];
+    for (stage, kind, code, diagnosis, certainty) in cases {
+        let reply = Reply { status: Some("-ERR".into()), response_code: code.map(str::to_owned), ..Reply::default() };
+        let failure = Failure { reply: Some(Box::new(reply)), ..Failure::new(kind) };
+        let found = only(&outcome(server("pop3 pop.example.net:995/tls"), stage, failure, vec![]));
+        assert_eq!((found.code, found.certainty), (diagnosis, certainty), "{stage} {code:?}");
+        if diagnosis == "mailbox-locked" {
+            assert!(found.advice[0].contains("phone"), "{found:#?}");
+        }
+    }
+}

@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use lettre::Address;
 use serde_spanned::Spanned;
+use toml::de::DeValue;
 
 use super::finding::Findings;
 use super::section::Section;
@@ -18,6 +20,8 @@ pub(super) const KEYS: &[&str] =
 pub struct Overrides {
     /// By which protocol the probe is received.
     pub receive: Option<Receive>,
+    /// Whether the receiving account answers.
+    pub reply: Option<bool>,
     /// What to do about the Sent folder.
     pub sent: Option<Sent>,
     /// How a probe in the Junk folder is judged.
@@ -50,7 +54,9 @@ impl Overrides {
 pub(super) struct Options {
     pub from: Option<Spanned<String>>,
     pub to: Option<Spanned<String>>,
+    pub responder: Option<Spanned<Address>>,
     receive: Option<Spanned<Receive>>,
+    reply: Option<Spanned<bool>>,
     pub sent: Option<Spanned<Sent>>,
     junk: Option<Spanned<Junk>>,
     keep: Option<Spanned<bool>>,
@@ -73,14 +79,22 @@ impl Options {
 
     pub fn read(section: &Section, found: &mut Findings) -> Options {
         section.only(KEYS, found);
-        refuse_reply(section, found);
+        let responder = responder(section, found);
         const SENT: [(&str, Sent); 4] =
             [("auto", Sent::Auto), ("server", Sent::Server), ("append", Sent::Append), ("off", Sent::Off)];
+        const RECEIVE: [(&str, Receive); 3] =
+            [("imap", Receive::Imap), ("pop3", Receive::Pop3), ("both", Receive::Both)];
         const JUNK: [(&str, Junk); 2] = [("warning", Junk::Warning), ("critical", Junk::Critical)];
         Options {
             from: section.text("from", found),
-            to: section.text("to", found),
-            receive: receive(section, found),
+            to: if section.value("to").is_some_and(|to| to.get_ref().is_table()) {
+                None
+            } else {
+                section.text("to", found)
+            },
+            responder,
+            receive: section.choice("receive", &RECEIVE, found),
+            reply: section.boolean("reply", found),
             sent: section.choice("sent", &SENT, found),
             junk: section.choice("junk", &JUNK, found),
             keep: section.boolean("keep", found),
@@ -124,6 +138,7 @@ impl Options {
         }
         Ok(Settings {
             receive: pick_one(overrides.receive, &self.receive, &defaults.receive, usual.receive),
+            reply: pick_one(overrides.reply, &self.reply, &defaults.reply, usual.reply),
             sent: pick_one(overrides.sent, &self.sent, &defaults.sent, usual.sent),
             junk: pick_one(overrides.junk, &self.junk, &defaults.junk, usual.junk),
             keep: pick_one(overrides.keep, &self.keep, &defaults.keep, usual.keep),
@@ -138,20 +153,29 @@ fn pick_one<T: Copy>(over: Option<T>, own: &Option<Spanned<T>>, default: &Option
     over.or(stated).unwrap_or(usual)
 }
 
-fn refuse_reply(section: &Section, found: &mut Findings) {
-    let reply = section.boolean("reply", found);
-    if let Some(reply) = reply.filter(|reply| *reply.get_ref()) {
-        let title = format!("`reply` in {} can only be false: replies are not verified yet", section.name);
-        found.error(reply.span(), title);
-    }
-}
-
-fn receive(section: &Section, found: &mut Findings) -> Option<Spanned<Receive>> {
-    let value = section.value("receive")?;
-    if let Some(word @ ("pop3" | "both")) = value.get_ref().as_str() {
-        let title = format!("`receive = \"{word}\"` in {} is not possible yet: only \"imap\" is", section.name);
-        found.error(value.span(), title);
+/// `to = { address = "echo@…", expect = "reply" }`: somebody who answers, and whose account is not held here.
+fn responder(section: &Section, found: &mut Findings) -> Option<Spanned<Address>> {
+    if !matches!(section.value("to")?.get_ref(), DeValue::Table(_)) {
         return None;
     }
-    section.choice("receive", &[("imap", Receive::Imap)], found)
+    let table = section.section("to", format!("`to` of {}", section.name), found)?;
+    table.only(&["address", "expect"], found);
+    table.choice("expect", &[("reply", ())], found);
+    if table.value("expect").is_none() {
+        let title = format!("{} has no `expect`: what is waited for", table.name);
+        found.error(table.span.clone(), title).help("`expect = \"reply\"`: the address answers by itself");
+    }
+    let Some(address) = table.text("address", found) else {
+        if table.value("address").is_none() {
+            found.error(table.span.clone(), format!("{} has no `address`", table.name));
+        }
+        return None;
+    };
+    match address.get_ref().parse() {
+        Ok(parsed) => Some(Spanned::new(address.span(), parsed)),
+        Err(why) => {
+            found.error(address.span(), format!("`address` in {} is no mail address: {why}", table.name));
+            None
+        }
+    }
 }

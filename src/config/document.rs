@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use lettre::Address;
 use serde_spanned::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -114,7 +115,17 @@ impl Document {
         entry.options.from.as_ref().or(self.defaults.from.as_ref())
     }
 
+    /// Who answers by itself, where the probe goes to nobody's account of ours.
+    pub fn responder<'d>(&'d self, entry: &'d check::Entry) -> Option<&'d Spanned<Address>> {
+        let usual = self.defaults.responder.as_ref().filter(|_| entry.options.to.is_none());
+        entry.options.responder.as_ref().or(usual)
+    }
+
+    /// The account that receives: the sender's own where it only receives the answer.
     pub fn to<'d>(&'d self, entry: &'d check::Entry) -> Option<&'d Spanned<String>> {
+        if self.responder(entry).is_some() {
+            return self.from(entry);
+        }
         entry.options.to.as_ref().or(self.defaults.to.as_ref()).or(self.from(entry))
     }
 
@@ -160,9 +171,13 @@ impl Document {
             let sentence = format!("check `{name}` cannot work: account `{}` {why}", from.name);
             return Err((sent.map(Spanned::span), sentence));
         }
-        Check::new(name, from, to, settings).map_err(|invalid| {
+        let check = match self.responder(entry) {
+            Some(responder) => Check::to_responder(name, from, responder.get_ref().clone(), settings),
+            None => Check::new(name, from, to, settings),
+        };
+        check.map_err(|invalid| {
             let at = match invalid {
-                Invalid::CannotReceive { .. } => self.to(entry),
+                Invalid::CannotReceive { .. } | Invalid::CannotSend { reply: true, .. } => self.to(entry),
                 _ => self.from(entry),
             };
             (at.map(Spanned::span), format!("check `{name}` cannot work: {invalid}"))

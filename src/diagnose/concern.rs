@@ -14,6 +14,12 @@ pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Di
     match concern {
         Concern::AddressFailed { address, result } => address_failed(outcome, record, address, *result, &warn),
         Concern::FoundInJunk { folder } => junk_advice(outcome, warn("in-junk", Certain, junk_cause(outcome, folder))),
+        Concern::Duplicate { times } => {
+            let cause = format!("The message arrived {times} times, although it was sent once.");
+            warn("duplicate", Certain, cause)
+                .advise("Look for a rule, a forwarding or an alias that delivers mail to this mailbox a second time.")
+                .advise("If there is none, the provider's servers deliver mail twice: tell the provider.")
+        }
         Concern::NoSentFolder => {
             warn("no-sent-folder", Certain, "The account has no Sent folder that could be found.".into())
                 .advise("Set `sent_folder` to its name as the server has it, such as \"Sent Items\" or \"INBOX.Sent\".")

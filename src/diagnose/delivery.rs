@@ -13,19 +13,21 @@ pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
         return None;
     };
     let waited = within(*waited_seconds);
-    let taken = case.passed(Leg::Submission, Stage::Submit);
-    let to = &case.outcome.to;
-    let cause = match taken {
-        true => format!("The server took the message, and it did not reach {to} within {waited}."),
-        false => format!("The message did not reach {to} within {waited}."),
+    let way = Way::of(case);
+    let Way { submission, from, to, lacks } = way;
+    let cause = match case.passed(submission, Stage::Submit) {
+        true => format!("The server took the message, and {} {to} within {waited}.", lacks.to_lowercase()),
+        false => format!("{lacks} {to} within {waited}.").replacen("It did", "The message did", 1),
     };
     let mut diagnosis = case.because("not-arrived", Certain, cause);
-    for fact in facts(case.outcome) {
+    let records =
+        case.outcome.stages.iter().filter(|record| record.at.leg == submission || record.at.stage == Stage::Copy);
+    for fact in records.flat_map(|record| &record.facts) {
         match fact {
             Fact::Accepted { queue_id: Some(id), .. } => {
                 diagnosis = diagnosis
                     .seen(format!("queue id at the submission server: {id}"))
-                    .advise(format!("Ask the provider of {} what became of the message {id}.", case.outcome.from));
+                    .advise(format!("Ask the provider of {} what became of the message {id}.", from));
             }
             Fact::SentCopy { folder, filed_by: FiledBy::Server, .. } => {
                 diagnosis = diagnosis.seen(format!("the server filed a copy in {folder}: it did take the message"));
@@ -42,6 +44,52 @@ pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
             .advise("Check filters, forwarding and blocked senders on the provider's web site.")
             .advise(format!("Check that the receiving account is really the mailbox of {to}.")),
     )
+}
+
+/// A server on the way could not deliver the message, and has said so.
+pub fn bounced(case: &Case) -> Option<Diagnosis> {
+    if *case.kind() != Kind::Bounced {
+        return None;
+    }
+    let to = &case.outcome.to;
+    let status = case.failure.reply.as_ref().and_then(|reply| reply.enhanced.clone()).unwrap_or_default();
+    // RFC 3463 §3: the subject of the status says whose concern it is.
+    let (cause, advice) = match status.split('.').nth(1) {
+        Some("1") => ("there is no such mailbox", "Check the address letter by letter."),
+        Some("2") => {
+            ("the mailbox does not take mail (full, or switched off)", "Make room in it, or ask its provider.")
+        }
+        Some("4") => ("the receiving server could not be reached", "Ask its provider; it may be a passing trouble."),
+        Some("7") => {
+            ("the receiving server does not want the message", "Its words say which rule it broke: tell your provider.")
+        }
+        _ => ("a server on the way could not deliver it", "Its words say why: tell your provider."),
+    };
+    let diagnosis =
+        case.because("bounced", Certain, format!("The message to {to} came back as undeliverable: {cause}."));
+    Some(diagnosis.advise(advice).advise("Delete the report in the sender's inbox: it is left there."))
+}
+
+/// The direction that an arrival belongs to.
+struct Way<'a> {
+    submission: Leg,
+    from: &'a str,
+    to: &'a str,
+    lacks: &'static str,
+}
+
+impl<'a> Way<'a> {
+    fn of(case: &Case<'a>) -> Way<'a> {
+        let Outcome { from, to, stages, .. } = case.outcome;
+        let replied = stages.iter().any(|record| record.at.leg == Leg::ReplySubmission);
+        match case.leg() {
+            Leg::ReplyDelivery if replied => {
+                Way { submission: Leg::ReplySubmission, from: to, to: from, lacks: "The reply did not reach" }
+            }
+            Leg::ReplyDelivery => Way { submission: Leg::Submission, from, to: from, lacks: "No answer reached" },
+            _ => Way { submission: Leg::Submission, from, to, lacks: "It did not reach" },
+        }
+    }
 }
 
 /// The probe is in the Junk folder.

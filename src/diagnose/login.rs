@@ -275,8 +275,8 @@ fn password() -> String {
 /// The address of the account that signs in.
 fn address<'a>(case: &Case<'a>) -> &'a str {
     match case.leg() {
-        Leg::Submission | Leg::Sent => &case.outcome.from,
-        Leg::Delivery | Leg::Cleanup => &case.outcome.to,
+        Leg::Submission | Leg::Sent | Leg::ReplyDelivery => &case.outcome.from,
+        Leg::Delivery | Leg::ReplySubmission | Leg::ReplySent | Leg::Cleanup => &case.outcome.to,
     }
 }
 

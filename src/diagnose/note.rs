@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use crate::outcome::{Fact, Outcome, StageRecord, Status};
 
 use super::known;
+use super::maildrop;
 use super::{Certainty::*, Diagnosis, Verdict};
 
 /// From how many days before its end a certificate is worth a note: they are renewed earlier than that.
@@ -44,6 +45,13 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
                 record.at.protocol
             );
             Some(note("password-edge-whitespace", cause))
+        }
+        Fact::TurnedAway { times, reply } if record.status == Status::Passed => {
+            Some(maildrop::busy(record, *times, reply))
+        }
+        Fact::RemovedAgain { why } => {
+            let cause = format!("The message was removed in a second session: {why}.");
+            Some(note("session-lost-before-quit", cause))
         }
         Fact::CleartextPassword => {
             let cause =

@@ -12,6 +12,9 @@ pub fn leg(leg: Leg) -> &'static str {
         Leg::Submission => "Submission",
         Leg::Delivery => "Delivery",
         Leg::Sent => "Sent copy",
+        Leg::ReplySubmission => "Reply out",
+        Leg::ReplyDelivery => "Reply in",
+        Leg::ReplySent => "Reply sent",
         Leg::Cleanup => "Clean-up",
     }
 }
@@ -39,6 +42,7 @@ pub fn skip(skip: Skip) -> String {
         Skip::After { at } => format!("skipped after {at}"),
         Skip::TurnedOff => "turned off".to_owned(),
         Skip::NothingToDo => "nothing to do".to_owned(),
+        Skip::NoImap => "not to be seen by POP3, and the account has no IMAP".to_owned(),
         Skip::Stopped => "skipped, the run was stopped".to_owned(),
     }
 }
@@ -93,6 +97,10 @@ fn kind(kind: &Kind) -> String {
         Kind::Malformed => "the answer is not the protocol",
         Kind::Uncertain => "sent, but the answer was lost",
         Kind::NotArrived { waited_seconds } => return format!("not there after {}", seconds(*waited_seconds)),
+        Kind::Bounced => "it bounced",
+        Kind::LockedOut { waited_seconds, .. } => {
+            return format!("the mailbox was locked for {}", seconds(*waited_seconds));
+        }
         Kind::InJunk { folder } => return format!("in {folder}"),
         Kind::Altered => "not what was sent",
         Kind::NoFolder => "there is no such folder",
@@ -107,6 +115,7 @@ pub fn concern(concern: &Concern) -> String {
     match concern {
         Concern::AddressFailed { address, result } => format!("{address} {}", dialled(*result)),
         Concern::FoundInJunk { folder } => format!("taken for spam, in {folder}"),
+        Concern::Duplicate { times } => format!("arrived {times} times"),
         Concern::NoSentFolder => "no Sent folder".to_owned(),
         Concern::LeftBehind { folder, .. } => format!("left in {folder}"),
         Concern::LeftMarked { folder, .. } => format!("left in {folder}, marked as deleted"),
@@ -218,7 +227,11 @@ pub fn fact(fact: &Fact) -> String {
         Fact::SentCopy { folder, uid, filed_by } => {
             format!("copy in {folder}, UID {uid}, {}", self::filed_by(*filed_by))
         }
-        Fact::Removed { folder, uid } => format!("removed from {folder}, UID {uid}"),
+        Fact::Removed { folder, uid } => format!("removed from {folder}{}", numbered(*uid)),
+        Fact::RemovedAgain { why } => format!("removed in a second session: {why}"),
+        Fact::TurnedAway { times, reply } => {
+            format!("turned away {} while looking for new mail: {reply}", count(u64::from(*times), "time"))
+        }
         Fact::Kept => "the messages were left where they are, as asked for".to_owned(),
     }
 }

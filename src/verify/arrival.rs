@@ -1,10 +1,11 @@
-//! Waiting for the probe.
+//! Waiting for a message in an IMAP mailbox.
 //!
 //! Right after the message has left, the mailbox is asked in short growing steps, each question sent without
 //! waiting for the last answer (Dovecot announces new mail by IDLE only half a second late); then again right
 //! after the server has taken it. After that the server is left to announce it (IDLE), with a slow safety poll,
 //! because IDLE is a hint and not a truth; a server without IDLE is polled.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -12,8 +13,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::failure::{Failure, Kind, Reply};
 use crate::outcome::{Noticed, Role};
-use crate::probe::Probe;
-use crate::verify::mailbox::{Baseline, Mailbox, new_probe};
+use crate::verify::mailbox::{Baseline, Mailbox, new_header};
+use crate::verify::quarry::{Catch, Glance, Quarry};
 use crate::wire::imap::mailbox_name::quoted;
 use crate::wire::imap::{Event, Tag};
 
@@ -43,7 +44,7 @@ pub enum Sending {
     Refused,
 }
 
-/// Where the probe is.
+/// Where what was waited for is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     /// In the inbox, or in the Junk folder.
@@ -56,18 +57,30 @@ pub struct Found {
     pub earlier_by_at_most: Duration,
 }
 
-/// Waits until the probe is in the inbox or the Junk folder; `None` when it is not by `until`.
+/// How long to wait, and for what to stop.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// How far the submission has got.
+    pub sending: watch::Receiver<Sending>,
+    /// Turns true when the wait is of no more use.
+    pub over: watch::Receiver<bool>,
+    /// How long to wait at most.
+    pub until: Instant,
+    /// How long the server may take for an answer.
+    pub patience: Duration,
+}
+
+/// Waits until the quarry is in the inbox or the Junk folder; `None` when it is not in time, or the wait is over.
 ///
 /// # Errors
-/// When the session is lost, or the server does not answer for as long as `patience`.
+/// [`Kind::Bounced`]; or when the session is lost, or the server does not answer.
 pub async fn wait_for(
     mailbox: &mut Mailbox,
     baseline: &Baseline,
-    probe: &Probe,
-    sending: watch::Receiver<Sending>,
-    until: Instant,
-    patience: Duration,
+    quarry: Quarry<'_>,
+    waiting: Waiting,
 ) -> Result<Option<Found>, Failure> {
+    let Waiting { sending, over, until, patience } = waiting;
     let idle = mailbox.imap.offers("IDLE");
     let taken = *sending.borrow() == Sending::Taken;
     let mut wait = Wait {
@@ -76,8 +89,9 @@ pub async fn wait_for(
         taken,
         mailbox,
         baseline,
-        probe,
+        quarry,
         sending,
+        over,
         until,
         patience,
         idle,
@@ -86,6 +100,8 @@ pub async fn wait_for(
         began: Instant::now(),
         missed: Instant::now(),
         found: None,
+        suspects: Vec::new(),
+        read: HashSet::new(),
         junk_changed: false,
         announced: false,
         refused: None,
@@ -103,8 +119,9 @@ struct Question {
 struct Wait<'a> {
     mailbox: &'a mut Mailbox,
     baseline: &'a Baseline,
-    probe: &'a Probe,
+    quarry: Quarry<'a>,
     sending: watch::Receiver<Sending>,
+    over: watch::Receiver<bool>,
     taken: bool,
     until: Instant,
     patience: Duration,
@@ -115,6 +132,10 @@ struct Wait<'a> {
     /// When the last question was sent that was answered with «not here».
     missed: Instant,
     found: Option<u32>,
+    /// Messages whose text has to be read.
+    suspects: Vec<u32>,
+    /// Messages whose text was read.
+    read: HashSet<u32>,
     junk_next: u32,
     junk_messages: Option<u32>,
     junk_changed: bool,
@@ -127,19 +148,23 @@ enum Quiet {
     Announced,
     PollDue,
     Taken,
+    Over,
 }
 
 impl Wait<'_> {
     async fn run(&mut self) -> Result<Option<Found>, Failure> {
+        self.mailbox.enter(&self.baseline.inbox).await?;
         let mut found = self.ask_in_steps().await?;
-        while found.is_none() && Instant::now() < self.until {
+        while found.is_none() && Instant::now() < self.until && !*self.over.borrow() {
             found = match self.quiet().await? {
+                Quiet::Over => None,
                 Quiet::Taken => self.ask_in_steps().await?,
                 Quiet::Announced => self.ask(Noticed::Announced).await?,
                 Quiet::PollDue => self.ask(Noticed::Polled).await?,
             };
         }
-        if found.is_none() { self.look_afresh().await } else { Ok(found) }
+        // Whoever ends the wait has no more use for what it would find.
+        if found.is_none() && !*self.over.borrow() { self.look_afresh().await } else { Ok(found) }
     }
 
     /// Before the probe counts as not arrived, the inbox is opened once more: GNU Mailutils does not show new mail in
@@ -147,7 +172,8 @@ impl Wait<'_> {
     async fn look_afresh(&mut self) -> Result<Option<Found>, Failure> {
         let patience = self.patience.min(LAST_ANSWERS);
         let silent = |_| Failure::new(Kind::Timeout { limit_seconds: patience.as_secs_f64() });
-        let look = self.mailbox.find_afresh(&self.baseline.inbox, self.probe);
+        let is_it = |header: &[u8]| self.quarry.glance(header) == Glance::This;
+        let look = self.mailbox.find_afresh(&self.baseline.inbox, is_it);
         let found = timeout(patience, look).await.map_err(silent)??;
         let earlier_by_at_most = self.began.elapsed();
         Ok(found.first().map(|&uid| Found { role: Role::Inbox, uid, noticed: Noticed::Polled, earlier_by_at_most }))
@@ -157,7 +183,7 @@ impl Wait<'_> {
     async fn ask_in_steps(&mut self) -> Result<Option<Found>, Failure> {
         let mut began = Instant::now();
         let mut step = 0;
-        while let Some(&milliseconds) = STEPS.get(step) {
+        while let Some(&milliseconds) = STEPS.get(step).filter(|_| !*self.over.borrow()) {
             let at_once = self.announced && self.questions.is_empty();
             let due = if at_once { began } else { began + Duration::from_millis(milliseconds) };
             tokio::select! {
@@ -227,8 +253,12 @@ impl Wait<'_> {
     }
 
     fn take(&mut self, event: Event) {
-        if let Some(uid) = new_probe(&event, &self.baseline.inbox, self.probe) {
-            self.found.get_or_insert(uid);
+        if let Some((uid, header)) = new_header(&event, &self.baseline.inbox) {
+            match self.quarry.glance(header) {
+                Glance::This => self.found = self.found.or(Some(uid)),
+                Glance::Perhaps if self.read.insert(uid) => self.suspects.push(uid),
+                Glance::Perhaps | Glance::No => {}
+            }
         }
         match event {
             Event::Exists(_) => self.announced = true,
@@ -268,12 +298,22 @@ impl Wait<'_> {
             return Err(Failure::refused(reply));
         }
         let earlier_by_at_most = self.missed.elapsed();
+        while let Some(uid) = self.suspects.pop().filter(|_| self.found.is_none()) {
+            let message = self.mailbox.beginning(&self.baseline.inbox, uid).await?;
+            match self.quarry.read(&message) {
+                Some(Catch::Wanted) => self.found = Some(uid),
+                Some(Catch::Bounce(reply)) => {
+                    return Err(Failure { reply: Some(reply), ..Failure::new(Kind::Bounced) });
+                }
+                None => {}
+            }
+        }
         if let Some(uid) = self.found {
             return Ok(Some(Found { role: Role::Inbox, uid, noticed, earlier_by_at_most }));
         }
         if let (true, Some(junk)) = (std::mem::take(&mut self.junk_changed), &self.baseline.junk) {
             self.questions.clear();
-            let found = self.mailbox.find(junk, self.probe).await?;
+            let found = self.mailbox.find(junk, |header| self.quarry.glance(header) == Glance::This).await?;
             if let Some(&uid) = found.first() {
                 return Ok(Some(Found { role: Role::Junk, uid, noticed, earlier_by_at_most }));
             }
@@ -296,6 +336,7 @@ impl Wait<'_> {
                     self.taken = true;
                     break Quiet::Taken;
                 }
+                () = until_over(&mut self.over) => break Quiet::Over,
                 () = sleep_until(next) => break Quiet::PollDue,
                 event = self.mailbox.imap.next() => match event? {
                     Event::Exists(_) => break Quiet::Announced,
@@ -341,8 +382,15 @@ impl Wait<'_> {
     }
 }
 
+/// Returns when the wait is of no more use.
+async fn until_over(over: &mut watch::Receiver<bool>) {
+    if over.wait_for(|over| *over).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Returns when the server has taken the message; never if it does not.
-async fn until_taken(sending: &mut watch::Receiver<Sending>) {
+pub(super) async fn until_taken(sending: &mut watch::Receiver<Sending>) {
     if sending.wait_for(|sending| *sending == Sending::Taken).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -3,6 +3,8 @@
 //! It removes only a message that it has just fetched and that bears our tag (rule 1), and runs whatever happened before,
 //! on a new connection where the old one is gone.
 
+use std::sync::{Mutex, PoisonError};
+
 use tokio::time::{Instant, timeout};
 
 use crate::account::{Account, Endpoint, Protocol};
@@ -15,22 +17,22 @@ use crate::verify::mailbox::{Baseline, Folder, Mailbox, Removal};
 use crate::verify::recorder::{Recorder, Seen};
 use crate::wire::imap::Greeted;
 
-/// What the clean-up looks into.
+/// What the clean-up looks into, and for what.
 #[derive(Debug)]
 pub struct Task<'a> {
     /// Whose mailbox it is.
     pub account: &'a Account,
     /// How to reach it.
     pub endpoint: &'a Endpoint,
-    /// The folders that the probe may be in, as they were before anything was sent.
+    /// The folders as they were before anything was sent.
     pub baseline: &'a Baseline,
-    /// Whether the probe was to arrive here.
-    pub receives: bool,
-    /// Whether a copy may be in the Sent folder.
-    pub sent: bool,
+    /// The messages that were to arrive here.
+    pub expected: Vec<&'a Probe>,
+    /// The messages whose copy may be in the Sent folder.
+    pub sent: Vec<&'a Probe>,
 }
 
-impl Task<'_> {
+impl<'a> Task<'a> {
     /// What is to be said of every folder until it is cleared.
     pub fn unfinished(&self) -> Seen {
         let why = || "the clean-up was not finished".to_owned();
@@ -38,43 +40,43 @@ impl Task<'_> {
         Seen { unless_done: self.folders().into_iter().map(concern).collect(), ..Seen::default() }
     }
 
-    fn folders(&self) -> Vec<&Folder> {
-        let received = [Some(&self.baseline.inbox), self.baseline.junk.as_ref()].into_iter().filter(|_| self.receives);
-        received.chain([self.baseline.sent.as_ref().filter(|_| self.sent)]).flatten().collect()
+    fn folders(&self) -> Vec<&'a Folder> {
+        let received = [Some(&self.baseline.inbox), self.baseline.junk.as_ref()];
+        let received = received.into_iter().filter(|_| !self.expected.is_empty());
+        received.chain([self.baseline.sent.as_ref().filter(|_| !self.sent.is_empty())]).flatten().collect()
     }
 }
 
-/// Removes the probe from every folder, in the session that is there if it still works, else in a new one. `seen` begins
-/// as [`Task::unfinished`].
+/// Removes our messages from every folder, in the session that is there if it still works, else in a new one. `seen`
+/// begins as [`Task::unfinished`].
 ///
 /// # Errors
 /// When no session is to be had any more; what may be left is among the concerns then.
 pub async fn remove(
     task: &Task<'_>,
     session: Option<Mailbox>,
-    probe: &Probe,
     recorder: &Recorder<'_>,
     seen: &mut Seen,
 ) -> Result<(), Failure> {
-    let mut left: Vec<&Folder> = task.folders();
-    let mut delivered = false;
+    let mut sweep = Sweep { task, left: task.folders(), delivered: Vec::new(), seen };
     let cleared = match session {
-        Some(session) => in_session(session, &mut left, probe, &mut delivered, recorder, seen).await,
+        Some(session) => sweep.in_session(session, recorder).await,
         None => false,
     };
     let result = match cleared {
         true => Ok(()),
-        false => with_new_session(task, &mut left, probe, &mut delivered, recorder, seen).await,
+        false => sweep.with_new_session(recorder).await,
     };
     if let Err(failure) = &result {
-        for concern in &mut seen.unless_done {
+        for concern in &mut sweep.seen.unless_done {
             if let Concern::NotLookedInto { why, .. } = concern {
                 *why = self::why(failure);
             }
         }
     }
-    if task.receives && !delivered && !left.iter().any(|folder| folder.role == Role::Inbox) {
-        seen.concern(Concern::MayArrive);
+    let looked = !sweep.left.iter().any(|folder| folder.role == Role::Inbox);
+    if looked && task.expected.iter().any(|probe| !sweep.delivered.iter().any(|tag| tag == probe.tag())) {
+        sweep.seen.concern(Concern::MayArrive);
     }
     result
 }
@@ -86,101 +88,102 @@ pub fn unknown(seen: &mut Seen) {
     seen.concern(Concern::NotLookedInto { folder: "the Sent folder".to_owned(), why });
 }
 
-/// In the session that is there already, for half of the time at most: it may be dead without anybody knowing.
-async fn in_session(
-    mut mailbox: Mailbox,
-    left: &mut Vec<&Folder>,
-    probe: &Probe,
-    delivered: &mut bool,
-    recorder: &Recorder<'_>,
-    seen: &mut Seen,
-) -> bool {
-    let half = recorder.bounds().deadline.saturating_duration_since(Instant::now()) / 2;
-    let cleared = timeout(half, clear_all(&mut mailbox, left, probe, delivered, seen)).await;
-    let cleared = matches!(cleared, Ok(Ok(())));
-    if cleared {
+/// A clean-up under way.
+struct Sweep<'a, 'b> {
+    task: &'b Task<'a>,
+    /// The folders that are not done yet.
+    left: Vec<&'a Folder>,
+    /// The tags of the messages that had arrived.
+    delivered: Vec<String>,
+    seen: &'b mut Seen,
+}
+
+impl Sweep<'_, '_> {
+    /// In the session that is there already, for half of the time at most: it may be dead without anybody knowing.
+    async fn in_session(&mut self, mut mailbox: Mailbox, recorder: &Recorder<'_>) -> bool {
+        let half = recorder.bounds().deadline.saturating_duration_since(Instant::now()) / 2;
+        let cleared = timeout(half, self.clear_all(&mut mailbox)).await;
+        let cleared = matches!(cleared, Ok(Ok(())));
+        if cleared {
+            leave(mailbox);
+        }
+        cleared
+    }
+
+    async fn with_new_session(&mut self, recorder: &Recorder<'_>) -> Result<(), Failure> {
+        let Task { account, endpoint, .. } = self.task;
+        let aside = recorder.aside();
+        let dial = Dial { leg: Leg::Cleanup, protocol: Protocol::Imap, account, endpoint };
+        let Ok(imap) = dial::open::<Greeted>(dial, &aside).await else {
+            let Some((at, failure)) = aside.last_failure() else { return Err(Failure::new(Kind::ConnectionLost)) };
+            let detail = failure.detail.as_ref().map_or(String::new(), |detail| format!(": {detail}"));
+            return Err(failure.detail(format!("at {} on a new connection for the clean-up{detail}", at.stage)));
+        };
+        let mut mailbox = Mailbox::new(imap);
+        self.clear_all(&mut mailbox).await?;
         leave(mailbox);
+        Ok(())
     }
-    cleared
-}
 
-async fn with_new_session(
-    task: &Task<'_>,
-    left: &mut Vec<&Folder>,
-    probe: &Probe,
-    delivered: &mut bool,
-    recorder: &Recorder<'_>,
-    seen: &mut Seen,
-) -> Result<(), Failure> {
-    let aside = recorder.aside();
-    let dial = Dial { leg: Leg::Cleanup, protocol: Protocol::Imap, account: task.account, endpoint: task.endpoint };
-    let Ok(imap) = dial::open::<Greeted>(dial, &aside).await else {
-        let Some((at, failure)) = aside.last_failure() else { return Err(Failure::new(Kind::ConnectionLost)) };
-        let detail = failure.detail.as_ref().map_or(String::new(), |detail| format!(": {detail}"));
-        return Err(failure.detail(format!("at {} on a new connection for the clean-up{detail}", at.stage)));
-    };
-    let mut mailbox = Mailbox::new(imap);
-    clear_all(&mut mailbox, left, probe, delivered, seen).await?;
-    leave(mailbox);
-    Ok(())
-}
-
-/// Clears one folder after the other; `left` holds those that are not done yet.
-async fn clear_all(
-    mailbox: &mut Mailbox,
-    left: &mut Vec<&Folder>,
-    probe: &Probe,
-    delivered: &mut bool,
-    seen: &mut Seen,
-) -> Result<(), Failure> {
-    left.sort_by_key(|folder| !mailbox.is_open(folder)); // the one that is open need not be opened
-    while let Some(&folder) = left.first() {
-        match clear(mailbox, folder, probe, delivered, seen).await {
-            Ok(()) => {}
-            // The server said no, and the session goes on: the next folder may still be cleared.
-            Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
-                seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: why(&failure) });
+    /// Clears one folder after the other.
+    async fn clear_all(&mut self, mailbox: &mut Mailbox) -> Result<(), Failure> {
+        self.left.sort_by_key(|folder| !mailbox.is_open(folder)); // the one that is open need not be opened
+        while let Some(&folder) = self.left.first() {
+            match self.clear(mailbox, folder).await {
+                Ok(()) => {}
+                // The server said no, and the session goes on: the next folder may still be cleared.
+                Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
+                    self.seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: why(&failure) });
+                }
+                Err(failure) => return Err(failure),
             }
-            Err(failure) => return Err(failure),
+            self.left.remove(0);
+            let done = |concern: &Concern| matches!(concern, Concern::NotLookedInto { folder: name, .. } if *name == folder.name);
+            self.seen.unless_done.retain(|concern| !done(concern));
         }
-        left.remove(0);
-        let done =
-            |concern: &Concern| matches!(concern, Concern::NotLookedInto { folder: name, .. } if *name == folder.name);
-        seen.unless_done.retain(|concern| !done(concern));
+        Ok(())
     }
-    Ok(())
-}
 
-async fn clear(
-    mailbox: &mut Mailbox,
-    folder: &Folder,
-    probe: &Probe,
-    delivered: &mut bool,
-    seen: &mut Seen,
-) -> Result<(), Failure> {
-    let unreadable = mailbox.imap.unreadable();
-    let uids = mailbox.find(folder, probe).await?;
-    if mailbox.imap.unreadable() > unreadable {
-        let why = "the server described a message there in a way that cannot be read".to_owned();
-        seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why });
-    }
-    for uid in uids {
-        *delivered |= folder.role != Role::Sent;
-        let name = folder.name.clone();
-        match mailbox.remove(folder, uid).await {
-            Ok(Removal::Gone) => seen.fact(Fact::Removed { folder: name, uid }),
-            Ok(Removal::OnlyMarked) => seen.concern(Concern::LeftMarked { folder: name, uid }),
-            Ok(Removal::StillThere) => {
-                let why = "the server says that it is gone, and shows it still".to_owned();
-                seen.concern(Concern::LeftBehind { folder: name, uid: Some(uid), why });
+    async fn clear(&mut self, mailbox: &mut Mailbox, folder: &Folder) -> Result<(), Failure> {
+        for uid in self.find(mailbox, folder).await? {
+            let name = folder.name.clone();
+            match mailbox.remove(folder, uid).await {
+                Ok(Removal::Gone) => self.seen.fact(Fact::Removed { folder: name, uid: Some(uid) }),
+                Ok(Removal::OnlyMarked) => self.seen.concern(Concern::LeftMarked { folder: name, uid }),
+                Ok(Removal::StillThere) => {
+                    let why = "the server says that it is gone, and shows it still".to_owned();
+                    self.seen.concern(Concern::LeftBehind { folder: name, uid: Some(uid), why });
+                }
+                Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
+                    self.seen.concern(Concern::LeftBehind { folder: name, uid: Some(uid), why: why(&failure) });
+                }
+                Err(failure) => return Err(failure),
             }
-            Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
-                seen.concern(Concern::LeftBehind { folder: name, uid: Some(uid), why: why(&failure) });
-            }
-            Err(failure) => return Err(failure),
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Our messages in a folder, and which of them have arrived.
+    async fn find(&mut self, mailbox: &mut Mailbox, folder: &Folder) -> Result<Vec<u32>, Failure> {
+        let copies = folder.role == Role::Sent;
+        let ours = if copies { &self.task.sent } else { &self.task.expected };
+        let found = Mutex::new(Vec::new());
+        let unreadable = mailbox.imap.unreadable();
+        let is_ours = |header: &[u8]| {
+            let probe = ours.iter().find(|probe| probe.is(header));
+            found.lock().unwrap_or_else(PoisonError::into_inner).extend(probe.map(|probe| probe.tag().to_owned()));
+            probe.is_some()
+        };
+        let uids = mailbox.find(folder, is_ours).await?;
+        if mailbox.imap.unreadable() > unreadable {
+            let why = "the server described a message there in a way that cannot be read".to_owned();
+            self.seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why });
+        }
+        if !copies {
+            self.delivered.append(&mut found.into_inner().unwrap_or_else(PoisonError::into_inner));
+        }
+        Ok(uids)
+    }
 }
 
 fn why(failure: &Failure) -> String {

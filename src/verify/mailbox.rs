@@ -4,7 +4,7 @@
 use crate::account::Folders;
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Fact, KnownBy, Role};
-use crate::probe::{Probe, RECOGNISED_BY};
+use crate::probe::RECOGNISED_BY;
 use crate::verify::folder;
 use crate::wire::imap::mailbox_name::{encode, quoted};
 use crate::wire::imap::{Event, Imap, Tag};
@@ -223,16 +223,16 @@ impl Mailbox {
     }
 
     /// The command that fetches the header fields of what is new in the open folder: its cost does not depend on how many
-    /// messages are in there. `n:*` always names the last message too (RFC 9051 §6.4.9), hence [`new_probe`].
+    /// messages are in there. `n:*` always names the last message too (RFC 9051 §6.4.9), hence [`new_header`].
     pub(super) fn fetch_new(folder: &Folder) -> String {
         format!("UID FETCH {}:* (UID BODY.PEEK[HEADER.FIELDS ({RECOGNISED_BY})])", folder.uid_next)
     }
 
-    /// The UIDs of the probe in a folder: usually none or one.
+    /// The UIDs of new messages in a folder whose header `is_it`: usually none or one.
     ///
     /// # Errors
     /// When the folder cannot be opened or read, or the session is lost.
-    pub async fn find(&mut self, folder: &Folder, probe: &Probe) -> Result<Vec<u32>, Failure> {
+    pub async fn find(&mut self, folder: &Folder, is_it: impl Fn(&[u8]) -> bool) -> Result<Vec<u32>, Failure> {
         // A server need not show what has come in the meantime in a folder that is open, before it is asked to look.
         let look = if self.is_open(folder) { None } else { Some(self.send_select(&folder.wire_name).await?) };
         if look.is_none() {
@@ -246,9 +246,9 @@ impl Mailbox {
         if self.renumbered(folder) {
             self.imap.finish(&fetch, drop).await?;
             let all = Folder { uid_next: 1, ..folder.clone() };
-            self.imap.run(&Mailbox::fetch_new(&all), |event| uids.extend(new_probe(&event, &all, probe))).await?;
+            self.imap.run(&Mailbox::fetch_new(&all), |event| uids.extend(new_message(&event, &all, &is_it))).await?;
         } else {
-            self.imap.finish(&fetch, |event| uids.extend(new_probe(&event, folder, probe))).await?;
+            self.imap.finish(&fetch, |event| uids.extend(new_message(&event, folder, &is_it))).await?;
         }
         uids.sort_unstable();
         uids.dedup();
@@ -256,9 +256,13 @@ impl Mailbox {
     }
 
     /// The same, in a folder that is opened anew even if it is open.
-    pub(super) async fn find_afresh(&mut self, folder: &Folder, probe: &Probe) -> Result<Vec<u32>, Failure> {
+    pub(super) async fn find_afresh(
+        &mut self,
+        folder: &Folder,
+        is_it: impl Fn(&[u8]) -> bool,
+    ) -> Result<Vec<u32>, Failure> {
         self.open = None;
-        self.find(folder, probe).await
+        self.find(folder, is_it).await
     }
 
     /// The whole message, as the server holds it.
@@ -266,9 +270,21 @@ impl Mailbox {
     /// # Errors
     /// [`Kind::Malformed`] when the server sends none; or the session is lost.
     pub async fn whole(&mut self, folder: &Folder, uid: u32) -> Result<Vec<u8>, Failure> {
+        self.body(folder, uid, "BODY.PEEK[]").await
+    }
+
+    /// Its beginning: enough to tell a report, and never more than a session can take.
+    ///
+    /// # Errors
+    /// As [`Mailbox::whole`].
+    pub async fn beginning(&mut self, folder: &Folder, uid: u32) -> Result<Vec<u8>, Failure> {
+        self.body(folder, uid, "BODY.PEEK[]<0.65536>").await
+    }
+
+    async fn body(&mut self, folder: &Folder, uid: u32, section: &str) -> Result<Vec<u8>, Failure> {
         self.enter(folder).await?;
         let mut message = None;
-        let fetch = format!("UID FETCH {uid} (UID BODY.PEEK[])");
+        let fetch = format!("UID FETCH {uid} (UID {section})");
         self.imap
             .run(&fetch, |event| {
                 if let Event::Fetched(fetched) = event
@@ -382,11 +398,17 @@ impl Opened {
     }
 }
 
-/// The UID of the probe, if that is what was fetched, and it is new.
-pub(super) fn new_probe(event: &Event, folder: &Folder, probe: &Probe) -> Option<u32> {
+/// The UID of a new message whose header `is_it`, if that is what was fetched.
+fn new_message(event: &Event, folder: &Folder, is_it: &impl Fn(&[u8]) -> bool) -> Option<u32> {
+    let (uid, header) = new_header(event, folder)?;
+    is_it(header).then_some(uid)
+}
+
+/// The UID and the header fields of a new message, if that is what was fetched.
+pub(super) fn new_header<'a>(event: &'a Event, folder: &Folder) -> Option<(u32, &'a [u8])> {
     let Event::Fetched(fetched) = event else { return None };
     let uid = fetched.uid.filter(|&uid| uid >= folder.uid_next)?;
-    fetched.header.as_deref().is_some_and(|header| probe.is(header)).then_some(uid)
+    Some((uid, fetched.header.as_deref()?))
 }
 
 fn uid_of(event: &Event) -> u32 {

@@ -1,4 +1,4 @@
-//! The plan: which stages a check consists of, in the order in which they are told.
+//! The plan: which mailboxes take part in a check, and which stages it consists of, in the order in which they are told.
 
 use crate::account::{Account, Endpoint, Protocol, Security};
 use crate::check::{Check, Sent};
@@ -17,24 +17,111 @@ struct Planned {
     account: String,
 }
 
+/// A mailbox that takes part in a check, by one protocol: it is opened once, whatever it is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Berth<'a> {
+    /// Whose mailbox it is.
+    pub account: &'a Account,
+    /// How it is reached.
+    pub endpoint: &'a Endpoint,
+    /// By what.
+    pub protocol: Protocol,
+    /// The leg that opening it is told under: the first that needs it.
+    pub leg: Leg,
+    /// The probe is to arrive here.
+    pub probe: bool,
+    /// The answer is to arrive here.
+    pub answer: bool,
+    /// The sender's copy of the probe is to be here.
+    pub sent: bool,
+    /// The receiver's copy of the reply is to be here.
+    pub reply_sent: bool,
+}
+
+/// The mailboxes of a check, in the order in which they are told.
+pub fn berths(check: &Check) -> Vec<Berth<'_>> {
+    let mut berths = Vec::new();
+    let settings = check.settings();
+    let copies = settings.sent != Sent::Off;
+    if let Some(to) = check.to().account() {
+        for &protocol in settings.receive.protocols() {
+            berth(&mut berths, to, protocol, Leg::Delivery, |berth| berth.probe = true);
+        }
+    }
+    if copies {
+        berth(&mut berths, check.from(), Protocol::Imap, Leg::Sent, |berth| berth.sent = true);
+    }
+    if check.is_answered() {
+        let protocol = if check.from().imap.is_some() { Protocol::Imap } else { Protocol::Pop3 };
+        berth(&mut berths, check.from(), protocol, Leg::ReplyDelivery, |berth| berth.answer = true);
+    }
+    if let Some(to) = check.to().account().filter(|_| copies && settings.reply) {
+        berth(&mut berths, to, Protocol::Imap, Leg::ReplySent, |berth| berth.reply_sent = true);
+    }
+    berths
+}
+
+/// Gives a mailbox one more purpose; an account without the protocol has none.
+fn berth<'a>(
+    berths: &mut Vec<Berth<'a>>,
+    account: &'a Account,
+    protocol: Protocol,
+    leg: Leg,
+    purpose: impl Fn(&mut Berth<'a>),
+) {
+    let Some(endpoint) = account.endpoint(protocol) else { return };
+    let there = berths.iter_mut().find(|berth| berth.account.name == account.name && berth.protocol == protocol);
+    match there {
+        Some(berth) => purpose(berth),
+        None => {
+            let mut berth =
+                Berth { account, endpoint, protocol, leg, probe: false, answer: false, sent: false, reply_sent: false };
+            purpose(&mut berth);
+            berths.push(berth);
+        }
+    }
+}
+
 impl Plan {
-    /// The stages of a check: to the submission server, to the mailbox, the Sent folder, the clean-up.
+    /// The stages of a check: the way out, the sender's copy, the way back, the clean-up.
     pub fn of(check: &Check) -> Plan {
         let mut plan = Plan(Vec::new());
-        plan.opening(Leg::Submission, Protocol::Smtp, check.from(), check.submission());
-        plan.add(Leg::Submission, Protocol::Smtp, check.from(), &[Stage::Submit]);
-        plan.opening(Leg::Delivery, Protocol::Imap, check.to(), check.mailbox());
-        plan.add(Leg::Delivery, Protocol::Imap, check.to(), &[Stage::Baseline, Stage::Arrival, Stage::Inspect]);
-        if let Some(endpoint) = sender_mailbox(check) {
-            plan.opening(Leg::Sent, Protocol::Imap, check.from(), endpoint);
-            plan.add(Leg::Sent, Protocol::Imap, check.from(), &[Stage::Baseline]);
+        let berths = berths(check);
+        let opened_under = |leg| berths.iter().filter(move |berth| berth.leg == leg);
+        plan.submission(Leg::Submission, check.from());
+        for berth in opened_under(Leg::Delivery) {
+            plan.mailbox(berth);
+            plan.add(berth.leg, berth.protocol, berth.account, &[Stage::Arrival, Stage::Inspect]);
         }
+        opened_under(Leg::Sent).for_each(|berth| plan.mailbox(berth));
         plan.add(Leg::Sent, Protocol::Imap, check.from(), &[Stage::Copy]);
-        plan.add(Leg::Cleanup, Protocol::Imap, check.to(), &[Stage::Remove]);
-        if sender_mailbox(check).is_some() {
-            plan.add(Leg::Cleanup, Protocol::Imap, check.from(), &[Stage::Remove]);
+        if let Some(to) = check.to().account().filter(|_| check.settings().reply) {
+            plan.submission(Leg::ReplySubmission, to);
+        }
+        opened_under(Leg::ReplyDelivery).for_each(|berth| plan.mailbox(berth));
+        for berth in berths.iter().filter(|berth| berth.answer) {
+            plan.add(Leg::ReplyDelivery, berth.protocol, berth.account, &[Stage::Arrival, Stage::Inspect]);
+        }
+        if let Some(to) = check.to().account().filter(|_| check.settings().reply) {
+            opened_under(Leg::ReplySent).for_each(|berth| plan.mailbox(berth));
+            plan.add(Leg::ReplySent, Protocol::Imap, to, &[Stage::Copy]);
+        }
+        for berth in &berths {
+            plan.add(Leg::Cleanup, berth.protocol, berth.account, &[Stage::Remove]);
         }
         plan
+    }
+
+    fn submission(&mut self, leg: Leg, account: &Account) {
+        if let Some(endpoint) = &account.smtp {
+            self.opening(leg, Protocol::Smtp, account, endpoint);
+            self.add(leg, Protocol::Smtp, account, &[Stage::Submit]);
+        }
+    }
+
+    fn mailbox(&mut self, berth: &Berth<'_>) {
+        self.opening(berth.leg, berth.protocol, berth.account, berth.endpoint);
+        self.add(berth.leg, berth.protocol, berth.account, &[Stage::Baseline]);
     }
 
     /// Resolve to login: where TLS comes depends on how the endpoint is secured.
@@ -48,10 +135,8 @@ impl Plan {
     }
 
     fn add(&mut self, leg: Leg, protocol: Protocol, account: &Account, stages: &[Stage]) {
-        let account = &account.name;
-        self.0.extend(
-            stages.iter().map(|&stage| Planned { at: At::new(leg, stage, protocol), account: account.clone() }),
-        );
+        let planned = |&stage: &Stage| Planned { at: At::new(leg, stage, protocol), account: account.name.clone() };
+        self.0.extend(stages.iter().map(planned));
     }
 
     /// Puts the records in the plan's order. A stage without one was not reached: it is skipped, because of what
@@ -87,10 +172,4 @@ impl Plan {
         complete.extend(records);
         complete
     }
-}
-
-/// The sender's mailbox, where it is another than the one the probe is received in, and its Sent folder matters.
-pub fn sender_mailbox(check: &Check) -> Option<&Endpoint> {
-    let other = check.from().name != check.to().name;
-    check.from().imap.as_ref().filter(|_| other && check.settings().sent != Sent::Off)
 }

@@ -47,11 +47,11 @@ pub async fn copy(
     let filed = match mode {
         Sent::Append => None,
         Sent::Server => Some(filed_by_server(mailbox, folder, probe, FILED_WITHIN.min(patience)).await?),
-        Sent::Auto | Sent::Off => mailbox.find(folder, probe).await?.first().copied(),
+        Sent::Auto | Sent::Off => mailbox.find(folder, |header| probe.is(header)).await?.first().copied(),
     };
     let (uid, filed_by) = match filed {
         Some(uid) => (uid, FiledBy::Server),
-        None => (append(mailbox, folder, probe).await?, FiledBy::Append),
+        None => (append(mailbox, folder, probe, seen).await?, FiledBy::Append),
     };
     seen.fact(Fact::SentCopy { folder: folder.name.clone(), uid, filed_by });
     Ok(())
@@ -76,7 +76,7 @@ async fn filed_by_server(
 ) -> Result<u32, Failure> {
     let until = Instant::now() + patience;
     loop {
-        if let Some(&uid) = mailbox.find(folder, probe).await?.first() {
+        if let Some(&uid) = mailbox.find(folder, |header| probe.is(header)).await?.first() {
             return Ok(uid);
         }
         if Instant::now() >= until {
@@ -90,12 +90,14 @@ async fn filed_by_server(
     }
 }
 
-/// APPEND, then a look whether it is really there.
-async fn append(mailbox: &mut Mailbox, folder: &Folder, probe: &Probe) -> Result<u32, Failure> {
+/// APPEND, then a look whether it is really there. What the server took and does not show is somewhere.
+async fn append(mailbox: &mut Mailbox, folder: &Folder, probe: &Probe, seen: &mut Seen) -> Result<u32, Failure> {
     let uid = mailbox.append(folder, probe.message()).await?;
-    let there = mailbox.find(folder, probe).await?;
+    let there = mailbox.find(folder, |header| probe.is(header)).await?;
     let readable = there.iter().rev().find(|&&found| uid.is_none_or(|uid| uid == found));
     readable.copied().ok_or_else(|| {
+        let why = "the server took it, and does not show it".to_owned();
+        seen.concern(Concern::LeftBehind { folder: folder.name.clone(), uid, why });
         Failure::new(Kind::NoCopy).detail(format!("the server took the copy, but it is not in {}", folder.name))
     })
 }

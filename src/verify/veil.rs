@@ -37,8 +37,9 @@ struct Form {
 impl Veil {
     /// Over the passwords of both accounts.
     pub fn of(check: &Check) -> Veil {
-        let accounts = [check.from(), check.to()];
-        let endpoints = accounts.into_iter().flat_map(|account| [&account.smtp, &account.imap, &account.pop3]);
+        let accounts = [Some(check.from()), check.to().account()];
+        let endpoints =
+            accounts.into_iter().flatten().flat_map(|account| [&account.smtp, &account.imap, &account.pop3]);
         Veil(endpoints.flatten().flat_map(|endpoint| forms(&endpoint.credentials)).collect())
     }
 

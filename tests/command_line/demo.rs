@@ -6,11 +6,14 @@ use crate::program::Place;
 fn the_demo_proves_a_mailbox_and_prints_the_table() {
     let done = Place::new().run(&["demo"]);
     assert_eq!(done.code, Some(0), "{done:#?}");
-    assert!(done.stdout.starts_with("demo: alice@sandbox.test to itself\n"), "{done:#?}");
+    assert!(done.stdout.starts_with("demo: alice@sandbox.test to bob@sandbox.test\n"), "{done:#?}");
     for stage in ["submit", "arrival", "inspect", "copy", "remove"] {
         assert!(done.stdout.contains(&format!("  ✓ {stage} ")), "{stage}: {done:#?}");
     }
-    assert!(done.conclusion().starts_with("OK: mail sent from alice@sandbox.test arrived"), "{done:#?}");
+    assert!(
+        done.conclusion().starts_with("OK: mail sent from alice@sandbox.test reached bob@sandbox.test, and the reply"),
+        "{done:#?}"
+    );
     assert_eq!(done.stderr, "");
 }
 

@@ -115,7 +115,9 @@ fn each_stage_once(check: &Check, outcome: &Outcome) -> Result<(), Failed> {
 
 /// No password in any report, and none where a sandbox or a debugger shows things; nor in a form that it has on the wire.
 fn no_password(check: &Check, sandbox: &Sandbox, reports: &[(&str, String)]) -> Result<(), Failed> {
-    let configured = [check.submission(), check.mailbox()].map(|endpoint| endpoint.credentials.clone());
+    let to = check.to().account();
+    let endpoints = [check.from().smtp.as_ref(), to.and_then(|to| to.imap.as_ref())];
+    let configured = endpoints.into_iter().flatten().map(|endpoint| endpoint.credentials.clone()).collect::<Vec<_>>();
     let debugged = format!("{check:?}");
     let commands = sandbox.commands().join("\n");
     for credentials in configured {

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `bob@` | to the inbox, some milliseconds after the 250 |
 //! | `bob+junk@`, or a header `X-Test-Spam: yes` | to Junk |
+//! | `bob+bounce@` | accepted, then refused, so that a report comes back to the sender |
 //! | `bob+drop@` | accepted, then discarded by Sieve |
 //! | `bob+void@` | accepted, then swallowed by Postfix |
 //! | `bob+defer@` | accepted, then left in Postfix's queue |

@@ -71,6 +71,7 @@ impl Testbed {
         format!(
             "{user}+void@{domain} discard:swallowed\n\
              {user}+defer@{domain} lmtp:unix:{folder}/nobody-listens\n\
+             {user}+bounce@{domain} nobody:\n\
              {user}+tempfail@{domain} retry:4.3.0 held by the testbed\n"
         )
     }

@@ -1,0 +1,374 @@
+//! A mailbox that takes part in a verification, by IMAP or by POP3: opened once, waited in, read, and cleared.
+//!
+//! A session that failed or was cut off in the middle of a command is dropped where that happened, and never used again.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::account::{Account, Protocol};
+use crate::check::{Junk, Sent};
+use crate::failure::{Failure, Kind, Reply, Skip};
+use crate::outcome::{Concern, Fact, Role};
+use crate::probe::{self, Probe};
+use crate::stage::{At, Leg, Stage};
+use crate::verify::arrival::{self, Found, Sending, Waiting};
+use crate::verify::dial::{self, Dial};
+use crate::verify::mailbox::{Baseline, Folder, Mailbox, Wanted};
+use crate::verify::maildrop::{self, Maildrop};
+use crate::verify::quarry::{Catch, Glance, Quarry};
+use crate::verify::recorder::{Bounds, Halted, Recorder, Seen};
+use crate::verify::{cleanup, plan, sent};
+use crate::wire::imap::Greeted;
+
+/// What the last questions may take when the time to wait is over.
+const LAST_QUESTIONS: Duration = Duration::from_secs(6);
+
+/// A mailbox: its session while there is one, and what was in it before anything was sent.
+pub struct Berth<'a> {
+    /// What it is for.
+    pub plan: plan::Berth<'a>,
+    session: Option<Mailbox>,
+    baseline: Option<Baseline>,
+    maildrop: Option<Maildrop<'a>>,
+}
+
+/// How far the submission has got, and what else is known of the message on its way.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// How far the submission has got.
+    pub sending: watch::Receiver<Sending>,
+    /// A report came that it could not be delivered.
+    pub bounced: watch::Receiver<Option<Reply>>,
+    /// Nobody waits for it any more.
+    pub over: watch::Receiver<bool>,
+}
+
+/// A message that has arrived.
+#[derive(Debug)]
+pub enum Arrived {
+    /// In an IMAP folder.
+    Imap(Found),
+    /// By POP3, read already.
+    Pop3(maildrop::Found),
+}
+
+impl<'a> Berth<'a> {
+    /// A mailbox that is not open yet.
+    pub fn new(plan: plan::Berth<'a>) -> Berth<'a> {
+        Berth { plan, session: None, baseline: None, maildrop: None }
+    }
+
+    /// Whether it was opened, and what was in it is known.
+    pub fn is_open(&self) -> bool {
+        self.baseline.is_some() || self.maildrop.is_some()
+    }
+
+    fn account(&self) -> &'a Account {
+        self.plan.account
+    }
+
+    fn at(&self, leg: Leg, stage: Stage) -> At {
+        At::new(leg, stage, self.plan.protocol)
+    }
+
+    /// Opens the mailbox and notes what is in it.
+    ///
+    /// # Errors
+    /// [`Halted`]: the stage that failed is on record.
+    pub async fn open(&mut self, recorder: &Recorder<'_>) -> Result<(), Halted> {
+        let plan::Berth { account, endpoint, leg, .. } = self.plan;
+        if self.plan.protocol == Protocol::Pop3 {
+            self.maildrop = Some(Maildrop::open(account, endpoint, leg, recorder).await?);
+            return Ok(());
+        }
+        let mut mailbox = self.dial(recorder).await?;
+        let wanted = Wanted { junk: self.plan.probe || self.plan.answer, sent: self.plan.sent || self.plan.reply_sent };
+        let (mailbox, baseline) = recorder
+            .stage(self.at(leg, Stage::Baseline), &account.name, async |seen| {
+                let baseline = mailbox.baseline(&account.folders, wanted).await?;
+                let folders = [Some(&baseline.inbox), baseline.junk.as_ref(), baseline.sent.as_ref()];
+                seen.facts.extend(folders.into_iter().flatten().map(Folder::fact));
+                Ok((mailbox, baseline))
+            })
+            .await?;
+        (self.session, self.baseline) = (Some(mailbox), Some(baseline));
+        Ok(())
+    }
+
+    async fn dial(&self, recorder: &Recorder<'_>) -> Result<Mailbox, Halted> {
+        let plan::Berth { account, endpoint, leg, .. } = self.plan;
+        let dial = Dial { leg, protocol: Protocol::Imap, account, endpoint };
+        dial::open::<Greeted>(dial, recorder).await.map(Mailbox::new)
+    }
+
+    /// Waits for a message once it has left; `None` if it never left, or was refused.
+    pub async fn arrival(
+        &mut self,
+        leg: Leg,
+        quarry: Quarry<'_>,
+        mut news: News,
+        until: Instant,
+        junk: Junk,
+        recorder: &Recorder<'_>,
+    ) -> Option<Result<Arrived, Halted>> {
+        let left = news.sending.wait_for(|sending| *sending != Sending::NotYet).await.ok().map(|sending| *sending)?;
+        if left == Sending::Refused {
+            return None;
+        }
+        let mut refused = news.sending.clone();
+        let refused = async move { refused.wait_for(|sending| *sending == Sending::Refused).await.is_ok() };
+        let (at, name) = (self.at(leg, Stage::Arrival), &self.account().name);
+        let began = Instant::now();
+        let limit = until.saturating_duration_since(began) + LAST_QUESTIONS;
+        let arrival = recorder.stage_within(at, name, limit, Seen::default(), async |seen| {
+            let mut bounced = news.bounced.clone();
+            let arrived = tokio::select! {
+                biased;
+                Ok(reply) = bounced.wait_for(Option::is_some) => {
+                    let reply = reply.clone().map(Box::new);
+                    return Err(Failure { reply, ..Failure::new(Kind::Bounced) });
+                }
+                arrived = self.wait(quarry, &news, until, recorder, seen) => arrived?,
+            };
+            let waited_seconds = began.elapsed().as_secs_f64();
+            let arrived = arrived.ok_or_else(|| Failure::new(Kind::NotArrived { waited_seconds }))?;
+            self.note_arrival(&arrived, junk, seen)?;
+            Ok(arrived)
+        });
+        tokio::select! {
+            biased;
+            true = refused => None,
+            arrived = arrival => Some(arrived),
+        }
+    }
+
+    async fn wait(
+        &mut self,
+        quarry: Quarry<'_>,
+        news: &News,
+        until: Instant,
+        recorder: &Recorder<'_>,
+        seen: &mut Seen,
+    ) -> Result<Option<Arrived>, Failure> {
+        let patience = recorder.bounds().stage;
+        if let Some(maildrop) = &mut self.maildrop {
+            return wait_by_pop3(maildrop, quarry, news, until, patience, recorder, seen).await;
+        }
+        let mut mailbox = self.session.take().ok_or_else(gone)?;
+        let baseline = self.baseline.as_ref().ok_or_else(gone)?;
+        let waiting = Waiting { sending: news.sending.clone(), over: news.over.clone(), until, patience };
+        let found = arrival::wait_for(&mut mailbox, baseline, quarry, waiting).await?;
+        self.session = Some(mailbox);
+        Ok(found.map(Arrived::Imap))
+    }
+
+    fn note_arrival(&self, arrived: &Arrived, junk: Junk, seen: &mut Seen) -> Result<(), Failure> {
+        let found = match arrived {
+            Arrived::Pop3(found) => {
+                seen.fact(found.fact());
+                return Ok(());
+            }
+            Arrived::Imap(found) => found,
+        };
+        let folder = self.folder(found).map(|folder| folder.name.clone()).unwrap_or_default();
+        seen.fact(Fact::Arrived {
+            folder: folder.clone(),
+            uid: Some(found.uid),
+            noticed: found.noticed,
+            earlier_by_at_most_seconds: found.earlier_by_at_most.as_secs_f64(),
+        });
+        match (found.role, junk) {
+            (Role::Junk, Junk::Critical) => return Err(Failure::new(Kind::InJunk { folder })),
+            (Role::Junk, Junk::Warning) => seen.concern(Concern::FoundInJunk { folder }),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn folder(&self, found: &Found) -> Option<&Folder> {
+        let baseline = self.baseline.as_ref()?;
+        match (found.role, &baseline.junk) {
+            (Role::Junk, Some(junk)) => Some(junk),
+            _ => Some(&baseline.inbox),
+        }
+    }
+
+    /// Watches, beside all else, for a report that the probe could not be delivered; `None` when the wait is over.
+    pub async fn bounce(&mut self, probe: &Probe, news: &News, until: Instant, patience: Duration) -> Option<Reply> {
+        let mut mailbox = self.session.take()?;
+        let baseline = self.baseline.as_ref()?;
+        let waiting = Waiting { sending: news.sending.clone(), over: news.over.clone(), until, patience };
+        match arrival::wait_for(&mut mailbox, baseline, Quarry::Bounce(probe), waiting).await {
+            Ok(_) => {
+                self.session = Some(mailbox);
+                None
+            }
+            Err(failure) if failure.kind == Kind::Bounced => {
+                self.session = Some(mailbox);
+                failure.reply.map(|reply| *reply)
+            }
+            Err(_) => None, // the session is lost; the stages that need it tell so
+        }
+    }
+
+    /// Reads a message back, and compares it with what was sent, where that is known.
+    ///
+    /// # Errors
+    /// [`Halted`]: the failure is on record.
+    pub async fn inspect(
+        &mut self,
+        leg: Leg,
+        arrived: Arrived,
+        sent: Option<&Probe>,
+        recorder: &Recorder<'_>,
+    ) -> Result<(), Halted> {
+        let (at, name) = (self.at(leg, Stage::Inspect), &self.account().name);
+        recorder
+            .stage(at, name, async |seen| {
+                let (message, times) = match arrived {
+                    Arrived::Imap(found) => self.read(&found, sent).await?,
+                    Arrived::Pop3(found) => (found.message, found.copies),
+                };
+                if times > 1 {
+                    seen.concern(Concern::Duplicate { times });
+                }
+                let trace = probe::trace(&message);
+                let identical = sent.map(|sent| sent.same_body(&message));
+                seen.facts.extend(identical.flatten().map(|bytes| Fact::Identical { bytes }));
+                seen.facts.extend(trace);
+                if identical == Some(None) { Err(Failure::new(Kind::Altered)) } else { Ok(()) }
+            })
+            .await
+    }
+
+    /// The whole message, and how many times it is there.
+    async fn read(&mut self, found: &Found, sent: Option<&Probe>) -> Result<(Vec<u8>, usize), Failure> {
+        let folder = self.folder(found).cloned().ok_or_else(gone)?;
+        let mut mailbox = self.session.take().ok_or_else(gone)?;
+        let message = mailbox.whole(&folder, found.uid).await?;
+        let times = match sent {
+            Some(sent) => mailbox.find(&folder, |header| sent.is(header)).await?.len(),
+            None => 1,
+        };
+        self.session = Some(mailbox);
+        Ok((message, times))
+    }
+
+    /// The copy of a message that was sent from this account.
+    ///
+    /// # Errors
+    /// [`Halted`]: the failure is on record, or what this depends on is.
+    pub async fn copy(&mut self, leg: Leg, mode: Sent, probe: &Probe, recorder: &Recorder<'_>) -> Result<(), Halted> {
+        // Where what failed has used up all the time, nothing can be said of the copy.
+        let late = Instant::now() >= recorder.bounds().deadline && recorder.last_failure().is_some();
+        if self.baseline.is_none() || late {
+            return Err(Halted);
+        }
+        if self.session.is_none() {
+            // The old one was lost on the way. Its stages are on record already.
+            self.session = Some(self.dial(&recorder.aside()).await?);
+        }
+        let Bounds { stage, deadline, .. } = recorder.bounds();
+        let patience = deadline.saturating_duration_since(Instant::now()).min(*stage) * 3 / 4;
+        let (at, account) = (self.at(leg, Stage::Copy), self.account());
+        recorder
+            .stage(at, &account.name, async |seen| {
+                let baseline = self.baseline.as_mut().ok_or_else(gone)?;
+                let mut mailbox = self.session.take().ok_or_else(gone)?;
+                let result = sent::copy(&mut mailbox, baseline, &account.folders, mode, probe, patience, seen).await;
+                if result.as_ref().err().is_none_or(in_step) {
+                    self.session = Some(mailbox);
+                }
+                result
+            })
+            .await
+    }
+
+    /// Takes out what was left behind: `expected` are the messages that have left for here, `sent` those whose copy may be here.
+    pub async fn clean_up(mut self, expected: Vec<&Probe>, sent: Vec<&Probe>, keep: bool, recorder: &Recorder<'_>) {
+        let (at, name) = (self.at(Leg::Cleanup, Stage::Remove), &self.account().name);
+        let session = self.session.take();
+        if expected.is_empty() && sent.is_empty() {
+            recorder.skip(at, name, Skip::NothingToDo);
+            return session.into_iter().for_each(cleanup::leave);
+        }
+        let plan::Berth { account, endpoint, .. } = self.plan;
+        let awaited = expected.clone();
+        let task = self.baseline.as_ref().map(|baseline| cleanup::Task { account, endpoint, baseline, expected, sent });
+        let unfinished = task.as_ref().filter(|_| !keep).map(cleanup::Task::unfinished).unwrap_or_default();
+        let remove = async |seen: &mut Seen| match (&task, &mut self.maildrop) {
+            _ if keep => {
+                seen.fact(Fact::Kept);
+                session.into_iter().for_each(cleanup::leave);
+                Ok(())
+            }
+            (Some(task), _) => cleanup::remove(task, session, recorder, seen).await,
+            (None, Some(maildrop)) => clear_maildrop(maildrop, &awaited, recorder, seen).await,
+            (None, None) => {
+                cleanup::unknown(seen);
+                Ok(())
+            }
+        };
+        let _ = recorder.stage_within(at, name, recorder.bounds().stage, unfinished, remove).await;
+    }
+}
+
+/// POP3 has no search and no partial read: a message that may be a report is read whole when it is found, and passed over
+/// from then on if it is none.
+async fn wait_by_pop3(
+    maildrop: &mut Maildrop<'_>,
+    quarry: Quarry<'_>,
+    news: &News,
+    until: Instant,
+    patience: Duration,
+    recorder: &Recorder<'_>,
+    seen: &mut Seen,
+) -> Result<Option<Arrived>, Failure> {
+    let passed_over: Mutex<HashSet<Vec<u8>>> = Mutex::default();
+    let passed_over = || passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let wait = maildrop::Wait { sending: news.sending.clone(), until, patience };
+        let is_it = |header: &[u8]| match quarry.glance(header) {
+            Glance::This => true,
+            Glance::Perhaps => !passed_over().contains(header),
+            Glance::No => false,
+        };
+        let Some(found) = maildrop.wait_for(is_it, wait, recorder, seen).await? else { return Ok(None) };
+        let header =
+            found.message.windows(4).position(|end| end == b"\r\n\r\n").map_or(found.message.len(), |end| end + 4);
+        let header = &found.message[..header];
+        match (quarry.glance(header), quarry.read(&found.message)) {
+            (_, Some(Catch::Bounce(reply))) => {
+                return Err(Failure { reply: Some(reply), ..Failure::new(Kind::Bounced) });
+            }
+            (Glance::This, _) | (_, Some(Catch::Wanted)) => return Ok(Some(Arrived::Pop3(found))),
+            _ => passed_over().insert(header.to_vec()),
+        };
+    }
+}
+
+async fn clear_maildrop(
+    maildrop: &mut Maildrop<'_>,
+    expected: &[&Probe],
+    recorder: &Recorder<'_>,
+    seen: &mut Seen,
+) -> Result<(), Failure> {
+    let removed = maildrop.remove(|header| expected.iter().any(|probe| probe.is(header)), recorder, seen).await?;
+    if removed == 0 {
+        seen.concern(Concern::MayArrive);
+    }
+    Ok(())
+}
+
+/// Failures after which a session is still in step.
+fn in_step(failure: &Failure) -> bool {
+    matches!(failure.kind, Kind::Refused { .. } | Kind::NoFolder | Kind::NoCopy)
+}
+
+fn gone() -> Failure {
+    Failure::new(Kind::ConnectionLost).detail("the connection was lost at an earlier stage")
+}
