@@ -5,6 +5,7 @@
 //! whoever gives up on an operation loses the stream with it.
 
 pub mod imap;
+pub mod pop3;
 pub mod smtp;
 pub mod tap;
 pub mod tls;
@@ -250,11 +251,20 @@ impl Stream {
     /// # Errors
     /// [`Kind::ConnectionLost`], or [`Kind::Malformed`] for a line that does not end.
     pub async fn line(&mut self) -> Result<Vec<u8>, Failure> {
+        let line = self.quiet_line().await?;
+        self.transcript.received(&line);
+        Ok(line)
+    }
+
+    /// The same without putting it on the transcript: for the lines of a message.
+    ///
+    /// # Errors
+    /// As [`Stream::line`].
+    pub async fn quiet_line(&mut self) -> Result<Vec<u8>, Failure> {
         loop {
             if let Some(end) = self.received.iter().position(|&byte| byte == b'\n') {
                 let mut line: Vec<u8> = self.received.drain(..=end).collect();
                 line.truncate(line.len() - if line.ends_with(b"\r\n") { 2 } else { 1 });
-                self.transcript.received(&line);
                 return Ok(line);
             }
             if self.received.len() > LONGEST_LINE {

@@ -1,0 +1,287 @@
+//! POP3 (RFC 1939) with STLS (RFC 2595), CAPA (RFC 2449), SASL (RFC 5034) and response codes (RFC 2449 §8, RFC 3206).
+//!
+//! A client of our own: the libraries there are know no STLS, loop for ever when the connection ends, do not undo
+//! dot-stuffing, and try a second sign-in where the first was refused.
+//!
+//! What the protocol forces: new mail shows only in a new session, so that each look costs a connection and a sign-in;
+//! and a session locks the mailbox, so that it must not be kept longer than it is needed. What it does not force: a
+//! list of all messages. STAT says how many there are, and single messages are asked for by their number, so that a
+//! look at a mailbox of 50,000 costs no more than one at a mailbox of 10.
+
+use zeroize::Zeroizing;
+
+use crate::account::{Credentials, Endpoint, Security};
+use crate::failure::{Failure, Kind, Reply};
+use crate::wire::smtp::plain;
+use crate::wire::tap::Tap;
+use crate::wire::{Dialogue, Mechanism, SignIn, Stream, excerpt, status_reply};
+
+/// The largest message that is read: a probe is 1 kB.
+const LARGEST_MESSAGE: usize = 1024 * 1024;
+
+/// No list of capabilities has more lines than this.
+const MOST_CAPABILITIES: usize = 128;
+
+/// A connection to a POP3 server that has said what it can do.
+#[derive(Debug)]
+pub struct Greeted {
+    stream: Stream,
+    greeting: String,
+    /// `None`: the server does not know CAPA, so that what it can do has to be tried.
+    capabilities: Option<Vec<String>>,
+}
+
+/// A session that is signed in: the mailbox is locked until [`Pop3::quit`], or until the connection ends.
+#[derive(Debug)]
+pub struct Pop3 {
+    stream: Stream,
+    /// Seconds between two sign-ins that the server asks for (LOGIN-DELAY, RFC 2449 §6.5).
+    pub login_delay: Option<u64>,
+}
+
+impl Dialogue for Greeted {
+    type Session = Pop3;
+
+    async fn greet(mut stream: Stream) -> Result<Greeted, Failure> {
+        let greeting = ok(answer(&mut stream).await?)?;
+        Greeted::introduce(stream, greeting.text).await
+    }
+
+    async fn starttls(mut self) -> Result<Tap, Failure> {
+        if self.capabilities.is_some() && !self.offers("STLS") {
+            return Err(Failure::new(Kind::StarttlsNotOffered));
+        }
+        ok(command(&mut self.stream, "STLS").await?)?;
+        self.stream.into_tap()
+    }
+
+    async fn resume(stream: Stream) -> Result<Greeted, Failure> {
+        Greeted::introduce(stream, String::new()).await
+    }
+
+    async fn login(mut self, endpoint: &Endpoint) -> Result<(Pop3, SignIn), Failure> {
+        if endpoint.security == Security::None && !endpoint.allow_cleartext_password {
+            return Err(Failure::new(Kind::CleartextForbidden));
+        }
+        let sign_in = Mechanism::choose(endpoint.auth, &self.mechanisms())?;
+        let answer = match sign_in.mechanism {
+            Mechanism::Plain => self.auth_plain(&endpoint.credentials).await?,
+            Mechanism::Login => self.user_and_pass(&endpoint.credentials).await?,
+        };
+        ok(answer)?;
+        let login_delay = self.parameter("LOGIN-DELAY").and_then(|seconds| seconds.parse().ok());
+        Ok((Pop3 { stream: self.stream, login_delay }, sign_in))
+    }
+
+    fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
+    fn capabilities(&self) -> &[String] {
+        self.capabilities.as_deref().unwrap_or_default()
+    }
+}
+
+impl Greeted {
+    async fn introduce(mut stream: Stream, greeting: String) -> Result<Greeted, Failure> {
+        let answer = command(&mut stream, "CAPA").await?;
+        let capabilities = if is_ok(&answer) { Some(capabilities(&mut stream).await?) } else { None };
+        Ok(Greeted { stream, greeting, capabilities })
+    }
+
+    fn offers(&self, name: &str) -> bool {
+        self.line(name).is_some()
+    }
+
+    fn line(&self, name: &str) -> Option<&str> {
+        let named = |line: &&String| line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(name));
+        self.capabilities().iter().find(named).map(String::as_str)
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.line(name)?.split_whitespace().nth(1)
+    }
+
+    /// SASL mechanisms, and USER with PASS, which stands as LOGIN here. A server without CAPA knows that at least.
+    fn mechanisms(&self) -> Vec<String> {
+        let sasl = self.line("SASL").unwrap_or_default().split_whitespace().skip(1);
+        let mut mechanisms: Vec<String> =
+            sasl.map(str::to_ascii_uppercase).filter(|mechanism| mechanism != "LOGIN").collect();
+        if self.capabilities.is_none() || self.offers("USER") || mechanisms.is_empty() {
+            mechanisms.push("LOGIN".to_owned());
+        }
+        mechanisms
+    }
+
+    /// RFC 5034 §4 with the initial response; a server that asks for it all the same gets it again.
+    async fn auth_plain(&mut self, credentials: &Credentials) -> Result<Reply, Failure> {
+        let response = plain(credentials);
+        self.stream.transcript.sent("AUTH PLAIN (credentials)");
+        let line = Zeroizing::new(format!("AUTH PLAIN {}\r\n", *response));
+        self.stream.send(line.as_bytes()).await?;
+        let line = self.stream.line().await?;
+        if line.first() != Some(&b'+') || line.starts_with(b"+OK") {
+            return read(&line);
+        }
+        self.stream.transcript.sent("(credentials)");
+        let line = Zeroizing::new(format!("{}\r\n", *response));
+        self.stream.send(line.as_bytes()).await?;
+        answer(&mut self.stream).await
+    }
+
+    /// USER and PASS (RFC 1939 §7), in one flight where the server takes them so (RFC 2449 §6.6).
+    async fn user_and_pass(&mut self, credentials: &Credentials) -> Result<Reply, Failure> {
+        let user = format!("USER {}", credentials.username);
+        let pass = Zeroizing::new(format!("PASS {}\r\n", credentials.password.expose()));
+        if self.offers("PIPELINING") {
+            self.stream.transcript.sent(&user);
+            self.stream.transcript.sent("PASS (password)");
+            let flight = Zeroizing::new(format!("{user}\r\n{}", *pass));
+            self.stream.send(flight.as_bytes()).await?;
+            let known = answer(&mut self.stream).await?;
+            let answer = answer(&mut self.stream).await?;
+            return Ok(if is_ok(&known) { answer } else { known });
+        }
+        let known = command(&mut self.stream, &user).await?;
+        if !is_ok(&known) {
+            return Ok(known);
+        }
+        self.stream.transcript.sent("PASS (password)");
+        self.stream.send(pass.as_bytes()).await?;
+        answer(&mut self.stream).await
+    }
+}
+
+impl Pop3 {
+    /// How many messages there are (STAT).
+    ///
+    /// # Errors
+    /// When the server refuses, its answer is no number, or the connection is lost.
+    pub async fn count(&mut self) -> Result<u32, Failure> {
+        let reply = ok(command(&mut self.stream, "STAT").await?)?;
+        let count = reply.text.split_whitespace().next().and_then(|count| count.parse().ok());
+        count.ok_or_else(|| Failure::new(Kind::Malformed).detail(format!("not the answer to STAT: {}", reply.text)))
+    }
+
+    /// The unique id of one message (UIDL); `None` where the server has none to tell.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub async fn unique_id(&mut self, number: u32) -> Result<Option<String>, Failure> {
+        let reply = command(&mut self.stream, &format!("UIDL {number}")).await?;
+        let id = reply.text.split_whitespace().nth(1).map(str::to_owned);
+        Ok(id.filter(|_| is_ok(&reply)))
+    }
+
+    /// The header of one message: TOP with no line of the body, or the whole message where TOP is missing.
+    ///
+    /// # Errors
+    /// When the server refuses both, sends too much, or the connection is lost.
+    pub async fn header(&mut self, number: u32) -> Result<Vec<u8>, Failure> {
+        let reply = command(&mut self.stream, &format!("TOP {number} 0")).await?;
+        if is_ok(&reply) { self.lines().await } else { self.whole(number).await }
+    }
+
+    /// One whole message (RETR).
+    ///
+    /// # Errors
+    /// When the server refuses, sends too much, or the connection is lost.
+    pub async fn whole(&mut self, number: u32) -> Result<Vec<u8>, Failure> {
+        ok(command(&mut self.stream, &format!("RETR {number}")).await?)?;
+        self.lines().await
+    }
+
+    /// Marks one message to be deleted at [`Pop3::quit`]; until then nothing is.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn delete(&mut self, number: u32) -> Result<(), Failure> {
+        ok(command(&mut self.stream, &format!("DELE {number}")).await?).map(drop)
+    }
+
+    /// Ends the session: only now what was marked is deleted (RFC 1939 §6).
+    ///
+    /// # Errors
+    /// When the server could not delete it all, or the connection is lost: then nothing is deleted.
+    pub async fn quit(mut self) -> Result<(), Failure> {
+        ok(command(&mut self.stream, "QUIT").await?).map(drop)
+    }
+
+    /// The lines of an answer up to the dot, without dot-stuffing (RFC 1939 §3), each with CRLF.
+    async fn lines(&mut self) -> Result<Vec<u8>, Failure> {
+        let mut lines = Vec::new();
+        loop {
+            let line = self.stream.quiet_line().await?;
+            match line.strip_prefix(b".") {
+                Some(b"") => {
+                    self.stream.transcript.received(format!("({} bytes)", lines.len()).as_bytes());
+                    return Ok(lines);
+                }
+                Some(unstuffed) => lines.extend_from_slice(unstuffed),
+                None => lines.extend_from_slice(&line),
+            }
+            lines.extend_from_slice(b"\r\n");
+            if lines.len() > LARGEST_MESSAGE {
+                return Err(Failure::new(Kind::Malformed).detail("a message of more than 1 MiB"));
+            }
+        }
+    }
+}
+
+async fn capabilities(stream: &mut Stream) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    loop {
+        let line = stream.line().await?;
+        if line == b"." {
+            return Ok(lines);
+        }
+        lines.push(String::from_utf8_lossy(&line).into_owned());
+        if lines.len() > MOST_CAPABILITIES {
+            return Err(Failure::new(Kind::Malformed).detail("a list of capabilities that does not end"));
+        }
+    }
+}
+
+/// Sends a command that holds no secret, and reads the first line of its answer.
+async fn command(stream: &mut Stream, line: &str) -> Result<Reply, Failure> {
+    stream.transcript.sent(line);
+    stream.send(format!("{line}\r\n").as_bytes()).await?;
+    answer(stream).await
+}
+
+async fn answer(stream: &mut Stream) -> Result<Reply, Failure> {
+    read(&stream.line().await?)
+}
+
+/// `+OK text` or `-ERR [CODE] text`.
+fn read(line: &[u8]) -> Result<Reply, Failure> {
+    let text = String::from_utf8_lossy(line);
+    let (status, rest) = text.split_once(' ').unwrap_or((&text, ""));
+    if status.eq_ignore_ascii_case("+OK") || status.eq_ignore_ascii_case("-ERR") {
+        Ok(status_reply(&status.to_ascii_uppercase(), rest))
+    } else {
+        Err(Failure::new(Kind::Malformed).detail(format!("not POP3: {}", excerpt(line))))
+    }
+}
+
+fn is_ok(reply: &Reply) -> bool {
+    reply.status.as_deref() == Some("+OK")
+}
+
+fn ok(reply: Reply) -> Result<Reply, Failure> {
+    if is_ok(&reply) { Ok(reply) } else { Err(Failure::refused(reply)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn response_codes_are_told_apart_from_the_text() {
+        let reply = read(b"-ERR [SYS/TEMP] try again later").unwrap();
+        assert_eq!(reply.response_code.as_deref(), Some("SYS/TEMP"));
+        assert_eq!(reply.text, "try again later");
+        assert!(is_ok(&read(b"+OK").unwrap()));
+        assert!(matches!(read(b"* OK IMAP4 ready"), Err(Failure { kind: Kind::Malformed, .. })));
+    }
+}
