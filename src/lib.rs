@@ -99,6 +99,7 @@
 
 pub mod account;
 pub mod check;
+mod command;
 pub mod config;
 pub mod diagnose;
 pub mod failure;
@@ -111,7 +112,7 @@ pub mod stage;
 pub mod verify;
 pub mod wire;
 
-pub use account::{Account, Auth, Credentials, Endpoint, Folders, Location, Protocol, Secret, Security};
+pub use account::{Account, Auth, Credentials, Endpoint, Folders, Location, Proof, Protocol, Secret, Security};
 pub use check::{Check, Settings};
 pub use diagnose::{Diagnosis, Verdict};
 pub use outcome::Outcome;

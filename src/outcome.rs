@@ -303,6 +303,19 @@ pub enum Fact {
         /// EHLO keywords (RFC 5321 §4.1.1.1), IMAP capabilities, or CAPA lines (RFC 2449).
         names: Vec<String>,
     },
+    /// An access token is there to sign in by.
+    Token {
+        /// Where from: `command`, `configuration`, or the address of the token endpoint.
+        from: String,
+        /// How long it lives, where that was said.
+        lifetime_seconds: Option<u64>,
+        /// What it is good for, where that was said.
+        scope: Option<String>,
+        /// It was fetched earlier in the same run.
+        again: bool,
+        /// The provider sent another refresh token with it. mailtrip keeps none.
+        another_refresh_token: bool,
+    },
     /// How the sign-in was done.
     Mechanism {
         /// `PLAIN`, `LOGIN`, …

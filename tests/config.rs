@@ -153,7 +153,7 @@ from = 'home'
 async fn only_the_passwords_of_the_wanted_checks_are_fetched() {
     let loaded = load(TWO, &["home"]).await.unwrap_or_else(|error| panic!("{error}"));
     let [check] = &loaded.checks[..] else { panic!("{:?}", loaded.checks) };
-    assert_eq!(check.submission().credentials.password.expose(), "mailtrip");
+    assert_eq!(check.submission().credentials.proof.password().unwrap().expose(), "mailtrip");
     assert_eq!(check.submission().credentials.username, "alice@icloud.com");
     assert_eq!(
         (check.mailbox().credentials.username.as_str(), check.to().address.to_string().as_str()),
@@ -172,10 +172,16 @@ async fn usernames_and_passwords_are_taken_as_they_are() {
     assert_eq!(loaded.checks.iter().map(|check| check.name()).collect::<Vec<_>>(), ["there", "home"]);
     let work = loaded.checks[0].to();
     let smtp = work.smtp.as_ref().unwrap();
-    assert_eq!((&*smtp.credentials.username, smtp.credentials.password.expose()), (" ali\"ce ", " #$\"\\pä "));
+    assert_eq!(
+        (&*smtp.credentials.username, smtp.credentials.proof.password().unwrap().expose()),
+        (" ali\"ce ", " #$\"\\pä ")
+    );
     assert_eq!((smtp.port, smtp.security), (587, Security::Starttls));
     let imap = work.imap.as_ref().unwrap();
-    assert_eq!((&*imap.credentials.username, imap.credentials.password.expose()), ("other", "mailtrip"));
+    assert_eq!(
+        (&*imap.credentials.username, imap.credentials.proof.password().unwrap().expose()),
+        ("other", "mailtrip")
+    );
     assert_eq!((&*imap.host, imap.port, imap.security), ("::1", 993, Security::Tls));
 }
 
@@ -234,7 +240,7 @@ async fn certificates_and_passwords_are_read_from_the_folder_of_the_configuratio
     let account = loaded.checks[0].from();
     assert_eq!(account.smtp.as_ref().unwrap().ca.as_deref(), Some(pem.as_bytes()));
     assert!(account.imap.as_ref().unwrap().ca.as_ref().unwrap().starts_with(b"# another"));
-    assert_eq!(account.imap.as_ref().unwrap().credentials.password.expose(), " a b ");
+    assert_eq!(account.imap.as_ref().unwrap().credentials.proof.password().unwrap().expose(), " a b ");
 }
 
 #[tokio::test]
@@ -287,6 +293,6 @@ async fn a_command_is_run_once_for_an_account() {
          [checks.one]\nfrom = 'a'\n[checks.two]\nfrom = 'a'\n"
     );
     let loaded = load_with(&text, folder.path(), &[], &Overrides::default()).await.unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(loaded.checks[1].mailbox().credentials.password.expose(), "secret");
+    assert_eq!(loaded.checks[1].mailbox().credentials.proof.password().unwrap().expose(), "secret");
     assert_eq!(fs::read_to_string(count).unwrap().lines().count(), 1);
 }

@@ -119,7 +119,7 @@ fn account(bed: &Testbed, address: &str, password: &str, way: &Route) -> Account
         port,
         security: way.security,
         allow_cleartext_password: false,
-        credentials: Credentials { username: without_detail(address), password: Secret::new(password) },
+        credentials: Credentials { username: without_detail(address), proof: Secret::new(password).into() },
         auth: Auth::Auto,
         ca: Some(ca.clone()),
     };
@@ -150,7 +150,7 @@ fn verify(account: Account, settings: Settings) -> Outcome {
 
 fn verify_between(from: Account, to: Account, settings: Settings) -> Outcome {
     let settings = Settings { transcript: true, ..settings };
-    let password = from.smtp.as_ref().expect("SMTP").credentials.password.clone();
+    let password = from.smtp.as_ref().expect("SMTP").credentials.proof.password().expect("a password").clone();
     let limit = settings.limits.total;
     let check = Check::new("check", from, to, settings).expect("a valid check");
     let runtime =

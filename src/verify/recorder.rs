@@ -11,6 +11,7 @@ use crate::outcome::{Concern, Conversation, Fact, Line, Span, StageRecord, Statu
 use crate::stage::{At, Leg};
 use crate::verify::plan::Plan;
 use crate::verify::stop::{Reach, Stop};
+use crate::wire::token::Tokens;
 use crate::wire::transcript::{self, Transcript};
 
 /// What happens while a verification runs, as it happens.
@@ -93,6 +94,7 @@ pub struct Recorder<'a> {
     began: Instant,
     records: Arc<Mutex<Vec<StageRecord>>>,
     conversations: Arc<Mutex<Vec<(Dialled, Transcript)>>>,
+    tokens: Tokens,
     listener: &'a dyn Listener,
     bounds: Bounds,
 }
@@ -101,7 +103,8 @@ impl<'a> Recorder<'a> {
     /// A recorder whose time begins now.
     pub fn new(bounds: Bounds, listener: &'a dyn Listener) -> Recorder<'a> {
         let began = Instant::now();
-        Recorder { began, records: Arc::default(), conversations: Arc::default(), listener, bounds }
+        let tokens = Tokens::default();
+        Recorder { began, records: Arc::default(), conversations: Arc::default(), tokens, listener, bounds }
     }
 
     /// The same record, other bounds.
@@ -136,6 +139,11 @@ impl<'a> Recorder<'a> {
             lines: transcript.lines().into_iter().map(line).collect(),
         };
         lock(&self.conversations).iter().map(conversation).collect()
+    }
+
+    /// The access tokens of the run.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// What stages are bounded by.

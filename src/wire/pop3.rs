@@ -10,11 +10,14 @@
 
 use zeroize::Zeroizing;
 
-use crate::account::{Credentials, Endpoint, Security};
+use crate::account::Endpoint;
 use crate::failure::{Failure, Kind, Reply};
-use crate::wire::smtp::plain;
+use crate::wire::sasl::{Exchange, Key, Mechanism, SignIn, encoded};
 use crate::wire::tap::Tap;
-use crate::wire::{Dialogue, Mechanism, SignIn, Stream, excerpt, status_reply};
+use crate::wire::{Dialogue, Stream, excerpt, exchange, permit_secret, status_reply};
+
+/// The longest command line, its end included (RFC 2449 §4); RFC 5034 §4 holds AUTH to it.
+const LONGEST_COMMAND: usize = 255;
 
 /// The largest message that is read: a probe is 1 kB.
 const LARGEST_MESSAGE: usize = 1024 * 1024;
@@ -59,16 +62,15 @@ impl Dialogue for Greeted {
         Greeted::introduce(stream, String::new()).await
     }
 
-    async fn login(mut self, endpoint: &Endpoint) -> Result<(Pop3, SignIn), Failure> {
-        if endpoint.security == Security::None && !endpoint.allow_cleartext_password {
-            return Err(Failure::new(Kind::CleartextForbidden));
+    async fn login(mut self, endpoint: &Endpoint, key: &Key) -> Result<(Pop3, SignIn), Failure> {
+        permit_secret(endpoint)?;
+        let sign_in = Mechanism::choose(endpoint.auth, &self.mechanisms(), key)?;
+        match (sign_in.mechanism, key) {
+            (Mechanism::Login, Key::Password(password)) => {
+                ok(self.user_and_pass(&endpoint.credentials.username, password.expose()).await?)?;
+            }
+            (mechanism, _) => self.authenticate(mechanism, exchange(mechanism, endpoint, key)).await?,
         }
-        let sign_in = Mechanism::choose(endpoint.auth, &self.mechanisms())?;
-        let answer = match sign_in.mechanism {
-            Mechanism::Plain => self.auth_plain(&endpoint.credentials).await?,
-            Mechanism::Login => self.user_and_pass(&endpoint.credentials).await?,
-        };
-        ok(answer)?;
         let login_delay = self.parameter("LOGIN-DELAY").and_then(|seconds| seconds.parse().ok());
         Ok((Pop3 { stream: self.stream, login_delay }, sign_in))
     }
@@ -113,26 +115,43 @@ impl Greeted {
         mechanisms
     }
 
-    /// RFC 5034 §4 with the initial response; a server that asks for it all the same gets it again.
-    async fn auth_plain(&mut self, credentials: &Credentials) -> Result<Reply, Failure> {
-        let response = plain(credentials);
-        self.stream.transcript.sent("AUTH PLAIN (credentials)");
-        let line = Zeroizing::new(format!("AUTH PLAIN {}\r\n", *response));
-        self.stream.send(line.as_bytes()).await?;
-        let line = self.stream.line().await?;
-        if line.first() != Some(&b'+') || line.starts_with(b"+OK") {
-            return read(&line);
+    /// RFC 5034 §4. A refusal is read to its end, and an exchange that is given up is taken back: the connection is in step
+    /// afterwards, unless it was lost.
+    async fn authenticate(&mut self, mechanism: Mechanism, mut exchange: Exchange) -> Result<(), Failure> {
+        let begin = format!("AUTH {}", mechanism.name());
+        let room = LONGEST_COMMAND - begin.len() - " \r\n".len();
+        let mut line = match exchange.initial_response(room) {
+            Some(response) => {
+                let command = Zeroizing::new(format!("{begin} {}", *response));
+                self.ask(&format!("{begin} (credentials)"), &command).await?
+            }
+            None => self.ask(&begin, &begin).await?,
+        };
+        while let Some(challenge) = challenge(&line) {
+            line = match exchange.respond(challenge) {
+                Ok(response) => self.ask("(response)", &encoded(&response)).await?,
+                Err(failure) => {
+                    let reply = Some(Box::new(read(&self.ask("*", "*").await?)?));
+                    return Err(Failure { reply, ..failure });
+                }
+            };
         }
-        self.stream.transcript.sent("(credentials)");
-        let line = Zeroizing::new(format!("{}\r\n", *response));
+        ok(read(&line)?).map_err(|failure| exchange.explain(failure))?;
+        exchange.finish()
+    }
+
+    /// Sends a line of which the transcript has something else, and gives the line that comes back.
+    async fn ask(&mut self, shown: &str, secret: &str) -> Result<Vec<u8>, Failure> {
+        self.stream.transcript.sent(shown);
+        let line = Zeroizing::new(format!("{secret}\r\n"));
         self.stream.send(line.as_bytes()).await?;
-        answer(&mut self.stream).await
+        self.stream.line().await
     }
 
     /// USER and PASS (RFC 1939 §7), in one flight where the server takes them so (RFC 2449 §6.6).
-    async fn user_and_pass(&mut self, credentials: &Credentials) -> Result<Reply, Failure> {
-        let user = format!("USER {}", credentials.username);
-        let pass = Zeroizing::new(format!("PASS {}\r\n", credentials.password.expose()));
+    async fn user_and_pass(&mut self, username: &str, password: &str) -> Result<Reply, Failure> {
+        let user = format!("USER {username}");
+        let pass = Zeroizing::new(format!("PASS {password}\r\n"));
         if self.offers("PIPELINING") {
             self.stream.transcript.sent(&user);
             self.stream.transcript.sent("PASS (password)");
@@ -251,6 +270,12 @@ async fn command(stream: &mut Stream, line: &str) -> Result<Reply, Failure> {
 
 async fn answer(stream: &mut Stream) -> Result<Reply, Failure> {
     read(&stream.line().await?)
+}
+
+/// What follows the `+` of a challenge (RFC 5034 §4); `None` for a line that is none.
+fn challenge(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(b"+")?;
+    (rest.is_empty() || rest.starts_with(b" ")).then_some(rest)
 }
 
 /// `+OK text` or `-ERR [CODE] text`.

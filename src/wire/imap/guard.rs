@@ -8,6 +8,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use async_imap::imap_proto;
@@ -33,8 +34,35 @@ pub struct Guard {
     capabilities: Option<Vec<String>>,
     failure: Option<Failure>,
     unsent: Vec<u8>,
-    shown_instead: Option<&'static str>,
+    shown_instead: Option<String>,
+    aside: Aside,
     ended: bool,
+}
+
+/// What passes beside the parser while somebody signs in: a challenge in, and that the exchange is taken back out.
+#[derive(Debug, Clone, Default)]
+pub struct Aside(Arc<Mutex<Passing>>);
+
+#[derive(Debug, Default)]
+struct Passing {
+    challenge: Vec<u8>,
+    taken_back: bool,
+}
+
+impl Aside {
+    /// What followed the `+` of the last continuation request.
+    pub fn challenge(&self) -> Vec<u8> {
+        self.lock().challenge.clone()
+    }
+
+    /// Sends `*` in place of the next line, which takes the exchange back (RFC 9051 §6.2.2).
+    pub fn take_back(&self) {
+        self.lock().taken_back = true;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Passing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Guard {
@@ -49,6 +77,7 @@ impl Guard {
             failure: None,
             unsent: Vec::new(),
             shown_instead: None,
+            aside: Aside::default(),
             ended: false,
         }
     }
@@ -68,9 +97,15 @@ impl Guard {
         self.capabilities = None;
     }
 
-    /// Records `shown` in the transcript instead of what is sent, until [`Guard::show`].
-    pub fn hide(&mut self, shown: &'static str) {
-        self.shown_instead = Some(shown);
+    /// Records `shown` in the transcript instead of the next line, and a placeholder instead of those after it, until
+    /// [`Guard::show`].
+    pub fn hide(&mut self, shown: &str) {
+        self.shown_instead = Some(shown.to_owned());
+    }
+
+    /// What passes beside the parser.
+    pub fn aside(&self) -> Aside {
+        self.aside.clone()
     }
 
     /// Records what is sent again.
@@ -100,6 +135,9 @@ impl Guard {
         if let Some(names) = capabilities(first_line) {
             self.capabilities = Some(names);
         }
+        if let Some(challenge) = first_line.strip_prefix(b"+") {
+            self.aside.lock().challenge = challenge.trim_ascii().to_vec();
+        }
         if let Some(passing) = admitted(&response)? {
             self.passing = passing;
             self.passed = 0;
@@ -108,9 +146,10 @@ impl Guard {
         Ok(())
     }
 
-    fn record_sent(&self) {
-        if let Some(shown) = self.shown_instead {
-            return self.stream.transcript.sent(shown);
+    fn record_sent(&mut self) {
+        if let Some(shown) = &mut self.shown_instead {
+            self.stream.transcript.sent(if self.unsent == b"*\r\n" { "*" } else { shown });
+            return "(response)".clone_into(shown);
         }
         let first_line = self.unsent.split(|&byte| byte == b'\n').next().unwrap_or_default();
         self.stream.transcript.sent(String::from_utf8_lossy(first_line).trim_end());
@@ -164,6 +203,9 @@ impl AsyncWrite for Guard {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if std::mem::take(&mut this.aside.lock().taken_back) {
+            this.unsent = b"*\r\n".to_vec();
+        }
         while !this.unsent.is_empty() {
             let written = match ready!(Pin::new(&mut this.stream.io).poll_write(cx, &this.unsent)) {
                 Ok(0) => Err(io::ErrorKind::WriteZero.into()),

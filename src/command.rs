@@ -1,4 +1,4 @@
-//! Asking a command for a password.
+//! Asking a command for a secret: a password, or an access token.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -8,8 +8,6 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::shown;
-
 /// How long to wait, once the command is over, for what it said on standard error: something that it
 /// started and left running may hold that open.
 const LINGER: Duration = Duration::from_millis(200);
@@ -17,8 +15,8 @@ const LINGER: Duration = Duration::from_millis(200);
 /// What a command writes to its standard output. It has no standard input; it is stopped when its time is over.
 ///
 /// # Errors
-/// As the rest of a sentence that begins with "the password of …".
-pub(super) async fn output(words: &[String], largest: usize, patience: Duration) -> Result<Zeroizing<Vec<u8>>, String> {
+/// As the rest of a sentence that begins with "the password of …", without what was on standard output.
+pub(crate) async fn output(words: &[String], largest: usize, patience: Duration) -> Result<Zeroizing<Vec<u8>>, String> {
     let Some((program, arguments)) = words.split_first() else { return Err("has no command to be asked for".into()) };
     let from = format!("is to be given by the command `{}`, which", shown(program));
     let mut command = Command::new(program);
@@ -91,6 +89,11 @@ fn first_line(said: &[u8], whole: &[u8]) -> String {
         secret => line.replace(secret, "***"),
     };
     if line.is_empty() { String::new() } else { format!(": {}", shown(&line)) }
+}
+
+/// Text from outside on one line of an error.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 #[cfg(all(test, unix))]
