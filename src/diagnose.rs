@@ -13,6 +13,7 @@ mod note;
 mod opening;
 mod other;
 mod reach;
+mod token;
 mod transaction;
 
 use std::fmt;
@@ -213,6 +214,8 @@ type Rule = fn(&Case) -> Option<Diagnosis>;
 
 /// The rules, the more special before the more general: the first one that knows the case explains it.
 const RULES: &[Rule] = &[
+    token::refused,
+    token::unavailable,
     reach::host_not_found,
     reach::resolver_failed,
     reach::refused,
@@ -242,6 +245,8 @@ const RULES: &[Rule] = &[
     login::no_mechanism,
     login::temporary,
     login::encryption_required,
+    token::submission_off,
+    token::not_taken,
     login::basic_disabled,
     login::app_password,
     login::web_login,

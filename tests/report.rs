@@ -234,6 +234,9 @@ fn kinds() -> Vec<Kind> {
         Kind::NoMechanism { offered: vec![] },
         Kind::NoMechanism { offered: vec!["XOAUTH2".into()] },
         Kind::NoMechanism { offered: vec!["GSSAPI".into()] },
+        Kind::TokenRefused { error: text(), description: None },
+        Kind::TokenRefused { error: "invalid_grant".into(), description: Some(text()) },
+        Kind::TokenUnavailable,
         Kind::ConnectionLost,
         Kind::Timeout { limit_seconds: f64::NAN },
         Kind::Interrupted,
@@ -272,6 +275,8 @@ fn name(kind: &Kind) -> &'static str {
         Kind::InjectedPlaintext => "injected-plaintext",
         Kind::CleartextForbidden => "cleartext-forbidden",
         Kind::NoMechanism { .. } => "no-mechanism",
+        Kind::TokenRefused { .. } => "token-refused",
+        Kind::TokenUnavailable => "token-unavailable",
         Kind::Refused { .. } => "refused",
         Kind::ConnectionLost => "connection-lost",
         Kind::Timeout { .. } => "timeout",
@@ -287,12 +292,13 @@ fn name(kind: &Kind) -> &'static str {
     }
 }
 
-const STAGES: [Stage; 12] = [
+const STAGES: [Stage; 13] = [
     Stage::Resolve,
     Stage::Connect,
     Stage::Tls,
     Stage::Greeting,
     Stage::Starttls,
+    Stage::Token,
     Stage::Login,
     Stage::Baseline,
     Stage::Submit,
