@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use std::time::Duration;
 
-use mailtrip::account::Security;
+use mailtrip::account::{Grant, Proof, Security, TokenSource};
 use mailtrip::check::Sent;
 use mailtrip::config::{self, ConfigError, Loaded, Notice, Overrides};
 
@@ -71,6 +71,9 @@ fn no_damage_to_a_file_brings_a_password_to_light() {
         "[accounts.a]\npassword = { value = \"\"\"Zq9\\\n  Zq9\"\"\" }\naddress = \"a@gmail.com\"\n",
         "[accounts.a]\npassword = { command = [\"echo\", \"Zq9\"] }\naddress = \"a@example.net\"\n",
         "[accounts.a]\npassword = \"Zq9\"\nprovider = 'gmail'\n",
+        "[accounts.a]\naddress = \"a@gmail.com\"\ntoken = { value = \"Zq9Zq9\" }\n",
+        "[accounts.a]\noauth2 = { provider = \"google\", client_id = \"Zq9\", client_secret = { value = \"Zq9\" }, refresh_token = { value = 'Zq9' } }\n",
+        "[accounts.a.oauth2]\nclient_secret.value = \"Zq9\"\nrefresh_token = \"Zq9\"\ngrant = \"refresh_token\"\n",
     ];
     let pieces = ["", "\"", "'", "\n", "\\", "=", "{", "}", "[", "]", "#", ",", "\"\"\"", "'''", "\u{0}", "ü"];
     let mut refused = 0;
@@ -295,4 +298,37 @@ async fn a_command_is_run_once_for_an_account() {
     let loaded = load_with(&text, folder.path(), &[], &Overrides::default()).await.unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(loaded.checks[1].mailbox().credentials.proof.password().unwrap().expose(), "secret");
     assert_eq!(fs::read_to_string(count).unwrap().lines().count(), 1);
+}
+
+/// What the accounts of a configuration sign in by.
+async fn proofs(text: &str) -> Vec<Proof> {
+    let loaded = load(text, &[]).await.unwrap_or_else(|error| panic!("{error}"));
+    let endpoint = loaded.checks.iter().flat_map(|check| [check.submission(), check.mailbox()]);
+    endpoint.map(|endpoint| endpoint.credentials.proof.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_token_endpoint_is_known_by_its_provider_and_shared_by_the_endpoints() {
+    let google = "[accounts.a]\naddress = 'a@gmail.com'\noauth2 = { provider = 'google', client_id = 'id', \
+        refresh_token = { env = 'CARGO_PKG_NAME' } }\n";
+    let [Proof::Token(one), Proof::Token(other)] = &proofs(google).await[..] else { panic!() };
+    assert!(std::sync::Arc::ptr_eq(one, other), "one token for both");
+    let TokenSource::Endpoint(endpoint) = &**one else { panic!("{one:?}") };
+    assert_eq!(endpoint.url.to_string(), "https://oauth2.googleapis.com/token");
+    assert!(matches!(&endpoint.grant, Grant::RefreshToken(token) if token.expose() == "mailtrip"));
+    assert_eq!((endpoint.scope.as_deref(), endpoint.client_secret.is_some()), (None, false));
+
+    let microsoft = "[accounts.a]\naddress = 'a@example.net'\nprovider = 'microsoft365'\n\
+        oauth2 = { provider = 'microsoft', tenant = 'example.net', grant = 'client_credentials', client_id = 'id', \
+        client_secret = { env = 'CARGO_PKG_NAME' } }\nimap = { token = { command = ['oama', 'access'] } }\n";
+    let [Proof::Token(one), Proof::Token(other)] = &proofs(microsoft).await[..] else { panic!() };
+    let TokenSource::Endpoint(endpoint) = &**one else { panic!("{one:?}") };
+    assert_eq!(endpoint.url.to_string(), "https://login.microsoftonline.com/example.net/oauth2/v2.0/token");
+    assert_eq!(endpoint.scope.as_deref(), Some("https://outlook.office365.com/.default"));
+    assert!(matches!(endpoint.grant, Grant::ClientCredentials));
+    assert!(matches!(&**other, TokenSource::Command(words) if words == &["oama", "access"]));
+
+    let bad = "[accounts.a]\naddress = 'a@gmail.com'\ntoken = { env = 'CARGO_PKG_DESCRIPTION' }\n";
+    let error = load(bad, &[]).await.unwrap_err().to_string();
+    assert!(error.contains("the token of account `a` is none"), "{error}");
 }
