@@ -3,6 +3,7 @@
 //! An outcome holds no verdict; that is derived by [`crate::diagnose`], so that an outcome read back
 //! from disk is judged the same. Absent is `None` (JSON `null`), never 0.
 
+mod conversation;
 pub(crate) mod seconds;
 
 use std::time::Duration;
@@ -12,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{Protocol, Security};
 use crate::failure::{Failure, Reply, Skip};
-use crate::stage::{At, Leg};
+use crate::stage::At;
+
+pub use conversation::{Conversation, Line, Side};
 
 /// Version of the JSON form of an [`Outcome`]. It changes only when a name goes or changes its meaning.
 pub const SCHEMA: u32 = 1;
@@ -79,40 +82,6 @@ pub struct Server {
     pub security: Security,
     /// Who signs in.
     pub username: String,
-}
-
-/// What was said on one connection. Secrets are not in it: they are left out where they are sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Conversation {
-    /// The leg that the connection belonged to.
-    pub leg: Leg,
-    /// What was spoken.
-    pub protocol: Protocol,
-    /// Name of the account.
-    pub account: String,
-    /// What was said, in order.
-    pub lines: Vec<Line>,
-}
-
-/// One line of a conversation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Line {
-    /// Time since the beginning of the verification.
-    pub seconds: f64,
-    /// Who said it.
-    pub side: Side,
-    /// What was said, without the line end.
-    pub text: String,
-}
-
-/// Who said a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    /// mailtrip.
-    Client,
-    /// The server.
-    Server,
 }
 
 /// One stage: where it belongs, when it ran, what was seen, how it ended.

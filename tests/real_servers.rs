@@ -226,10 +226,15 @@ fn starttls(address: &str) {
     assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
 }
 
-/// Through SMTP AUTH PLAIN and LOGIN, IMAP AUTHENTICATE PLAIN and LOGIN.
+/// Through SMTP AUTH and IMAP AUTHENTICATE, and the command LOGIN of IMAP.
 fn tricky_passwords(_: &str) {
     for (n, password) in TRICKY.iter().enumerate() {
-        for (auth, name) in [(Auth::Plain, "PLAIN"), (Auth::Login, "LOGIN")] {
+        for (auth, name) in [
+            (Auth::Plain, "PLAIN"),
+            (Auth::Login, "LOGIN"),
+            (Auth::CramMd5, "CRAM-MD5"),
+            (Auth::ScramSha256, "SCRAM-SHA-256"),
+        ] {
             let mut account = account(&BED, &format!("tricky{n}@test.example"), password, &tls(&BED));
             [&mut account.smtp, &mut account.imap].into_iter().flatten().for_each(|endpoint| endpoint.auth = auth);
             let outcome = verify(account, settings());

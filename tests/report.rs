@@ -387,7 +387,7 @@ fn the_data_has_every_kind_fact_and_concern() {
         collect(&serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap(), &mut seen);
     }
     let kinds = kinds();
-    let facts = "addresses address tls certificate greeting capabilities mechanism username-without-domain \
+    let facts = "addresses address tls certificate greeting capabilities token mechanism username-without-domain \
                  password-edge-whitespace cleartext-password folder accepted arrived identical hop \
                  authentication-results sent-copy removed kept";
     let concerns = "address-failed found-in-junk no-sent-folder left-behind left-marked may-arrive not-looked-into";

@@ -87,7 +87,8 @@ pub fn submission_off(case: &Case) -> Option<Diagnosis> {
 
 /// The server does not take the token.
 pub fn not_taken(case: &Case) -> Option<Diagnosis> {
-    if !by_token(case) || case.is_temporary() {
+    let method = case.coded(&[500, 501, 502, 503, 504]);
+    if !by_token(case) || method || case.is_temporary() {
         return None;
     }
     let protocol = case.protocol();

@@ -196,12 +196,7 @@ pub fn fact(fact: &Fact) -> String {
         Fact::Certificate { names, issuer, not_after, days_left } => certificate(names, issuer, not_after, *days_left),
         Fact::Greeting { text } => format!("greeting: {text}"),
         Fact::Capabilities { names } => format!("capabilities: {}", names.join(", ")),
-        Fact::Token { from, lifetime_seconds, scope, again, another_refresh_token } => {
-            let mut text = format!("token from {from}{}", if *again { ", fetched before" } else { "" });
-            text += &lifetime_seconds.map(|life| format!(", good for {}", seconds(life as f64))).unwrap_or_default();
-            text += &scope.as_ref().map(|scope| format!(", scope {scope}")).unwrap_or_default();
-            text + if *another_refresh_token { "; another refresh token came with it" } else { "" }
-        }
+        Fact::Token { .. } => token(fact),
         Fact::Mechanism { name, also_offered } if also_offered.is_empty() => {
             format!("mechanism {name}, nothing else offered")
         }
@@ -230,6 +225,16 @@ pub fn fact(fact: &Fact) -> String {
         Fact::Removed { folder, uid } => format!("removed from {folder}, UID {uid}"),
         Fact::Kept => "the messages were left where they are, as asked for".to_owned(),
     }
+}
+
+fn token(fact: &Fact) -> String {
+    let Fact::Token { from, lifetime_seconds, scope, again, another_refresh_token } = fact else {
+        return String::new();
+    };
+    let mut text = format!("token from {from}{}", if *again { ", fetched before" } else { "" });
+    text += &lifetime_seconds.map(|life| format!(", good for {}", seconds(life as f64))).unwrap_or_default();
+    text += &scope.as_ref().map(|scope| format!(", scope {scope}")).unwrap_or_default();
+    text + if *another_refresh_token { "; another refresh token came with it" } else { "" }
 }
 
 fn certificate(names: &[String], issuer: &str, not_after: &str, days_left: i64) -> String {

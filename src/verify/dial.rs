@@ -87,13 +87,19 @@ pub async fn open<D: Dialogue>(dial: Dial<'_>, recorder: &Recorder<'_>) -> Resul
             })
             .await?;
     }
-    let key = match &endpoint.credentials.proof {
-        Proof::Password(password) => Key::Password(password.clone()),
-        Proof::Token(source) => {
-            recorder.stage(at(Stage::Token), name, async |seen| token(source, recorder.tokens(), seen).await).await?
-        }
-    };
+    let key = key(dial, recorder).await?;
     recorder.stage(at(Stage::Login), name, async |seen| login(dialogue, endpoint, &key, seen).await).await
+}
+
+/// What to sign in by: the password, or a token, which is fetched as a stage of its own.
+async fn key(dial: Dial<'_>, recorder: &Recorder<'_>) -> Result<Key, Halted> {
+    match &dial.endpoint.credentials.proof {
+        Proof::Password(password) => Ok(Key::Password(password.clone())),
+        Proof::Token(source) => {
+            let at = At::new(dial.leg, Stage::Token, dial.protocol);
+            recorder.stage(at, &dial.account.name, async |seen| token(source, recorder.tokens(), seen).await).await
+        }
+    }
 }
 
 async fn token(source: &Arc<TokenSource>, tokens: &Tokens, seen: &mut Seen) -> Result<Key, Failure> {

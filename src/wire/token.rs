@@ -38,7 +38,10 @@ pub struct Token {
 
 /// The tokens of a run. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Tokens(Arc<Mutex<Vec<(Arc<TokenSource>, Place)>>>);
+pub struct Tokens(Arc<Mutex<Vec<Known>>>);
+
+/// A source that was asked, and what came of it.
+type Known = (Arc<TokenSource>, Place);
 
 /// Whoever fetches holds the lock, and who comes later waits for what that brings.
 type Place = Arc<tokio::sync::Mutex<Option<Kept>>>;
@@ -176,10 +179,10 @@ struct Refused {
 /// Reads the answer. Its body is never repeated: it may hold a token, or what was sent.
 fn read(answer: &Answer) -> Result<Token, Failure> {
     let Answer { status, media_type, body } = answer;
-    if let Ok(mut refused) = serde_json::from_slice::<Refused>(body) {
-        refused.error.truncate(refused.error.floor_char_boundary(LONGEST_WORDS));
-        let description = refused.error_description.map(|text| text.chars().take(LONGEST_WORDS).collect());
-        let kind = Kind::TokenRefused { error: refused.error, description };
+    let words = |text: String| text.chars().take(LONGEST_WORDS).collect();
+    if let Ok(refused) = serde_json::from_slice::<Refused>(body) {
+        let kind =
+            Kind::TokenRefused { error: words(refused.error), description: refused.error_description.map(words) };
         return Err(Failure::new(kind).detail(format!("HTTP status {status}")));
     }
     let no = |why: &str| {
@@ -200,7 +203,7 @@ fn read(answer: &Answer) -> Result<Token, Failure> {
     Ok(Token {
         secret: Secret::new(granted.access_token.as_str()),
         lifetime: seconds.map(|seconds| Duration::from_secs(seconds.min(10 * 365 * 24 * 60 * 60))),
-        scope: granted.scope.map(|scope| scope.chars().take(LONGEST_WORDS).collect()),
+        scope: granted.scope.map(words),
         another_refresh_token: granted.refresh_token.is_some(),
     })
 }
