@@ -10,12 +10,12 @@ use mailtrip::{Check, Given, Location, Secret, Settings, Stop, verify};
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let address = arguments.next().ok_or("usage: verify ADDRESS [SMTP IMAP]")?.parse()?;
-    let password = Secret::new(env::var("MAILTRIP_PASSWORD")?);
+    let proof = Secret::new(env::var("MAILTRIP_PASSWORD")?).into();
     let mut server = || arguments.next().map(|text| text.parse::<Location>()).transpose();
     // Without servers, those of the address's provider are used, where they are known.
     let (smtp, imap) = (server()?, server()?);
     let (username, pop3, ca, allow_cleartext_password) = (None, None, None, false);
-    let given = Given { address, username, password, smtp, imap, pop3, ca, allow_cleartext_password };
+    let given = Given { address, username, proof, smtp, imap, pop3, ca, allow_cleartext_password };
     let (account, _provider) = given.account()?;
     let check = Check::new("mine", account.clone(), account, Settings::default())?;
 

@@ -1,10 +1,16 @@
 //! An account: an address with its credentials and its endpoints.
 
+mod token;
+
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
+
+pub(crate) use token::is_token;
+pub use token::{Grant, TokenEndpoint, TokenSource, TokenUrl};
 
 /// A mail account as somebody would set it up in a mail client.
 #[derive(Debug, Clone)]
@@ -109,39 +115,92 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// Which sign-in mechanism to use.
+/// Which sign-in mechanism to use. All but `auto` are used whatever the server offers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Auth {
-    /// What mail clients do: SASL PLAIN (RFC 4616) where it is offered, else LOGIN.
+    /// What mail clients do. With a password: PLAIN where it is offered, else LOGIN, else SCRAM-SHA-256, else CRAM-MD5.
+    /// With a token: XOAUTH2, else OAUTHBEARER.
     #[default]
     Auto,
-    /// SASL PLAIN (RFC 4616), whatever the server offers.
+    /// SASL PLAIN (RFC 4616).
     Plain,
-    /// SMTP `AUTH LOGIN`; the IMAP command `LOGIN` (RFC 9051 §6.2.3).
+    /// SMTP `AUTH LOGIN`; the IMAP command `LOGIN` (RFC 9051 §6.2.3); POP3 `USER` and `PASS` (RFC 1939 §7).
     Login,
+    /// SASL XOAUTH2, the form of Google and Microsoft.
+    Xoauth2,
+    /// SASL OAUTHBEARER (RFC 7628).
+    Oauthbearer,
+    /// SASL CRAM-MD5 (RFC 2195): the password itself is not sent.
+    #[serde(rename = "cram-md5")]
+    CramMd5,
+    /// SASL SCRAM-SHA-256 (RFC 7677): the password itself is not sent, and the server proves that it knows it.
+    #[serde(rename = "scram-sha-256")]
+    ScramSha256,
 }
 
-/// Who signs in: both parts are sent exactly as they are.
+impl Auth {
+    /// Whether it takes a token (`Some(true)`), a password (`Some(false)`), or either.
+    pub fn wants_token(self) -> Option<bool> {
+        match self {
+            Auth::Auto => None,
+            Auth::Xoauth2 | Auth::Oauthbearer => Some(true),
+            Auth::Plain | Auth::Login | Auth::CramMd5 | Auth::ScramSha256 => Some(false),
+        }
+    }
+}
+
+/// Who signs in, and by what: both parts are sent exactly as they are.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The username, by default the account's full address.
     pub username: String,
-    /// The password.
-    pub password: Secret,
+    /// What proves that it is them.
+    pub proof: Proof,
 }
 
-/// A password. It cannot be printed by accident, and is overwritten in memory when it is dropped.
+/// What somebody signs in by.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// A password.
+    Password(Secret),
+    /// An OAuth 2.0 access token. Who shares the source shares the token: it is fetched once a run.
+    Token(Arc<TokenSource>),
+}
+
+impl Proof {
+    /// The password, if it is one.
+    pub fn password(&self) -> Option<&Secret> {
+        match self {
+            Proof::Password(password) => Some(password),
+            Proof::Token(_) => None,
+        }
+    }
+}
+
+impl From<Secret> for Proof {
+    fn from(password: Secret) -> Proof {
+        Proof::Password(password)
+    }
+}
+
+impl From<TokenSource> for Proof {
+    fn from(source: TokenSource) -> Proof {
+        Proof::Token(Arc::new(source))
+    }
+}
+
+/// A password or a token. It cannot be printed by accident, and is overwritten in memory when it is dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the password over.
-    pub fn new(password: impl Into<String>) -> Secret {
-        Secret(Zeroizing::new(password.into()))
+    /// Takes the secret over.
+    pub fn new(secret: impl Into<String>) -> Secret {
+        Secret(Zeroizing::new(secret.into()))
     }
 
-    /// The password itself, for the one place that sends it.
+    /// The secret itself, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -193,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_secret_never_shows_in_debug_output() {
-        let credentials = Credentials { username: "alice".into(), password: Secret::new("hunter2") };
+        let credentials = Credentials { username: "alice".into(), proof: Secret::new("hunter2").into() };
         assert!(!format!("{credentials:?}").contains("hunter2"));
     }
 

@@ -106,6 +106,9 @@ pub struct Given {
     /// Shell command whose output is the password [default: $MAILTRIP_PASSWORD, else it is asked for]
     #[arg(long, value_name = "COMMAND")]
     pub password_command: Option<String>,
+    /// Shell command whose output is an OAuth 2.0 access token, to sign in by that instead of a password
+    #[arg(long, value_name = "COMMAND", conflicts_with = "password_command")]
+    pub token_command: Option<String>,
     /// Certificates (PEM) that are trusted in addition to the system's
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
@@ -117,9 +120,10 @@ pub struct Given {
 impl Given {
     /// Whether any of it was given.
     pub fn any(&self) -> bool {
-        let Given { smtp, imap, username, password_command, ca_file, allow_cleartext_password } = self;
+        let Given { smtp, imap, username, password_command, token_command, ca_file, allow_cleartext_password } = self;
         let endpoint = smtp.is_some() || imap.is_some() || ca_file.is_some();
-        endpoint || username.is_some() || password_command.is_some() || *allow_cleartext_password
+        let proof = password_command.is_some() || token_command.is_some();
+        endpoint || proof || username.is_some() || *allow_cleartext_password
     }
 }
 

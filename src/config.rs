@@ -10,6 +10,7 @@ mod endpoint;
 mod fetch;
 mod finding;
 mod mask;
+mod proof;
 mod secret;
 mod section;
 mod source;
@@ -20,14 +21,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::account::Account;
+use crate::account::{Account, Endpoint, Proof};
 use crate::check::Check;
 use crate::provider::Provider;
 
 pub use check::Overrides;
 pub use fetch::certificates_from_file;
 pub use finding::{ConfigError, Notice};
-pub use secret::{password_from_shell, password_from_text};
+pub use secret::{password_from_shell, password_from_text, shell};
 pub use source::Place;
 
 use document::Document;
@@ -150,7 +151,11 @@ fn loaded(
         checks.push(check.map_err(|(_, sentence)| Finding::new(sentence))?);
         for name in [a, b] {
             let provider = document.accounts.get(name).and_then(|account| account.provider);
-            let note = provider.and_then(|provider| Some((provider, provider.note?)));
+            // The notes are about passwords.
+            let endpoints = accounts.get(name).map(|account| [&account.smtp, &account.imap, &account.pop3]);
+            let by_token = |endpoint: &Endpoint| matches!(endpoint.credentials.proof, Proof::Token(_));
+            let by_token = endpoints.into_iter().flatten().flatten().all(by_token);
+            let note = provider.and_then(|provider| Some((provider, provider.note?))).filter(|_| !by_token);
             if let Some((provider, text)) = note.filter(|_| provider_notes.iter().all(|note| note.account != name)) {
                 provider_notes.push(ProviderNote { account: name.to_owned(), provider, text });
             }
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_example_shows_every_key() {
-        for key in [account::KEYS, endpoint::KEYS, check::KEYS, secret::KEYS].concat() {
+        for key in [account::KEYS, endpoint::KEYS, check::KEYS, secret::KEYS, proof::KEYS].concat() {
             let shown = EXAMPLE.lines().any(|line| line.contains(&format!("{key} ")) && line.contains('='));
             assert!(shown, "config.example.toml does not show `{key}`");
         }

@@ -14,6 +14,7 @@ mod note;
 mod opening;
 mod other;
 mod reach;
+mod token;
 mod transaction;
 
 use std::fmt;
@@ -218,6 +219,8 @@ type Rule = fn(&Case) -> Option<Diagnosis>;
 
 /// The rules, the more special before the more general: the first one that knows the case explains it.
 const RULES: &[Rule] = &[
+    token::refused,
+    token::unavailable,
     reach::host_not_found,
     reach::resolver_failed,
     reach::refused,
@@ -251,6 +254,8 @@ const RULES: &[Rule] = &[
     login::no_mechanism,
     login::temporary,
     login::encryption_required,
+    token::submission_off,
+    token::not_taken,
     login::basic_disabled,
     login::app_password,
     login::web_login,

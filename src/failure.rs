@@ -118,6 +118,15 @@ pub enum Kind {
         /// What it offers.
         offered: Vec<String>,
     },
+    /// The provider gives no access token (RFC 6749 §5.2).
+    TokenRefused {
+        /// Its word for why, such as `invalid_grant`.
+        error: String,
+        /// What it says about it.
+        description: Option<String>,
+    },
+    /// What the token endpoint answered is neither a token nor a refusal.
+    TokenUnavailable,
     /// The server said no.
     Refused {
         /// Which command of the mail transaction; `None` elsewhere.

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use anstream::AutoStream;
 use clap::Parser;
-use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Secret, Security};
+use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Secret, Security, TokenSource};
 use mailtrip::check::{Check, Settings};
 use mailtrip::config::{self, Overrides};
 use mailtrip::diagnose::{Verdict, verdict};
@@ -92,7 +92,7 @@ fn demo_check(sandbox: &Sandbox, transcript: bool) -> Result<Check, Unable> {
                 port: sandbox.port(service),
                 security: Security::Tls,
                 allow_cleartext_password: false,
-                credentials: Credentials { username: user.address.clone(), password: Secret::new(&user.password) },
+                credentials: Credentials { username: user.address.clone(), proof: Secret::new(&user.password).into() },
                 auth: Auth::Auto,
                 ca: Some(sandbox.ca_pem().as_bytes().to_vec()),
             })
@@ -128,8 +128,8 @@ async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
             Err("either checks of the configuration or one address can be verified, not both at once".to_owned())
         }
         _ if arguments.given.any() => {
-            Err("--smtp, --imap, --username, --password-command, --ca-file and --allow-cleartext-password go with \
-                 an ADDRESS; a check has its own in the configuration"
+            Err("--smtp, --imap, --username, --password-command, --token-command, --ca-file and \
+                 --allow-cleartext-password go with an ADDRESS; a check has its own in the configuration"
                 .to_owned())
         }
         names => checks_of_config(names, arguments).await,
@@ -165,7 +165,8 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
     if let Some(config) = &arguments.config {
         return Err(format!("an address is verified without a configuration: leave out --config {}", config.display()));
     }
-    let cli::Given { smtp, imap, username, password_command, ca_file, allow_cleartext_password } = &arguments.given;
+    let cli::Given { smtp, imap, username, password_command, token_command, ca_file, allow_cleartext_password } =
+        &arguments.given;
     let parsed = address.parse().map_err(|error| format!("{address:?} is not an address: {error}"))?;
     let ca = match ca_file {
         Some(path) => Some(config::certificates_from_file(path).await?),
@@ -174,7 +175,7 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
     let mut given = provider::Given {
         address: parsed,
         username: username.clone(),
-        password: Secret::new(""),
+        proof: Secret::new("").into(),
         smtp: smtp.clone(),
         imap: imap.clone(),
         pop3: None,
@@ -183,10 +184,15 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
     };
     let incomplete = |error| format!("{error}: see `mailtrip verify --help`");
     given.clone().account().map_err(incomplete)?; // before anybody is asked for a password
-    given.password = password(address, password_command.as_deref()).await?;
+    given.proof = match token_command {
+        Some(command) => TokenSource::Command(config::shell(command)).into(),
+        None => password(address, password_command.as_deref()).await?.into(),
+    };
     let (account, provider) = given.account().map_err(incomplete)?;
     if !arguments.show.quiet {
-        let told = provider.and_then(|provider| Some(format!("{}: {}", provider.title, provider.note?)));
+        let told = provider
+            .filter(|_| token_command.is_none())
+            .and_then(|provider| Some(format!("{}: {}", provider.title, provider.note?)));
         told.iter().for_each(|text| note(text));
         let hosts = [&account.smtp, &account.imap].into_iter().flatten();
         hosts.filter_map(|endpoint| provider::hint(&endpoint.host)).for_each(note);

@@ -3,6 +3,7 @@
 //! An outcome holds no verdict; that is derived by [`crate::diagnose`], so that an outcome read back
 //! from disk is judged the same. Absent is `None` (JSON `null`), never 0.
 
+mod conversation;
 pub(crate) mod seconds;
 mod written;
 
@@ -13,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{Protocol, Security};
 use crate::failure::{Failure, Reply, Skip};
-use crate::stage::{At, Leg};
+use crate::stage::At;
+
+pub use conversation::{Conversation, Line, Side};
 
 /// Version of the JSON form of an [`Outcome`]. It changes only when a name goes or changes its meaning.
 pub const SCHEMA: u32 = 1;
@@ -80,40 +83,6 @@ pub struct Server {
     pub security: Security,
     /// Who signs in.
     pub username: String,
-}
-
-/// What was said on one connection. Secrets are not in it: they are left out where they are sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Conversation {
-    /// The leg that the connection belonged to.
-    pub leg: Leg,
-    /// What was spoken.
-    pub protocol: Protocol,
-    /// Name of the account.
-    pub account: String,
-    /// What was said, in order.
-    pub lines: Vec<Line>,
-}
-
-/// One line of a conversation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Line {
-    /// Time since the beginning of the verification.
-    pub seconds: f64,
-    /// Who said it.
-    pub side: Side,
-    /// What was said, without the line end.
-    pub text: String,
-}
-
-/// Who said a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    /// mailtrip.
-    Client,
-    /// The server.
-    Server,
 }
 
 /// One stage: where it belongs, when it ran, what was seen, how it ended.
@@ -303,6 +272,19 @@ pub enum Fact {
     Capabilities {
         /// EHLO keywords (RFC 5321 §4.1.1.1), IMAP capabilities, or CAPA lines (RFC 2449).
         names: Vec<String>,
+    },
+    /// An access token is there to sign in by.
+    Token {
+        /// Where from: `command`, `configuration`, or the address of the token endpoint.
+        from: String,
+        /// How long it lives, where that was said.
+        lifetime_seconds: Option<u64>,
+        /// What it is good for, where that was said.
+        scope: Option<String>,
+        /// It was fetched earlier in the same run.
+        again: bool,
+        /// The provider sent another refresh token with it. mailtrip keeps none.
+        another_refresh_token: bool,
     },
     /// How the sign-in was done.
     Mechanism {

@@ -1,10 +1,13 @@
 //! The presets: what is known of well-known providers, so that an address and a password are enough.
 
+mod oauth2;
 mod table;
 
 use std::fmt;
 
-use crate::account::{Account, Auth, Credentials, Endpoint, Folders, Location, Protocol, Secret, Security};
+use crate::account::{Account, Auth, Credentials, Endpoint, Folders, Location, Proof, Protocol, Security};
+
+pub use oauth2::Authority;
 
 /// What is known of a provider.
 #[derive(Debug, PartialEq, Eq)]
@@ -114,8 +117,8 @@ pub struct Given {
     pub address: lettre::Address,
     /// Who signs in; `None`: as the provider wants it, else the full address.
     pub username: Option<String>,
-    /// The password, for every server.
-    pub password: Secret,
+    /// The password or the token, for every server.
+    pub proof: Proof,
     /// Where to submit; `None`: as the provider states it.
     pub smtp: Option<Location>,
     /// Where to read by IMAP; `None`: as the provider states it.
@@ -206,7 +209,7 @@ impl Given {
         // The provider's form of username holds for the provider's own host only.
         let form = preset.filter(|preset| preset.host.eq_ignore_ascii_case(&host)).map(|preset| preset.username);
         let username = self.username.clone().unwrap_or_else(|| form.unwrap_or(Form::Address).username(&self.address));
-        let credentials = Credentials { username, password: self.password.clone() };
+        let credentials = Credentials { username, proof: self.proof.clone() };
         Ok(Some(Endpoint {
             host,
             port,
@@ -222,12 +225,13 @@ impl Given {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::Secret;
 
     fn given(address: &str) -> Given {
         Given {
             address: address.parse().unwrap(),
             username: None,
-            password: Secret::new("secret"),
+            proof: Secret::new("secret").into(),
             smtp: None,
             imap: None,
             pop3: None,

@@ -40,6 +40,8 @@ pub enum Stage {
     Greeting,
     /// The upgrade from plaintext to TLS, and what the server says it can do inside it (RFC 3207, RFC 9051 §6.2.1).
     Starttls,
+    /// Getting an access token (OAuth 2.0) to sign in by.
+    Token,
     /// Sign-in.
     Login,
     /// What is in the mailbox before anything is sent, so that only what comes later is looked at.
@@ -80,6 +82,7 @@ impl Stage {
             Stage::Tls => "tls",
             Stage::Greeting => "greeting",
             Stage::Starttls => "starttls",
+            Stage::Token => "token",
             Stage::Login => "login",
             Stage::Baseline => "baseline",
             Stage::Submit => "submit",

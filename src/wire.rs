@@ -4,11 +4,14 @@
 //! was dropped in the middle of one is out of step and must not be used again, which ownership sees to:
 //! whoever gives up on an operation loses the stream with it.
 
+mod https;
 pub mod imap;
 pub mod pop3;
+pub mod sasl;
 pub mod smtp;
 pub mod tap;
 pub mod tls;
+pub mod token;
 pub mod transcript;
 
 use std::io;
@@ -23,9 +26,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::account::{Auth, Endpoint};
+use crate::account::{Endpoint, Security};
 use crate::failure::{Failure, Kind, Reply};
 use crate::outcome::Dialled;
+use sasl::{Exchange, Key, Mechanism, SignIn};
 use tap::Tap;
 use transcript::Transcript;
 
@@ -54,7 +58,11 @@ pub trait Dialogue: Sized {
     fn resume(stream: Stream) -> impl Future<Output = Result<Self, Failure>> + Send;
 
     /// Signs in, in one attempt.
-    fn login(self, endpoint: &Endpoint) -> impl Future<Output = Result<(Self::Session, SignIn), Failure>> + Send;
+    fn login(
+        self,
+        endpoint: &Endpoint,
+        key: &Key,
+    ) -> impl Future<Output = Result<(Self::Session, SignIn), Failure>> + Send;
 
     /// The text of the greeting; empty after [`Dialogue::resume`].
     fn greeting(&self) -> &str;
@@ -63,48 +71,15 @@ pub trait Dialogue: Sized {
     fn capabilities(&self) -> &[String];
 }
 
-/// How a sign-in was done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignIn {
-    /// The mechanism.
-    pub mechanism: Mechanism,
-    /// What else the server offered.
-    pub also_offered: Vec<String>,
+/// Nothing secret goes over a connection that is not encrypted, unless the configuration says so.
+fn permit_secret(endpoint: &Endpoint) -> Result<(), Failure> {
+    let forbidden = endpoint.security == Security::None && !endpoint.allow_cleartext_password;
+    if forbidden { Err(Failure::new(Kind::CleartextForbidden)) } else { Ok(()) }
 }
 
-/// The mechanisms spoken here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mechanism {
-    /// SASL PLAIN (RFC 4616).
-    Plain,
-    /// `AUTH LOGIN` (SMTP) or the command `LOGIN` (IMAP).
-    Login,
-}
-
-impl Mechanism {
-    /// Its name on the wire and in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Mechanism::Plain => "PLAIN",
-            Mechanism::Login => "LOGIN",
-        }
-    }
-
-    /// Chooses as mail clients do: PLAIN where it is offered, else LOGIN; or what the configuration says.
-    ///
-    /// # Errors
-    /// [`Kind::NoMechanism`] when none of the offered ones is spoken here.
-    pub fn choose(auth: Auth, offered: &[String]) -> Result<SignIn, Failure> {
-        let offers = |mechanism: &Mechanism| offered.iter().any(|name| name.eq_ignore_ascii_case(mechanism.name()));
-        let mechanism = match auth {
-            Auth::Plain => Some(Mechanism::Plain),
-            Auth::Login => Some(Mechanism::Login),
-            Auth::Auto => [Mechanism::Plain, Mechanism::Login].into_iter().find(offers),
-        };
-        let mechanism = mechanism.ok_or_else(|| Failure::new(Kind::NoMechanism { offered: offered.to_vec() }))?;
-        let others = offered.iter().filter(|name| !name.eq_ignore_ascii_case(mechanism.name()));
-        Ok(SignIn { mechanism, also_offered: others.cloned().collect() })
-    }
+/// The client's side of signing in to this endpoint.
+fn exchange(mechanism: Mechanism, endpoint: &Endpoint, key: &Key) -> Exchange {
+    Exchange::new(mechanism, &endpoint.credentials.username, key, &endpoint.host, endpoint.port)
 }
 
 /// The addresses of a host, in the resolver's order of preference.
@@ -169,6 +144,18 @@ pub async fn connect(addresses: &[SocketAddr], limit: Duration) -> (Vec<Attempt>
         Attempt { address, result, took }
     });
     (attempts.collect(), kept)
+}
+
+/// The most telling of the addresses' results: a closed port says more than silence, silence more than no route.
+pub fn why_unconnected(attempts: &[Attempt]) -> Kind {
+    let any = |result| attempts.iter().any(|attempt| attempt.result == result);
+    if any(Dialled::Refused) {
+        Kind::ConnectionRefused
+    } else if any(Dialled::NoAnswer) {
+        Kind::NoAnswer
+    } else {
+        Kind::Unreachable
+    }
 }
 
 fn dialled(error: &io::Error) -> Dialled {

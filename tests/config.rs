@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use std::time::Duration;
 
-use mailtrip::account::Security;
+use mailtrip::account::{Grant, Proof, Security, TokenSource};
 use mailtrip::check::Sent;
 use mailtrip::config::{self, ConfigError, Loaded, Notice, Overrides};
 
@@ -71,6 +71,9 @@ fn no_damage_to_a_file_brings_a_password_to_light() {
         "[accounts.a]\npassword = { value = \"\"\"Zq9\\\n  Zq9\"\"\" }\naddress = \"a@gmail.com\"\n",
         "[accounts.a]\npassword = { command = [\"echo\", \"Zq9\"] }\naddress = \"a@example.net\"\n",
         "[accounts.a]\npassword = \"Zq9\"\nprovider = 'gmail'\n",
+        "[accounts.a]\naddress = \"a@gmail.com\"\ntoken = { value = \"Zq9Zq9\" }\n",
+        "[accounts.a]\noauth2 = { provider = \"google\", client_id = \"Zq9\", client_secret = { value = \"Zq9\" }, refresh_token = { value = 'Zq9' } }\n",
+        "[accounts.a.oauth2]\nclient_secret.value = \"Zq9\"\nrefresh_token = \"Zq9\"\ngrant = \"refresh_token\"\n",
     ];
     let pieces = ["", "\"", "'", "\n", "\\", "=", "{", "}", "[", "]", "#", ",", "\"\"\"", "'''", "\u{0}", "ü"];
     let mut refused = 0;
@@ -153,7 +156,7 @@ from = 'home'
 async fn only_the_passwords_of_the_wanted_checks_are_fetched() {
     let loaded = load(TWO, &["home"]).await.unwrap_or_else(|error| panic!("{error}"));
     let [check] = &loaded.checks[..] else { panic!("{:?}", loaded.checks) };
-    assert_eq!(check.from().smtp.as_ref().unwrap().credentials.password.expose(), "mailtrip");
+    assert_eq!(check.from().smtp.as_ref().unwrap().credentials.proof.password().unwrap().expose(), "mailtrip");
     assert_eq!(check.from().smtp.as_ref().unwrap().credentials.username, "alice@icloud.com");
     assert_eq!(
         (check.from().imap.as_ref().unwrap().credentials.username.as_str(), check.to().address().to_string().as_str()),
@@ -172,10 +175,16 @@ async fn usernames_and_passwords_are_taken_as_they_are() {
     assert_eq!(loaded.checks.iter().map(|check| check.name()).collect::<Vec<_>>(), ["there", "home"]);
     let work = loaded.checks[0].to().account().unwrap();
     let smtp = work.smtp.as_ref().unwrap();
-    assert_eq!((&*smtp.credentials.username, smtp.credentials.password.expose()), (" ali\"ce ", " #$\"\\pä "));
+    assert_eq!(
+        (&*smtp.credentials.username, smtp.credentials.proof.password().unwrap().expose()),
+        (" ali\"ce ", " #$\"\\pä ")
+    );
     assert_eq!((smtp.port, smtp.security), (587, Security::Starttls));
     let imap = work.imap.as_ref().unwrap();
-    assert_eq!((&*imap.credentials.username, imap.credentials.password.expose()), ("other", "mailtrip"));
+    assert_eq!(
+        (&*imap.credentials.username, imap.credentials.proof.password().unwrap().expose()),
+        ("other", "mailtrip")
+    );
     assert_eq!((&*imap.host, imap.port, imap.security), ("::1", 993, Security::Tls));
 }
 
@@ -238,7 +247,7 @@ async fn certificates_and_passwords_are_read_from_the_folder_of_the_configuratio
     let account = loaded.checks[0].from();
     assert_eq!(account.smtp.as_ref().unwrap().ca.as_deref(), Some(pem.as_bytes()));
     assert!(account.imap.as_ref().unwrap().ca.as_ref().unwrap().starts_with(b"# another"));
-    assert_eq!(account.imap.as_ref().unwrap().credentials.password.expose(), " a b ");
+    assert_eq!(account.imap.as_ref().unwrap().credentials.proof.password().unwrap().expose(), " a b ");
 }
 
 #[tokio::test]
@@ -291,6 +300,42 @@ async fn a_command_is_run_once_for_an_account() {
          [checks.one]\nfrom = 'a'\n[checks.two]\nfrom = 'a'\n"
     );
     let loaded = load_with(&text, folder.path(), &[], &Overrides::default()).await.unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(loaded.checks[1].to().account().unwrap().imap.as_ref().unwrap().credentials.password.expose(), "secret");
+    assert_eq!(
+        loaded.checks[1].to().account().unwrap().imap.as_ref().unwrap().credentials.proof.password().unwrap().expose(),
+        "secret"
+    );
     assert_eq!(fs::read_to_string(count).unwrap().lines().count(), 1);
+}
+
+/// What the accounts of a configuration sign in by.
+async fn proofs(text: &str) -> Vec<Proof> {
+    let loaded = load(text, &[]).await.unwrap_or_else(|error| panic!("{error}"));
+    let endpoint = loaded.checks.iter().flat_map(|check| [&check.from().smtp, &check.from().imap]).flatten();
+    endpoint.map(|endpoint| endpoint.credentials.proof.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_token_endpoint_is_known_by_its_provider_and_shared_by_the_endpoints() {
+    let google = "[accounts.a]\naddress = 'a@gmail.com'\noauth2 = { provider = 'google', client_id = 'id', \
+        refresh_token = { env = 'CARGO_PKG_NAME' } }\n";
+    let [Proof::Token(one), Proof::Token(other)] = &proofs(google).await[..] else { panic!() };
+    assert!(std::sync::Arc::ptr_eq(one, other), "one token for both");
+    let TokenSource::Endpoint(endpoint) = &**one else { panic!("{one:?}") };
+    assert_eq!(endpoint.url.to_string(), "https://oauth2.googleapis.com/token");
+    assert!(matches!(&endpoint.grant, Grant::RefreshToken(token) if token.expose() == "mailtrip"));
+    assert_eq!((endpoint.scope.as_deref(), endpoint.client_secret.is_some()), (None, false));
+
+    let microsoft = "[accounts.a]\naddress = 'a@example.net'\nprovider = 'microsoft365'\n\
+        oauth2 = { provider = 'microsoft', tenant = 'example.net', grant = 'client_credentials', client_id = 'id', \
+        client_secret = { env = 'CARGO_PKG_NAME' } }\nimap = { token = { command = ['oama', 'access'] } }\n";
+    let [Proof::Token(one), Proof::Token(other)] = &proofs(microsoft).await[..] else { panic!() };
+    let TokenSource::Endpoint(endpoint) = &**one else { panic!("{one:?}") };
+    assert_eq!(endpoint.url.to_string(), "https://login.microsoftonline.com/example.net/oauth2/v2.0/token");
+    assert_eq!(endpoint.scope.as_deref(), Some("https://outlook.office365.com/.default"));
+    assert!(matches!(endpoint.grant, Grant::ClientCredentials));
+    assert!(matches!(&**other, TokenSource::Command(words) if words == &["oama", "access"]));
+
+    let bad = "[accounts.a]\naddress = 'a@gmail.com'\ntoken = { env = 'CARGO_PKG_DESCRIPTION' }\n";
+    let error = load(bad, &[]).await.unwrap_err().to_string();
+    assert!(error.contains("the token of account `a` is none"), "{error}");
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use mailtrip::account::{Auth, Credentials, Endpoint, Secret, Security};
 use mailtrip::failure::{Failure, Kind};
 use mailtrip::wire::pop3::{Greeted, Pop3, Stat};
+use mailtrip::wire::sasl::{Key, Mechanism};
 use mailtrip::wire::tap::Tap;
 use mailtrip::wire::transcript::Transcript;
-use mailtrip::wire::{Dialogue, Io, Mechanism, Stream};
+use mailtrip::wire::{Dialogue, Io, Stream};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -52,13 +53,17 @@ impl Server {
     }
 }
 
+fn key(endpoint: &Endpoint) -> Key {
+    Key::Password(endpoint.credentials.proof.password().expect("a password").clone())
+}
+
 fn endpoint(auth: Auth) -> Endpoint {
     Endpoint {
         host: "localhost".to_owned(),
         port: 110,
         security: Security::None,
         allow_cleartext_password: true,
-        credentials: Credentials { username: "alice".to_owned(), password: Secret::new("secret") },
+        credentials: Credentials { username: "alice".to_owned(), proof: Secret::new("secret").into() },
         auth,
         ca: None,
     }
@@ -74,7 +79,7 @@ async fn sign_in(greeting: &[u8], script: &[(&str, &[u8])]) -> Result<(Pop3, Mec
         let server = Server::start(greeting, script).await;
         let signed_in = async {
             let greeted = Greeted::greet(server.stream).await?;
-            let (pop3, how) = greeted.login(&endpoint(Auth::Auto)).await?;
+            let (pop3, how) = greeted.login(&endpoint(Auth::Auto), &key(&endpoint(Auth::Auto))).await?;
             Ok((pop3, how.mechanism))
         }
         .await;
@@ -183,9 +188,9 @@ async fn a_refused_user_ends_the_sign_in_whether_the_password_has_left_or_not() 
 async fn credentials_cannot_add_a_command() {
     let server = Server::start(b"+OK\r\n", &[("CAPA", b"-ERR\r\n")]).await;
     let mut endpoint = endpoint(Auth::Auto);
-    endpoint.credentials.password = Secret::new("x\r\nDELE 1");
+    endpoint.credentials.proof = Secret::new("x\r\nDELE 1").into();
     let greeted = bounded(Greeted::greet(server.stream)).await.unwrap();
-    let failure = bounded(greeted.login(&endpoint)).await.unwrap_err();
+    let failure = bounded(greeted.login(&endpoint, &key(&endpoint))).await.unwrap_err();
     assert_eq!(failure.kind, Kind::Local);
     server.done.await.unwrap();
 }
@@ -193,13 +198,13 @@ async fn credentials_cannot_add_a_command() {
 #[tokio::test]
 async fn a_long_initial_response_waits_to_be_asked_for() {
     let mut endpoint = endpoint(Auth::Auto);
-    endpoint.credentials.password = Secret::new("p".repeat(300));
+    endpoint.credentials.proof = Secret::new("p".repeat(300)).into();
     let response = format!("AGFsaWNlAHBw{}", "cHBw".repeat(99) + "cA==");
     let response = response.as_str();
     let script = [("CAPA", &b"+OK\r\nSASL PLAIN\r\n.\r\n"[..]), ("AUTH PLAIN", b"+ \r\n"), (response, b"+OK\r\n")];
     let server = Server::start(b"+OK\r\n", &script).await;
     let greeted = bounded(Greeted::greet(server.stream)).await.unwrap();
-    bounded(greeted.login(&endpoint)).await.unwrap();
+    bounded(greeted.login(&endpoint, &key(&endpoint))).await.unwrap();
     bounded(server.done).await.unwrap();
 }
 
@@ -295,7 +300,7 @@ async fn an_end_that_is_split_over_reads_is_found() {
         let tcp = TcpStream::connect(address).await.unwrap();
         let stream = Stream::new(Io::Plain(Tap::new(tcp).unwrap()), Transcript::default());
         let greeted = bounded(Greeted::greet(stream)).await.unwrap();
-        let (mut pop3, _) = bounded(greeted.login(&endpoint(Auth::Auto))).await.unwrap();
+        let (mut pop3, _) = bounded(greeted.login(&endpoint(Auth::Auto), &key(&endpoint(Auth::Auto)))).await.unwrap();
         assert_eq!(bounded(pop3.whole(1)).await.unwrap(), b"A: b\r\n\r\n.x\r\n", "split at {split}");
         bounded(server).await.unwrap();
     }

@@ -52,7 +52,7 @@ fn account(bed: &Testbed, port: u16, security: Security) -> Account {
         port,
         security,
         allow_cleartext_password: false,
-        credentials: Credentials { username: BOB.to_owned(), password: Secret::new("bobpw") },
+        credentials: Credentials { username: BOB.to_owned(), proof: Secret::new("bobpw").into() },
         auth: Auth::Auto,
         ca: Some(std::fs::read(bed.ca_file()).expect("the CA file")),
     };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// A module and its floor. A module may import those on lower floors, and itself; on floor 0, where the nouns are,
 /// also those that are named before it.
 const FLOORS: &[(&str, u8)] = &[
+    ("command", 0),
     ("account", 0),
     ("check", 0),
     ("stage", 0),

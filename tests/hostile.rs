@@ -215,7 +215,7 @@ type Folder = (String, &'static str);
 
 impl World {
     async fn new(kind: Kind, cases: usize, clean: &BTreeMap<Cover, Clean>) -> World {
-        let user = |name: String| User { password: password(&name), address: name };
+        let user = |name: String| User { password: password(&name), address: name, token: None };
         let users = (0..cases).flat_map(|number| ["a", "b"].map(|side| user(address(side, number))));
         let mut settings = Sandboxed { accounts: users.collect(), ..Sandboxed::default() };
         match kind {
@@ -264,7 +264,10 @@ impl World {
                         Cover::Tls => Security::Tls,
                     },
                     allow_cleartext_password: true,
-                    credentials: Credentials { username: address.clone(), password: Secret::new(password(&address)) },
+                    credentials: Credentials {
+                        username: address.clone(),
+                        proof: Secret::new(password(&address)).into(),
+                    },
                     auth: Auth::Auto,
                     ca: Some(self.sandbox.ca_pem().as_bytes().to_vec()),
                 })

@@ -95,7 +95,7 @@ fn account(sandbox: &Sandbox, port: u16) -> Account {
         port,
         security: Security::Tls,
         allow_cleartext_password: false,
-        credentials: Credentials { username: user.address.clone(), password: Secret::new(user.password.as_str()) },
+        credentials: Credentials { username: user.address.clone(), proof: Secret::new(user.password.as_str()).into() },
         auth: Auth::Auto,
         ca: Some(sandbox.ca_pem().as_bytes().to_vec()),
     };

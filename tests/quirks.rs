@@ -124,7 +124,7 @@ fn verify_in(folders: Folders, smtp_quirk: Quirk, imap_quirk: Quirk, limits: Lim
         port,
         security: Security::None,
         allow_cleartext_password: true,
-        credentials: Credentials { username: ADDRESS.to_owned(), password: Secret::new("its password") },
+        credentials: Credentials { username: ADDRESS.to_owned(), proof: Secret::new("its password").into() },
         auth: Auth::Auto,
         ca: None,
     };

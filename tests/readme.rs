@@ -277,7 +277,7 @@ fn every_value_is_there_and_no_other() {
         ("Role", "src/outcome.rs", "`role` one of ", ";"),
         ("KnownBy", "src/outcome.rs", "`known_by` one of ", ";"),
         ("FiledBy", "src/outcome.rs", "`filed_by` one of ", "."),
-        ("Side", "src/outcome.rs", "`side` (", ")"),
+        ("Side", "src/outcome/conversation.rs", "`side` (", ")"),
     ] {
         assert_eq!(listed(after, until), names(name, path), "{name}");
     }
@@ -320,7 +320,7 @@ fn every_field_is_there_and_no_other() {
             "stage" => keys(&json, "/stages/0"),
             "reply" => names("Reply", "src/failure.rs"),
             "diagnosis" => names("Diagnosis", "src/diagnose.rs"),
-            "conversation" => names("Conversation", "src/outcome.rs"),
+            "conversation" => names("Conversation", "src/outcome/conversation.rs"),
             other => panic!("what is {other}?"),
         };
         assert_eq!(documented, fields, "{title}");

@@ -236,6 +236,9 @@ fn kinds() -> Vec<Kind> {
         Kind::NoMechanism { offered: vec![] },
         Kind::NoMechanism { offered: vec!["XOAUTH2".into()] },
         Kind::NoMechanism { offered: vec!["GSSAPI".into()] },
+        Kind::TokenRefused { error: text(), description: None },
+        Kind::TokenRefused { error: "invalid_grant".into(), description: Some(text()) },
+        Kind::TokenUnavailable,
         Kind::ConnectionLost,
         Kind::Timeout { limit_seconds: f64::NAN },
         Kind::Interrupted,
@@ -276,6 +279,8 @@ fn name(kind: &Kind) -> &'static str {
         Kind::InjectedPlaintext => "injected-plaintext",
         Kind::CleartextForbidden => "cleartext-forbidden",
         Kind::NoMechanism { .. } => "no-mechanism",
+        Kind::TokenRefused { .. } => "token-refused",
+        Kind::TokenUnavailable => "token-unavailable",
         Kind::Refused { .. } => "refused",
         Kind::ConnectionLost => "connection-lost",
         Kind::Timeout { .. } => "timeout",
@@ -293,12 +298,13 @@ fn name(kind: &Kind) -> &'static str {
     }
 }
 
-const STAGES: [Stage; 12] = [
+const STAGES: [Stage; 13] = [
     Stage::Resolve,
     Stage::Connect,
     Stage::Tls,
     Stage::Greeting,
     Stage::Starttls,
+    Stage::Token,
     Stage::Login,
     Stage::Baseline,
     Stage::Submit,
@@ -387,7 +393,7 @@ fn the_data_has_every_kind_fact_and_concern() {
         collect(&serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap(), &mut seen);
     }
     let kinds = kinds();
-    let facts = "addresses address tls certificate greeting capabilities mechanism username-without-domain \
+    let facts = "addresses address tls certificate greeting capabilities token mechanism username-without-domain \
                  password-edge-whitespace cleartext-password folder accepted arrived identical hop \
                  authentication-results sent-copy removed removed-again turned-away kept";
     let concerns = "address-failed found-in-junk no-sent-folder left-behind left-marked may-arrive not-looked-into";

@@ -149,7 +149,7 @@ fn a_wrong_setting_is_named_with_the_right_one() {
         ("smtp a.example:25/starttls", Stage::Connect, timeout, "`smtp.port = 587`"),
         ("imap a.example:995/tls", Stage::Connect, Kind::ConnectionRefused, "`imap.port = 993`"),
         ("imap a.example:143/starttls", Stage::Starttls, Kind::StarttlsNotOffered, "`imap.port = 993`"),
-        ("smtp a.example:587/starttls", Stage::Login, offered, "mailtrip signs in with passwords only"),
+        ("smtp a.example:587/starttls", Stage::Login, offered, "Give the account a token instead"),
         ("imap imap.example.net:993/tls", Stage::Tls, names, "`imap.host = \"mail.example.net\"`"),
     ];
     for (place, stage, kind, advice) in cases {
@@ -216,4 +216,73 @@ fn a_mailbox_that_is_locked_is_told_apart_from_a_wrong_password() {
             assert!(found.advice[0].contains("phone"), "{found:#?}");
         }
     }
+}
+
+/// An access token that was fetched, and then the sign-in that was refused.
+fn refused_token(place: &str, failure: Failure) -> Outcome {
+    let mut outcome = outcome(server(place), Stage::Login, failure, vec![]);
+    let mut token = outcome.stages[0].clone();
+    token.at.stage = Stage::Token;
+    token.status = Status::Passed;
+    token.facts = vec![Fact::Token {
+        from: "command".into(),
+        lifetime_seconds: None,
+        scope: None,
+        again: false,
+        another_refresh_token: false,
+    }];
+    outcome.stages.insert(0, token);
+    outcome
+}
+
+#[test]
+fn a_provider_that_gives_no_token_is_told_by_its_own_words() {
+    for (error, code, advice) in [
+        ("invalid_grant", "token-consent-lost", "Sign in and consent again"),
+        ("invalid_client", "token-client-refused", "`client_id` and `client_secret`"),
+        ("invalid_scope", "token-scope-refused", "Check `scope`"),
+        ("temporarily_unavailable", "token-temporarily-refused", "Try again"),
+        ("something_else", "token-refused", "its own words"),
+    ] {
+        let description = Some("AADSTS70000: in other words".to_owned());
+        let kind = Kind::TokenRefused { error: error.into(), description };
+        let diagnosis = only(&outcome(server("imap imap.gmail.com:993/tls"), Stage::Token, Failure::new(kind), vec![]));
+        assert_eq!(diagnosis.code, code);
+        assert!(diagnosis.advice[0].contains(advice), "{diagnosis:#?}");
+        assert!(diagnosis.evidence.iter().any(|text| text.contains("AADSTS70000")), "{diagnosis:#?}");
+    }
+    for (kind, code) in [
+        (Kind::TokenUnavailable, "token-unavailable"),
+        (Kind::CertificateSelfSigned, "token-unavailable"),
+        (Kind::HostNotFound, "token-unavailable"),
+        (Kind::Timeout { limit_seconds: 30.0 }, "token-unavailable"),
+        (Kind::Local, "token-command-failed"),
+    ] {
+        let failure = Failure::new(kind).detail("https://login.example.net/token");
+        let diagnosis = only(&outcome(server("imap imap.gmail.com:993/tls"), Stage::Token, failure, vec![]));
+        assert_eq!(diagnosis.code, code);
+        assert_eq!(diagnosis.evidence, ["https://login.example.net/token"], "not the mail server");
+    }
+}
+
+#[test]
+fn a_token_that_is_not_taken_is_no_wrong_password() {
+    let refusal = |code: Option<u16>, enhanced: Option<&str>| {
+        let status = if code.is_none() { Some("NO".to_owned()) } else { None };
+        Failure::refused(Reply { code, enhanced: enhanced.map(str::to_owned), status, ..Reply::default() })
+    };
+    let told = r#"{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}"#;
+    let google = refused_token("smtp smtp.gmail.com:465/tls", refusal(Some(535), Some("5.7.8")).detail(told));
+    let diagnosis = only(&google);
+    assert_eq!(diagnosis.code, "token-not-accepted");
+    assert!(diagnosis.advice[0].contains("the scope https://mail.google.com/"), "{diagnosis:#?}");
+    let place = "smtp smtp.office365.com:587/starttls";
+    let diagnosis = only(&refused_token(place, refusal(Some(535), Some("5.7.139"))));
+    assert_eq!(diagnosis.code, "submission-switched-off");
+    let diagnosis = only(&refused_token("imap outlook.office365.com:993/tls", refusal(None, None)));
+    assert_eq!(diagnosis.code, "token-not-accepted");
+    assert!(diagnosis.advice[0].contains("IMAP.AccessAsUser.All"), "{diagnosis:#?}");
+    assert!(diagnosis.advice.iter().any(|advice| advice.contains("Switch IMAP on")), "{diagnosis:#?}");
+    let offered = Failure::new(Kind::NoMechanism { offered: vec!["PLAIN".into()] });
+    assert_eq!(only(&refused_token(place, offered)).code, "no-token-mechanism");
 }

@@ -35,6 +35,7 @@ fn settings() -> Settings {
     let account = |(number, password): (usize, &&str)| User {
         address: format!("user{number}@sandbox.test"),
         password: (*password).to_owned(),
+        token: None,
     };
     Settings { accounts: PASSWORDS.iter().enumerate().map(account).collect(), ..Settings::default() }
 }

@@ -8,7 +8,7 @@ use serde_spanned::Spanned;
 
 use super::endpoint::{self, Given};
 use super::finding::Findings;
-use super::secret::{self, SecretSource};
+use super::proof::{self, ProofSource};
 use super::section::{Section, listed, nearest};
 use crate::account::{Account, Auth, Endpoint, Folders, Protocol};
 use crate::provider::{self, Passwords, Provider};
@@ -19,6 +19,8 @@ pub(super) const KEYS: &[&str] = &[
     "address",
     "username",
     "password",
+    "token",
+    "oauth2",
     "ca_file",
     "auth",
     "smtp",
@@ -32,7 +34,7 @@ pub(super) const KEYS: &[&str] = &[
 pub(super) const PROTOCOLS: [(&str, Protocol); 3] =
     [("smtp", Protocol::Smtp), ("imap", Protocol::Imap), ("pop3", Protocol::Pop3)];
 
-/// An account of the configuration. The passwords of `account` are blank, its certificates absent: `needs`
+/// An account of the configuration. Passwords and tokens of `account` are blank, its certificates absent: `needs`
 /// says where they are.
 pub(super) struct Entry {
     pub account: Account,
@@ -43,42 +45,45 @@ pub(super) struct Entry {
 /// What one endpoint of an account needs before it can be used.
 pub(super) struct Need {
     pub protocol: Protocol,
-    pub password: Arc<Spanned<SecretSource>>,
+    pub proof: Arc<Spanned<ProofSource>>,
     pub ca_file: Option<Spanned<String>>,
+    /// The certificates for the token endpoint: those that are stated where the proof is, else the account's.
+    pub token_ca_file: Option<Spanned<String>>,
 }
 
 /// How to sign in, as an account or one of its endpoints states it.
 pub(super) struct SignIn {
     pub username: Option<String>,
-    pub password: Option<Arc<Spanned<SecretSource>>>,
+    pub proof: Option<Arc<Spanned<ProofSource>>>,
     pub ca_file: Option<Spanned<String>>,
-    pub auth: Option<Auth>,
-    /// A password is stated, be it one that can be used or not.
-    pub states_password: bool,
+    pub auth: Option<Spanned<Auth>>,
+    /// What it signs in by is stated, be it in a way that can be used or not.
+    pub states_proof: bool,
 }
 
 impl SignIn {
     pub fn read(section: &Section, found: &mut Findings) -> SignIn {
         SignIn {
             username: section.text("username", found).map(Spanned::into_inner),
-            password: secret::read(section, found).map(Arc::new),
+            proof: proof::read(section, found).map(Arc::new),
             ca_file: section.text("ca_file", found),
             auth: auth(section, found),
-            states_password: section.key("password").is_some(),
+            states_proof: proof::is_stated(section),
         }
     }
 }
 
-fn auth(section: &Section, found: &mut Findings) -> Option<Auth> {
-    const LATER: [&str; 6] = ["xoauth2", "oauthbearer", "cram-md5", "scram-sha-1", "scram-sha-256", "ntlm"];
-    let value = section.value("auth");
-    if let Some(later) = value.and_then(|value| value.get_ref().as_str()).filter(|word| LATER.contains(word)) {
-        let span = value.map(Spanned::span).unwrap_or_default();
-        found.error(span, format!("signing in by `{later}` is not supported: use `auto`, `plain` or `login`"));
-        return None;
-    }
-    let choices = [("auto", Auth::Auto), ("plain", Auth::Plain), ("login", Auth::Login)];
-    section.choice("auth", &choices, found).map(Spanned::into_inner)
+fn auth(section: &Section, found: &mut Findings) -> Option<Spanned<Auth>> {
+    let choices = [
+        ("auto", Auth::Auto),
+        ("plain", Auth::Plain),
+        ("login", Auth::Login),
+        ("xoauth2", Auth::Xoauth2),
+        ("oauthbearer", Auth::Oauthbearer),
+        ("cram-md5", Auth::CramMd5),
+        ("scram-sha-256", Auth::ScramSha256),
+    ];
+    section.choice("auth", &choices, found)
 }
 
 /// Reads an account; `None` when something is wrong with it that was found.
@@ -121,9 +126,9 @@ fn blank(name: &str, address: Address, folders: Folders) -> Account {
 }
 
 impl Entry {
-    /// Whether one of its passwords is written in the configuration.
+    /// Whether one of its secrets is written in the configuration.
     pub fn holds_a_password(&self) -> bool {
-        self.needs.iter().any(|need| matches!(need.password.get_ref(), SecretSource::Value(_)))
+        self.needs.iter().any(|need| need.proof.get_ref().is_in_the_open())
     }
 
     fn slot(&mut self, protocol: Protocol) -> &mut Option<Endpoint> {
@@ -193,7 +198,8 @@ fn unknown_domain(address: &Spanned<Address>, section: &Section, found: &mut Fin
 fn point_out_provider(provider: Option<&Provider>, own: &SignIn, span: Range<usize>, found: &mut Findings) {
     let Some(provider) = provider else { return };
     let note = provider.note.unwrap_or_default();
-    if provider.passwords == Passwords::Refused {
+    let by_token = own.proof.as_ref().is_some_and(|proof| proof.get_ref().is_token());
+    if provider.passwords == Passwords::Refused && !by_token {
         found.notice(span, format!("a password will most likely not get in at {}: {note}", provider.title));
     } else if provider.name == "proton-bridge" && own.ca_file.is_none() {
         found.notice(span, format!("{} without `ca_file`: {note}", provider.title));

@@ -5,12 +5,22 @@ use serde_spanned::Spanned;
 use super::account::{Need, SignIn};
 use super::finding::Findings;
 use super::section::Section;
-use crate::account::{Auth, Credentials, Endpoint, Protocol, Secret, Security};
+use crate::account::{Auth, Credentials, Endpoint, Protocol, Security};
 use crate::provider::{self, Form, Preset, Provider};
 
 /// The keys of an endpoint.
-pub(super) const KEYS: &[&str] =
-    &["host", "port", "security", "username", "password", "ca_file", "auth", "allow_cleartext_password"];
+pub(super) const KEYS: &[&str] = &[
+    "host",
+    "port",
+    "security",
+    "username",
+    "password",
+    "token",
+    "oauth2",
+    "ca_file",
+    "auth",
+    "allow_cleartext_password",
+];
 
 const SECURITIES: [(&str, Security); 3] =
     [("tls", Security::Tls), ("starttls", Security::Starttls), ("none", Security::None)];
@@ -88,9 +98,9 @@ impl Asked<'_> {
         let sign_in = given.map(|given| &given.sign_in);
         let username = sign_in.and_then(|s| s.username.clone()).or_else(|| self.own.username.clone());
         let need = self.need(sign_in, found)?;
-        let auth = sign_in.and_then(|sign_in| sign_in.auth).or(self.own.auth).unwrap_or(Auth::Auto);
+        let auth = self.auth(sign_in, &need, found)?;
         let username = username.unwrap_or_else(|| form.username(address));
-        let credentials = Credentials { username, password: Secret::new("") };
+        let credentials = Credentials { username, proof: need.proof.get_ref().blank() };
         let endpoint = Endpoint { host, port, security, allow_cleartext_password, credentials, auth, ca: None };
         Some((endpoint, need))
     }
@@ -109,12 +119,29 @@ impl Asked<'_> {
 
     fn need(&self, sign_in: Option<&SignIn>, found: &mut Findings) -> Option<Need> {
         let ca_file = sign_in.and_then(|sign_in| sign_in.ca_file.clone()).or_else(|| self.own.ca_file.clone());
-        let stated = sign_in.filter(|sign_in| sign_in.states_password).unwrap_or(self.own);
-        if !stated.states_password {
+        let stated = sign_in.filter(|sign_in| sign_in.states_proof).unwrap_or(self.own);
+        if !stated.states_proof {
             let title = format!("{} has no `password`", self.account.name);
-            found.error(self.account.span.clone(), title).help("such as password = { env = \"NAME\" }");
+            let help = "such as password = { env = \"NAME\" }; or a `token`, or `oauth2`";
+            found.error(self.account.span.clone(), title).help(help);
         }
-        Some(Need { protocol: self.protocol, password: stated.password.clone()?, ca_file })
+        let token_ca_file = stated.ca_file.clone().or_else(|| self.own.ca_file.clone());
+        Some(Need { protocol: self.protocol, proof: stated.proof.clone()?, ca_file, token_ca_file })
+    }
+
+    /// How to sign in; `None` where that takes a token and there is a password, or the other way round.
+    fn auth(&self, sign_in: Option<&SignIn>, need: &Need, found: &mut Findings) -> Option<Auth> {
+        let stated = sign_in.and_then(|sign_in| sign_in.auth.as_ref()).or(self.own.auth.as_ref());
+        let Some(stated) = stated else { return Some(Auth::Auto) };
+        let auth = *stated.get_ref();
+        let (wanted, given) = match (auth.wants_token(), need.proof.get_ref().is_token()) {
+            (Some(true), false) => ("token", "password"),
+            (Some(false), true) => ("password", "token"),
+            _ => return Some(auth),
+        };
+        let title = format!("this `auth` of {} takes a {wanted}, and it signs in by a {given}", self.account.name);
+        found.error(stated.span(), title);
+        None
     }
 
     fn port_and_security(

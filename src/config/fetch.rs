@@ -1,4 +1,4 @@
-//! Fetching what accounts need before they can be used: passwords and certificates.
+//! Fetching what accounts need before they can be used: passwords, what tokens are asked for with, and certificates.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::finding::{ConfigError, Finding, Findings, Notice};
 use super::secret::{Surroundings, file};
 use super::source::Source;
 use super::{LARGEST, PATIENCE};
-use crate::account::{Account, Secret};
+use crate::account::{Account, Proof};
 
 /// The accounts of these checks, ready for use.
 ///
@@ -42,35 +42,41 @@ pub(super) async fn accounts<'d>(
 
 async fn account(entry: &Entry, surroundings: &Surroundings, found: &mut Findings<'_>) -> Account {
     let mut account = entry.account.clone();
-    // A command may ask somebody for a passphrase: it is run once, however many endpoints have its password.
+    // A command may ask somebody for a passphrase: it is run once, however many endpoints have its password. And endpoints
+    // that share a token share its source.
     let mut known = HashMap::new();
     for need in &entry.needs {
-        let at = need.password.span().start;
-        let secret = match known.get(&at) {
-            Some(secret) => Option::clone(secret),
+        let at = need.proof.span().start;
+        let proof = match known.get(&at) {
+            Some(proof) => Option::clone(proof),
             None => {
-                let secret = password(&account.name, need, surroundings, found).await;
-                known.insert(at, secret.clone());
-                secret
+                let proof = proof(&account.name, need, surroundings, found).await;
+                known.insert(at, proof.clone());
+                proof
             }
         };
         let ca = match &need.ca_file {
             Some(path) => certificates(&account.name, path, surroundings, found).await,
             None => None,
         };
-        if let Some((endpoint, secret)) = slot(&mut account, need.protocol).as_mut().zip(secret) {
-            endpoint.credentials.password = secret;
+        if let Some((endpoint, proof)) = slot(&mut account, need.protocol).as_mut().zip(proof) {
+            endpoint.credentials.proof = proof;
             endpoint.ca = ca;
         }
     }
     account
 }
 
-async fn password(account: &str, need: &Need, surroundings: &Surroundings, found: &mut Findings<'_>) -> Option<Secret> {
-    match need.password.get_ref().fetch(surroundings).await {
-        Ok(secret) => Some(secret),
+async fn proof(account: &str, need: &Need, surroundings: &Surroundings, found: &mut Findings<'_>) -> Option<Proof> {
+    let source = need.proof.get_ref();
+    let ca = match &need.token_ca_file {
+        Some(path) if source.is_token() => certificates(account, path, surroundings, found).await,
+        _ => None,
+    };
+    match source.fetch(&format!("account `{account}`"), ca, surroundings).await {
+        Ok(proof) => Some(proof),
         Err(why) => {
-            found.error(need.password.span(), format!("the password of account `{account}` {why}"));
+            found.error(need.proof.span(), why);
             None
         }
     }

@@ -22,6 +22,7 @@ const HARMLESS: &[&str] = &[
     "env",
     "file",
     "from",
+    "grant",
     "host",
     "junk",
     "junk_folder",
@@ -40,10 +41,11 @@ const HARMLESS: &[&str] = &[
 ];
 
 /// Keys whose values are tables, in which each key counts for itself.
-const TABLES: &[&str] = &["imap", "password", "pop3", "smtp"];
+const TABLES: &[&str] = &["client_secret", "imap", "oauth2", "password", "pop3", "refresh_token", "smtp", "token"];
 
 /// Keys whose values are hidden. They are here so that a misspelt one is not taken for a harmless one.
-const SECRET: &[&str] = &["command", "passphrase", "password", "passwd", "secret", "token", "value"];
+const SECRET: &[&str] =
+    &["client_id", "command", "passphrase", "password", "passwd", "scope", "secret", "tenant", "token_url", "value"];
 
 /// How many bytes of the line that begins at `begin` may be shown.
 pub(super) fn visible(text: &str, begin: usize) -> usize {
@@ -184,6 +186,8 @@ mod tests {
             "smtp = { host = \"smtp.example.net\", port = 587, security = \"starttls\" }",
             "password = { env = \"ALICE_PASSWORD\" }",
             "password = {}",
+            "token = { env = \"TOKEN\" }",
+            "oauth2 = { provider = \"google\", refresh_token = { file = \"r\" }, grant = \"refresh_token\"",
             "sent_folder = '[Gmail]/Sent Mail'",
             "smtp.port = 25",
         ] {
@@ -223,6 +227,14 @@ mod tests {
             "[\"hunter2\"]",
             "[hunter2]",
             "password = '''hunter2'''",
+            "token = \"hunter2\"",
+            "tokn = \"hunter2\"",
+            "oauth2 = { provider = \"google\", client_secret = \"hunter2\" }",
+            "oauth2 = { client_id = \"a\", refresh_token = { value = \"hunter2\" } }",
+            "refresh_token = \"hunter2\"",
+            "refreshtoken = \"hunter2\"",
+            "client_secret = { vale = \"hunter2\" }",
+            "client_key = \"hunter2\"",
             "=hunter2",
             "= = = \"hunter2\"",
         ] {

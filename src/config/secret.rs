@@ -1,4 +1,4 @@
-//! Passwords: where the configuration says they are, and fetching them from there.
+//! Passwords and other secrets: where the configuration says they are, and fetching them from there.
 //!
 //! A password is used exactly as it is; only the one line break that ends a file or the output of a command is
 //! taken off. No error has a password in it.
@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 use super::finding::Findings;
 use super::section::Section;
 use crate::account::Secret;
+use crate::command::{self, shown};
 
-mod command;
 pub(super) mod file;
 
 /// No password is longer than this many bytes.
@@ -28,11 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) const KEYS: &[&str] = &["env", "file", "command", "credential", "value"];
 
 const FORMS: &str = "give one of
-password = { env = \"NAME\" }
-password = { file = \"PATH\" }
-password = { command = [\"PROGRAM\", \"ARGUMENT\"] }
-password = { credential = \"NAME\" } (systemd)
-password = { value = \"…\" } to write it here all the same";
+KEY = { env = \"NAME\" }
+KEY = { file = \"PATH\" }
+KEY = { command = [\"PROGRAM\", \"ARGUMENT\"] }
+KEY = { credential = \"NAME\" } (systemd)
+KEY = { value = \"…\" } to write it here all the same";
 
 /// Where a password is.
 pub(super) enum SecretSource {
@@ -67,21 +67,22 @@ impl Surroundings {
     }
 }
 
-/// Reads `password` of a section.
-pub(super) fn read(section: &Section, found: &mut Findings) -> Option<Spanned<SecretSource>> {
-    let value = section.value("password")?;
-    let span = section.key("password").unwrap_or(value.span());
+/// Reads a secret of a section: `password`, or what else `key` is, called `what` in errors.
+pub(super) fn read(section: &Section, key: &str, what: &str, found: &mut Findings) -> Option<Spanned<SecretSource>> {
+    let value = section.value(key)?;
+    let span = section.key(key).unwrap_or(value.span());
+    let forms = || FORMS.replace("KEY", key);
     if !matches!(value.get_ref(), DeValue::Table(_)) {
-        let title = format!("the password of {} is a table that says where it is", section.name);
-        found.error(span, title).help(FORMS);
+        let title = format!("the {what} of {} is a table that says where it is", section.name);
+        found.error(span, title).help(forms());
         return None;
     }
-    let table = section.section("password", format!("the password of {}", section.name), found)?;
+    let table = section.section(key, format!("the {what} of {}", section.name), found)?;
     table.only(KEYS, found);
     let given: Vec<&str> = KEYS.iter().copied().filter(|key| table.key(key).is_some()).collect();
     let &[form] = &given[..] else {
         if given.len() > 1 || table.keys().is_empty() {
-            found.error(span, format!("the password of {} has to be given in one way", section.name)).help(FORMS);
+            found.error(span, format!("the {what} of {} has to be given in one way", section.name)).help(forms());
         }
         return None;
     };
@@ -194,12 +195,16 @@ async fn from_file(path: PathBuf, what: &str) -> Result<Secret, String> {
 /// # Errors
 /// A sentence, without the password.
 pub async fn password_from_shell(command: &str) -> Result<Secret, String> {
-    let shell = if cfg!(windows) { ["cmd", "/C"] } else { ["sh", "-c"] };
-    let words: Vec<String> = shell.into_iter().chain([command]).map(str::to_owned).collect();
     let called = "--password-command";
-    let whole =
-        command::output(&words, called, LARGEST, PATIENCE).await.map_err(|why| format!("the password {why}"))?;
+    let whole = command::output(&shell(command), called, LARGEST, PATIENCE).await;
+    let whole = whole.map_err(|why| format!("the password {why}"))?;
     text(whole).and_then(sendable).map_err(|why| format!("the password from {called} {why}"))
+}
+
+/// A shell command as a program and its arguments.
+pub fn shell(command: &str) -> Vec<String> {
+    let shell = if cfg!(windows) { ["cmd", "/C"] } else { ["sh", "-c"] };
+    shell.into_iter().chain([command]).map(str::to_owned).collect()
 }
 
 /// A password that was typed or came from the environment, if it can be sent.
@@ -232,11 +237,6 @@ fn sendable(mut password: Zeroizing<String>) -> Result<Secret, String> {
         return Err("has a line break or a NUL character inside, and cannot be sent".into());
     }
     Ok(Secret::new(std::mem::take(&mut *password)))
-}
-
-/// Text from outside on one line of an error.
-fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 #[cfg(test)]

@@ -30,7 +30,8 @@ impl<'a> Case<'a> {
     pub fn because(&self, code: &'static str, certainty: Certainty, cause: impl Into<String>) -> Diagnosis {
         let verdict = stage_verdict(self.record);
         let mut diagnosis = Diagnosis::new(code, verdict, Some(self.record.at), certainty, cause.into());
-        if let Some(server) = self.server {
+        // A token comes from somewhere else.
+        if let Some(server) = self.server.filter(|_| self.stage() != Stage::Token) {
             diagnosis = diagnosis.seen(configured(server));
         }
         if let Some(reply) = &self.failure.reply {

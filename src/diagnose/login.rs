@@ -9,6 +9,9 @@ use super::case::Case;
 use super::known::{self, SignIn};
 use super::{Certainty::*, Diagnosis};
 
+/// What to do where a password gets nobody in.
+const TOKEN: &str = "Give the account a token instead of the password: `oauth2` or `token` in the configuration.";
+
 /// Only OAuth2 is offered.
 pub fn oauth_only(case: &Case) -> Option<Diagnosis> {
     let Kind::NoMechanism { offered } = case.kind() else {
@@ -17,11 +20,14 @@ pub fn oauth_only(case: &Case) -> Option<Diagnosis> {
     if !offered.iter().any(|name| ["XOAUTH2", "OAUTHBEARER"].iter().any(|oauth| name.eq_ignore_ascii_case(oauth))) {
         return None;
     }
+    if case.facts(Stage::Token).next().is_some() {
+        return None;
+    }
     let cause = format!("{} takes no passwords, only OAuth2 (a sign-in in the browser).", case.host());
     Some(
         case.because("oauth-only", Certain, cause)
             .seen(format!("mechanisms offered: {}", offered.join(", ")))
-            .advise("mailtrip signs in with passwords only: verify a mailbox that allows one.")
+            .advise(TOKEN)
             .advise("If the account is your organisation's, its administrator may allow passwords for this mailbox."),
     )
 }
@@ -52,6 +58,12 @@ pub fn no_mechanism(case: &Case) -> Option<Diagnosis> {
             )),
             _ => diagnosis.advise(format!("Check {} and {}.", case.key("host"), case.key("port"))),
         });
+    }
+    if case.facts(Stage::Token).next().is_some() {
+        let cause = format!("{} takes no tokens on port{}.", case.host(), case.port_number());
+        let diagnosis = case.because("no-token-mechanism", Certain, cause);
+        let seen = format!("mechanisms offered: {}", offered.join(", "));
+        return Some(diagnosis.seen(seen).advise("Sign in by a `password` there, if the provider allows one."));
     }
     let cause = format!("{} offers only sign-in methods that mailtrip does not have.", case.host());
     Some(
@@ -95,7 +107,7 @@ pub fn basic_disabled(case: &Case) -> Option<Diagnosis> {
     Some(
         case.because("basic-auth-disabled", if certain { Certain } else { Likely }, cause)
             .advise("The administrator of the organisation can allow \"Authenticated SMTP\" for the mailbox, as long as the provider does.")
-            .advise("mailtrip signs in with passwords only: otherwise verify a mailbox that allows one."),
+            .advise(TOKEN),
     )
 }
 
@@ -124,7 +136,7 @@ pub fn app_password(case: &Case) -> Option<Diagnosis> {
 fn oauth_provider(case: &Case, name: &str) -> Diagnosis {
     let cause = format!("{name} refused the sign-in. Most of its mailboxes take OAuth2 only, and no password.");
     case.because("oauth-needed", Likely, cause)
-        .advise("mailtrip signs in with passwords only: verify a mailbox that allows one.")
+        .advise(TOKEN)
         .advise("In an organisation, the administrator may allow passwords (\"Authenticated SMTP\") for this mailbox.")
         .advise_all(usual_advice(case))
 }
@@ -162,7 +174,7 @@ pub fn mechanism_refused(case: &Case) -> Option<Diagnosis> {
     let cause = format!("{} does not take this method of sign-in.", case.host());
     Some(
         case.because("mechanism-refused", Likely, cause)
-            .advise("Leave `auth` at \"auto\", or set it to the other of \"plain\" and \"login\".")
+            .advise("Leave `auth` at \"auto\", or set it to another method that the server offers.")
             .advise(format!("Check {}: submission is on port 587 or 465.", case.key("port"))),
     )
 }

@@ -26,6 +26,7 @@ pub fn doing(stage: Stage) -> &'static str {
         Stage::Connect => "connecting",
         Stage::Tls | Stage::Starttls => "starting TLS",
         Stage::Greeting => "waiting for the greeting",
+        Stage::Token => "getting a token",
         Stage::Login => "signing in",
         Stage::Baseline => "looking into the mailbox",
         Stage::Submit => "sending the probe",
@@ -89,6 +90,8 @@ fn kind(kind: &Kind) -> String {
         Kind::InjectedPlaintext => "foreign plaintext before TLS",
         Kind::CleartextForbidden => "the password was not sent unencrypted",
         Kind::NoMechanism { .. } => "no sign-in mechanism in common",
+        Kind::TokenRefused { error, .. } => return format!("no token: {error}"),
+        Kind::TokenUnavailable => "the answer is no token",
         Kind::Refused { step: None } => "refused",
         Kind::Refused { step: Some(step) } => return format!("{step} refused"),
         Kind::ConnectionLost => "the connection was cut",
@@ -155,6 +158,8 @@ fn short(fact: &Fact, record: &StageRecord) -> Option<String> {
         Fact::Tls { version: Some(version), .. } => version.clone(),
         Fact::Certificate { days_left, .. } => format!("certificate good for {}", days(*days_left)),
         Fact::Greeting { text } => text.lines().next().unwrap_or_default().to_owned(),
+        Fact::Token { again: true, .. } => "fetched before".to_owned(),
+        Fact::Token { from, .. } => format!("from {from}"),
         Fact::Mechanism { name, .. } => name.clone(),
         Fact::CleartextPassword => "password unencrypted".to_owned(),
         Fact::Folder { role: Role::Inbox, name, messages: Some(number), .. } => {
@@ -202,6 +207,7 @@ pub fn fact(fact: &Fact) -> String {
         Fact::Certificate { names, issuer, not_after, days_left } => certificate(names, issuer, not_after, *days_left),
         Fact::Greeting { text } => format!("greeting: {text}"),
         Fact::Capabilities { names } => format!("capabilities: {}", names.join(", ")),
+        Fact::Token { .. } => token(fact),
         Fact::Mechanism { name, also_offered } if also_offered.is_empty() => {
             format!("mechanism {name}, nothing else offered")
         }
@@ -234,6 +240,16 @@ pub fn fact(fact: &Fact) -> String {
         }
         Fact::Kept => "the messages were left where they are, as asked for".to_owned(),
     }
+}
+
+fn token(fact: &Fact) -> String {
+    let Fact::Token { from, lifetime_seconds, scope, again, another_refresh_token } = fact else {
+        return String::new();
+    };
+    let mut text = format!("token from {from}{}", if *again { ", fetched before" } else { "" });
+    text += &lifetime_seconds.map(|life| format!(", good for {}", seconds(life as f64))).unwrap_or_default();
+    text += &scope.as_ref().map(|scope| format!(", scope {scope}")).unwrap_or_default();
+    text + if *another_refresh_token { "; another refresh token came with it" } else { "" }
 }
 
 fn certificate(names: &[String], issuer: &str, not_after: &str, days_left: i64) -> String {

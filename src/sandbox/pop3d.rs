@@ -7,7 +7,7 @@ use std::io;
 
 use super::connection::{Connection, closed};
 use super::fault::{Fault, Point, Protocol};
-use super::sasl::{Exchange, Step};
+use super::sasl::{Claim, Exchange, Step};
 use super::system::{Login, positive};
 use maildrop::{Denied, Maildrop};
 
@@ -155,7 +155,7 @@ impl Session {
                 self.say("+OK");
             }
             "PASS" => match self.user.take() {
-                Some(user) => self.log_in(&user, rest),
+                Some(user) => self.log_in(&Claim::Password { user, password: rest.to_vec() }),
                 None => self.say("-ERR No username given"),
             },
             "AUTH" => return self.auth(&String::from_utf8_lossy(rest)).await,
@@ -188,8 +188,9 @@ impl Session {
             Some((mechanism, initial)) => (mechanism, Some(initial)),
             None => (rest, None),
         };
-        let offered = self.connection.system.settings.offers(mechanism);
-        let Some(mut exchange) = Exchange::begin(mechanism).filter(|_| offered) else {
+        let settings = &self.connection.system.settings;
+        let offered = settings.offers(mechanism);
+        let Some(mut exchange) = Exchange::begin(mechanism, &settings.accounts).filter(|_| offered) else {
             self.say("-ERR Unsupported authentication mechanism");
             return Ok(());
         };
@@ -204,16 +205,16 @@ impl Session {
             step = exchange.respond(&line);
         }
         match step {
-            Step::Credentials { user, password } => self.log_in(&user, &password),
+            Step::Claim(claim) => self.log_in(&claim),
             Step::Cancelled => self.say("-ERR Authentication aborted"),
             Step::Malformed | Step::Challenge(_) => self.say("-ERR Cannot decode response"),
         }
         Ok(())
     }
 
-    fn log_in(&mut self, user: &[u8], password: &[u8]) {
+    fn log_in(&mut self, claim: &Claim) {
         let system = self.connection.system.clone();
-        let reply = match system.login(Protocol::Pop3, user, password) {
+        let reply = match system.judge(Protocol::Pop3, claim) {
             Login::Refused => "-ERR [AUTH] Authentication failed.".to_owned(),
             Login::Unavailable => "-ERR [SYS/TEMP] Temporary authentication failure".to_owned(),
             Login::Accepted(_) if self.on(Fault::MaildropLocked {}) => Denied::InUse.reply(),

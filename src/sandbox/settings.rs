@@ -13,6 +13,9 @@ pub struct User {
     pub address: String,
     /// The password, any text without NUL and line ends.
     pub password: String,
+    /// The OAuth 2.0 access token that is taken from it. Default: none is.
+    #[serde(default)]
+    pub token: Option<String>,
 }
 
 /// What a sandbox offers, and what it does wrong. Durations are written as `"150ms"` or `"2s"`.
@@ -39,7 +42,8 @@ pub struct Settings {
     pub sasl_ir: bool,
     /// SMTP PIPELINING, RFC 2920; without it, a client that sends ahead gets 503 and is cut off. Default: true.
     pub pipelining: bool,
-    /// The SASL mechanisms, of `PLAIN` (RFC 4616) and `LOGIN`. Default: both.
+    /// The SASL mechanisms, of `PLAIN` (RFC 4616), `LOGIN`, `XOAUTH2`, `OAUTHBEARER` (RFC 7628), `CRAM-MD5` (RFC 2195) and
+    /// `SCRAM-SHA-256` (RFC 7677). Default: the first two.
     pub auth: Vec<String>,
     /// The folder for sent mail, `\Sent`; any Unicode. `None`: there is none. Default: `Sent`. In TOML, where there
     /// is no null, an empty name says the same.
@@ -61,6 +65,7 @@ impl Default for Settings {
         let user = |name: &str| User {
             address: format!("{name}@sandbox.test"),
             password: format!("{name}'s sandbox password"),
+            token: None,
         };
         Self {
             accounts: vec![user("alice"), user("bob")],

@@ -187,8 +187,9 @@ impl Session {
             Some((mechanism, initial)) => (mechanism, Some(initial.trim())),
             None => (rest.trim(), None),
         };
-        let offered = self.connection.system.settings.offers(mechanism);
-        let Some(mut exchange) = Exchange::begin(mechanism).filter(|_| offered) else {
+        let settings = &self.connection.system.settings;
+        let offered = settings.offers(mechanism);
+        let Some(mut exchange) = Exchange::begin(mechanism, &settings.accounts).filter(|_| offered) else {
             self.say("504 5.5.4 Unrecognized authentication mechanism");
             return Ok(());
         };
@@ -222,9 +223,9 @@ impl Session {
 
     fn judge(&mut self, step: Step) {
         let reply = match step {
-            Step::Credentials { user, password } => {
+            Step::Claim(claim) => {
                 let system = &self.connection.system;
-                match system.login(Protocol::Smtp, &user, &password) {
+                match system.judge(Protocol::Smtp, &claim) {
                     Login::Accepted(user) => {
                         self.user = Some(user);
                         "235 2.7.0 Authentication successful"

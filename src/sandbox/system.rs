@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
 
 use super::HOST;
 use super::fault::{Fate, Faults, LoginFault, Protocol};
+use super::sasl::Claim;
 use super::settings::Settings;
 use super::store::Store;
 
@@ -117,6 +118,20 @@ impl System {
         };
         match self.store.with(user, |account| account.password.as_bytes() == password) {
             Some(true) => Login::Accepted(user.to_ascii_lowercase()),
+            _ => Login::Refused,
+        }
+    }
+
+    /// Judges what came of a SASL exchange.
+    pub fn judge(&self, protocol: Protocol, claim: &Claim) -> Login {
+        let user = match claim {
+            Claim::Password { user, password } => return self.login(protocol, user, password),
+            Claim::Proven { user } => Some(user),
+            Claim::Disproven => None,
+        };
+        match (self.faults.login(protocol), user) {
+            (Some(LoginFault::Unavailable), _) => Login::Unavailable,
+            (None, Some(user)) => Login::Accepted(user.to_ascii_lowercase()),
             _ => Login::Refused,
         }
     }

@@ -1,20 +1,24 @@
-//! The opening sequence, one for every protocol and security: resolve, connect, TLS, greeting, login.
+//! The opening sequence, one for every protocol and security: resolve, connect, TLS, greeting, a token
+//! where one is needed, login.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
-use crate::account::{Account, Endpoint, Protocol, Security};
+use crate::account::{Account, Endpoint, Proof, Protocol, Secret, Security, TokenSource};
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Concern, Dialled, Fact};
 use crate::stage::{At, Leg, Stage};
 use crate::verify::recorder::{Halted, Recorder, Seen};
+use crate::wire::sasl::{Key, SignIn};
 use crate::wire::tap::Tap;
 use crate::wire::tls::{self, Secured};
+use crate::wire::token::{Token, Tokens};
 use crate::wire::transcript::Transcript;
-use crate::wire::{self, Attempt, Dialogue, Io, SignIn, Stream};
+use crate::wire::{self, Attempt, Dialogue, Io, Stream};
 
 /// How long a second look at a certificate that was refused may take.
 const SECOND_LOOK: Duration = Duration::from_secs(5);
@@ -85,7 +89,31 @@ pub async fn open<D: Dialogue>(dial: Dial<'_>, recorder: &Recorder<'_>) -> Resul
             })
             .await?;
     }
-    recorder.stage(at(Stage::Login), name, async |seen| login(dialogue, endpoint, seen).await).await
+    let key = key(dial, recorder).await?;
+    recorder.stage(at(Stage::Login), name, async |seen| login(dialogue, endpoint, &key, seen).await).await
+}
+
+/// What to sign in by: the password, or a token, which is fetched as a stage of its own.
+async fn key(dial: Dial<'_>, recorder: &Recorder<'_>) -> Result<Key, Halted> {
+    match &dial.endpoint.credentials.proof {
+        Proof::Password(password) => Ok(Key::Password(password.clone())),
+        Proof::Token(source) => {
+            let at = At::new(dial.leg, Stage::Token, dial.protocol);
+            recorder.stage(at, &dial.account.name, async |seen| token(source, recorder.tokens(), seen).await).await
+        }
+    }
+}
+
+async fn token(source: &Arc<TokenSource>, tokens: &Tokens, seen: &mut Seen) -> Result<Key, Failure> {
+    let from = match &**source {
+        TokenSource::AtHand(_) => "configuration".to_owned(),
+        TokenSource::Command(_) => "command".to_owned(),
+        TokenSource::Endpoint(endpoint) => endpoint.url.to_string(),
+    };
+    let (Token { secret, lifetime, scope, another_refresh_token }, again) = tokens.of(source).await?;
+    let lifetime_seconds = lifetime.map(|lifetime| lifetime.as_secs());
+    seen.fact(Fact::Token { from, lifetime_seconds, scope, again, another_refresh_token });
+    Ok(Key::Token(secret))
 }
 
 async fn resolve(endpoint: &Endpoint, seen: &mut Seen) -> Result<Vec<SocketAddr>, Failure> {
@@ -101,7 +129,7 @@ async fn connect(addresses: &[SocketAddr], limit: Duration, seen: &mut Seen) -> 
         let (address, seconds, used) = (address.to_string(), took.as_secs_f64(), Some(*address) == used);
         seen.fact(Fact::Address { address, result: *result, seconds, used });
     }
-    let Some(tcp) = connected else { return Err(Failure::new(why_unconnected(&attempts))) };
+    let Some(tcp) = connected else { return Err(Failure::new(wire::why_unconnected(&attempts))) };
     for Attempt { address, result, .. } in &attempts {
         // An address family that this machine has no way to at all says nothing about the server.
         if !matches!(result, Dialled::Connected | Dialled::NoRoute) {
@@ -111,18 +139,6 @@ async fn connect(addresses: &[SocketAddr], limit: Duration, seen: &mut Seen) -> 
     let lost = |error: std::io::Error| wire::lost(b"", Some(&error));
     let address = tcp.peer_addr().map_err(lost)?;
     Ok((Tap::new(tcp).map_err(lost)?, address))
-}
-
-/// The most telling of the addresses' results: a closed port says more than silence, silence more than no route.
-fn why_unconnected(attempts: &[Attempt]) -> Kind {
-    let any = |result| attempts.iter().any(|attempt| attempt.result == result);
-    if any(Dialled::Refused) {
-        Kind::ConnectionRefused
-    } else if any(Dialled::NoAnswer) {
-        Kind::NoAnswer
-    } else {
-        Kind::Unreachable
-    }
 }
 
 /// One more connection to an address, for a look at its certificate.
@@ -166,19 +182,24 @@ fn note_secured(secured: Secured, seen: &mut Seen) {
     }
 }
 
-async fn login<D: Dialogue>(dialogue: D, endpoint: &Endpoint, seen: &mut Seen) -> Result<D::Session, Failure> {
+async fn login<D: Dialogue>(
+    dialogue: D,
+    endpoint: &Endpoint,
+    key: &Key,
+    seen: &mut Seen,
+) -> Result<D::Session, Failure> {
     let username = &endpoint.credentials.username;
     if !username.contains('@') {
         seen.fact(Fact::UsernameWithoutDomain { username: username.clone() });
     }
-    let password = endpoint.credentials.password.expose();
+    let password = endpoint.credentials.proof.password().map_or("", Secret::expose);
     if password.trim() != password {
         seen.fact(Fact::PasswordEdgeWhitespace);
     }
     if endpoint.security == Security::None && endpoint.allow_cleartext_password {
         seen.fact(Fact::CleartextPassword);
     }
-    let signed_in = dialogue.login(endpoint).await;
+    let signed_in = dialogue.login(endpoint, key).await;
     if let Err(Failure { kind: Kind::NoMechanism { .. } | Kind::CleartextForbidden, .. }) = signed_in {
         seen.facts.retain(|fact| *fact != Fact::CleartextPassword); // nothing was sent
     }

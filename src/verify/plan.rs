@@ -1,6 +1,6 @@
 //! The plan: which mailboxes take part in a check, and which stages it consists of, in the order in which they are told.
 
-use crate::account::{Account, Endpoint, Protocol, Security};
+use crate::account::{Account, Endpoint, Proof, Protocol, Security};
 use crate::check::{Check, Sent};
 use crate::failure::Skip;
 use crate::outcome::{StageRecord, Status};
@@ -127,11 +127,15 @@ impl Plan {
     /// Resolve to login: where TLS comes depends on how the endpoint is secured.
     fn opening(&mut self, leg: Leg, protocol: Protocol, account: &Account, endpoint: &Endpoint) {
         let stages: &[Stage] = match endpoint.security {
-            Security::Tls => &[Stage::Resolve, Stage::Connect, Stage::Tls, Stage::Greeting, Stage::Login],
-            Security::Starttls => &[Stage::Resolve, Stage::Connect, Stage::Greeting, Stage::Starttls, Stage::Login],
-            Security::None => &[Stage::Resolve, Stage::Connect, Stage::Greeting, Stage::Login],
+            Security::Tls => &[Stage::Resolve, Stage::Connect, Stage::Tls, Stage::Greeting],
+            Security::Starttls => &[Stage::Resolve, Stage::Connect, Stage::Greeting, Stage::Starttls],
+            Security::None => &[Stage::Resolve, Stage::Connect, Stage::Greeting],
         };
         self.add(leg, protocol, account, stages);
+        if let Proof::Token(_) = endpoint.credentials.proof {
+            self.add(leg, protocol, account, &[Stage::Token]);
+        }
+        self.add(leg, protocol, account, &[Stage::Login]);
     }
 
     fn add(&mut self, leg: Leg, protocol: Protocol, account: &Account, stages: &[Stage]) {

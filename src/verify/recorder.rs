@@ -12,6 +12,7 @@ use crate::stage::{At, Leg};
 use crate::verify::plan::Plan;
 use crate::verify::stop::{Reach, Stop};
 use crate::verify::veil::Veil;
+use crate::wire::token::Tokens;
 use crate::wire::transcript::{self, Transcript};
 
 /// What happens while a verification runs, as it happens.
@@ -97,6 +98,7 @@ pub struct Recorder<'a> {
     records: Arc<Mutex<Vec<StageRecord>>>,
     conversations: Arc<Mutex<Vec<(Dialled, Transcript)>>>,
     veil: Arc<Veil>,
+    tokens: Tokens,
     listener: &'a dyn Listener,
     bounds: Bounds,
 }
@@ -105,8 +107,8 @@ impl<'a> Recorder<'a> {
     /// A recorder whose time begins now.
     pub fn new(bounds: Bounds, listener: &'a dyn Listener) -> Recorder<'a> {
         let began = Instant::now();
-        let (records, conversations, veil) = Default::default();
-        Recorder { began, records, conversations, veil, listener, bounds }
+        let (records, conversations, veil, tokens) = Default::default();
+        Recorder { began, records, conversations, veil, tokens, listener, bounds }
     }
 
     /// A recorder that keeps these secrets out of everything it records.
@@ -145,6 +147,11 @@ impl<'a> Recorder<'a> {
             lines: transcript.lines().into_iter().map(line).collect(),
         };
         lock(&self.conversations).iter().map(conversation).collect()
+    }
+
+    /// The access tokens of the run.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// What stages are bounded by.

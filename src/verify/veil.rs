@@ -9,11 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
-use crate::account::Credentials;
+use crate::account::{Credentials, Secret};
 use crate::check::Check;
 use crate::failure::{Failure, Reply};
 use crate::outcome::{Concern, Fact, StageRecord, Status};
-use crate::wire::smtp::plain;
 
 /// What stands in place of a secret.
 const VEILED: &str = "***";
@@ -75,10 +74,10 @@ impl Veil {
 }
 
 fn forms(credentials: &Credentials) -> Vec<Form> {
-    let password = credentials.password.expose();
-    if password.is_empty() {
+    let Some(password) = credentials.proof.password().map(Secret::expose).filter(|password| !password.is_empty())
+    else {
         return Vec::new();
-    }
+    };
     let whole = |text: String| Form { piece: text.len(), text: Zeroizing::new(text) };
     let coded = |text: Zeroizing<String>| Form { piece: PIECE.min(text.len()), text };
     let escaped = Zeroizing::new(password.replace('\\', "\\\\").replace('"', "\\\""));
@@ -86,7 +85,8 @@ fn forms(credentials: &Credentials) -> Vec<Form> {
         true => vec![whole(format!("\"{}\"", *escaped))],
         false => vec![whole(password.to_owned()), whole(escaped.to_string())],
     };
-    let in_base64 = [coded(Zeroizing::new(BASE64.encode(password))), coded(plain(credentials))];
+    let plain = Zeroizing::new(format!("\0{}\0{password}", credentials.username));
+    let in_base64 = [coded(Zeroizing::new(BASE64.encode(password))), coded(Zeroizing::new(BASE64.encode(&*plain)))];
     plainly.into_iter().chain(in_base64).collect()
 }
 
@@ -120,10 +120,9 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::Secret;
 
     fn covered(password: &str, text: &str) -> String {
-        let credentials = Credentials { username: "alice".to_owned(), password: Secret::new(password) };
+        let credentials = Credentials { username: "alice".to_owned(), proof: Secret::new(password).into() };
         let mut text = text.to_owned();
         Veil(forms(&credentials)).cover(&mut text);
         text

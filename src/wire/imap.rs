@@ -8,13 +8,14 @@ pub mod mailbox_name;
 
 use async_imap::imap_proto::{AttributeValue, MailboxDatum, MailboxListData, NameAttribute, Response, StatusAttribute};
 use async_imap::{Authenticator, Client, Session};
+use zeroize::Zeroizing;
 
-use crate::account::{Endpoint, Security};
+use crate::account::Endpoint;
 use crate::failure::{Failure, Kind, Reply};
-use crate::wire::smtp::plain;
+use crate::wire::sasl::{Exchange, Key, Mechanism, Response as Answer, SignIn};
 use crate::wire::tap::Tap;
-use crate::wire::{Dialogue, Mechanism, SignIn, Stream, excerpt, status_reply};
-use guard::Guard;
+use crate::wire::{Dialogue, Stream, excerpt, exchange, permit_secret, status_reply};
+use guard::{Aside, Guard};
 
 /// A connection to an IMAP server that has said what it can do.
 #[derive(Debug)]
@@ -132,30 +133,22 @@ impl Dialogue for Greeted {
         Greeted::introduce(Client::new(Guard::after_greeting(stream)), String::new()).await
     }
 
-    async fn login(mut self, endpoint: &Endpoint) -> Result<(Imap, SignIn), Failure> {
-        if endpoint.security == Security::None && !endpoint.allow_cleartext_password {
-            return Err(Failure::new(Kind::CleartextForbidden));
-        }
-        let sign_in = Mechanism::choose(endpoint.auth, &self.mechanisms())?;
+    async fn login(mut self, endpoint: &Endpoint, key: &Key) -> Result<(Imap, SignIn), Failure> {
+        permit_secret(endpoint)?;
+        let sign_in = Mechanism::choose(endpoint.auth, &self.mechanisms(), key)?;
         let initial_response = self.offers("SASL-IR");
         self.client.get_mut().forget_capabilities();
-        self.client.get_mut().hide(match sign_in.mechanism {
-            Mechanism::Plain => "AUTHENTICATE PLAIN (credentials)",
-            Mechanism::Login => "LOGIN (credentials)",
-        });
-        let credentials = &endpoint.credentials;
-        let result = match sign_in.mechanism {
-            Mechanism::Login => self.client.login(&credentials.username, credentials.password.expose()).await,
-            Mechanism::Plain if initial_response => {
-                let command = zeroize::Zeroizing::new(format!("PLAIN {}", *plain(credentials)));
-                self.client.authenticate(command.as_str(), Plain(String::new())).await
+        let mut session = match (sign_in.mechanism, key) {
+            (Mechanism::Login, Key::Password(password)) => {
+                self.client.get_mut().hide("LOGIN (credentials)");
+                let result = self.client.login(&endpoint.credentials.username, password.expose()).await;
+                result.map_err(|(error, mut client)| failure(error, client.get_mut()))?
             }
-            Mechanism::Plain => {
-                let response = format!("\0{}\0{}", credentials.username, credentials.password.expose());
-                self.client.authenticate("PLAIN", Plain(response)).await
+            (mechanism, _) => {
+                let room = if initial_response { usize::MAX } else { 0 };
+                authenticate(self.client, mechanism, exchange(mechanism, endpoint, key), room).await?
             }
         };
-        let mut session = result.map_err(|(error, mut client)| failure(error, client.get_mut()))?;
         session.as_mut().show();
         let mut imap = Imap { session, capabilities: Vec::new(), awaited: Vec::new(), answered: Vec::new() };
         imap.learn_capabilities().await?;
@@ -289,7 +282,11 @@ impl Imap {
     /// # Errors
     /// Of no consequence: everything was said before.
     pub async fn logout(mut self) -> Result<(), Failure> {
-        self.run("LOGOUT", drop).await.map(drop)
+        match self.run("LOGOUT", drop).await {
+            // BYE is what is wanted here, and nothing is read after it (RFC 9051 §6.1.3).
+            Err(Failure { reply: Some(reply), .. }) if reply.status.as_deref() == Some("BYE") => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     /// What the server can do once somebody is signed in, unless it has said so in its answer to the login.
@@ -310,13 +307,50 @@ fn offers(capabilities: &[String], capability: &str) -> bool {
     capabilities.iter().any(|have| have.eq_ignore_ascii_case(capability))
 }
 
-/// Sends the response of SASL PLAIN once; afterwards nothing, which ends the exchange.
-struct Plain(String);
+/// AUTHENTICATE (RFC 9051 §6.2.2), with an initial response where there is room for one (RFC 4959). A refusal is read
+/// to its end, and an exchange that is given up is taken back: the connection is in step afterwards, unless it was lost.
+async fn authenticate(
+    mut client: Client<Guard>,
+    mechanism: Mechanism,
+    mut exchange: Exchange,
+    room: usize,
+) -> Result<Session<Guard>, Failure> {
+    let name = mechanism.name();
+    let command = match exchange.initial_response(room) {
+        Some(response) => Zeroizing::new(format!("{name} {}", *response)),
+        None => Zeroizing::new(name.to_owned()),
+    };
+    client.get_mut().hide(&format!("AUTHENTICATE {name} (credentials)"));
+    let mut gave_up = None;
+    let answers = Answers { exchange: &mut exchange, aside: client.get_ref().aside(), gave_up: &mut gave_up };
+    match client.authenticate(command.as_str(), answers).await {
+        Ok(session) => exchange.finish().map(|()| session),
+        Err((error, mut client)) => {
+            let refused = failure(error, client.get_mut());
+            Err(match gave_up {
+                Some(failure) => Failure { reply: refused.reply, ..failure },
+                None => exchange.explain(refused),
+            })
+        }
+    }
+}
 
-impl Authenticator for Plain {
-    type Response = String;
-    fn process(&mut self, _: &[u8]) -> String {
-        std::mem::take(&mut self.0)
+/// Answers challenges, which come beside the parser: it fails at one that is not base64, such as `+ go ahead`.
+struct Answers<'e> {
+    exchange: &'e mut Exchange,
+    aside: Aside,
+    gave_up: &'e mut Option<Failure>,
+}
+
+impl Authenticator for Answers<'_> {
+    type Response = Answer;
+
+    fn process(&mut self, _: &[u8]) -> Answer {
+        self.exchange.respond(&self.aside.challenge()).unwrap_or_else(|failure| {
+            self.gave_up.get_or_insert(failure);
+            self.aside.take_back();
+            Answer::default()
+        })
     }
 }
 

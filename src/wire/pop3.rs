@@ -14,11 +14,14 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::account::{Credentials, Endpoint, Security};
+use crate::account::Endpoint;
 use crate::failure::{Failure, Kind, Reply};
-use crate::wire::smtp::plain;
+use crate::wire::sasl::{Exchange, Key, Mechanism, SignIn, encoded};
 use crate::wire::tap::Tap;
-use crate::wire::{Dialogue, Mechanism, SignIn, Stream, excerpt, status_reply};
+use crate::wire::{Dialogue, Stream, excerpt, exchange, permit_secret, status_reply};
+
+/// The longest command line, its end included (RFC 2449 §4); RFC 5034 §4 holds AUTH to it.
+const LONGEST_COMMAND: usize = 255;
 
 /// The largest message that is read: a probe is 1 kB.
 const LARGEST_MESSAGE: usize = 1024 * 1024;
@@ -29,9 +32,6 @@ const MOST_READ: usize = 32 * 1024 * 1024;
 
 /// What is larger is no probe, nor an answer to one, and is not fetched for its header where TOP is missing.
 const LARGEST_PROBE: u64 = 256 * 1024;
-
-/// The longest line of a command with the initial response in it (RFC 5034 §4).
-const LONGEST_COMMAND: usize = 255;
 
 /// No list of capabilities has more lines than this.
 const MOST_CAPABILITIES: usize = 128;
@@ -86,16 +86,15 @@ impl Dialogue for Greeted {
         Greeted::introduce(stream, String::new()).await
     }
 
-    async fn login(mut self, endpoint: &Endpoint) -> Result<(Pop3, SignIn), Failure> {
-        if endpoint.security == Security::None && !endpoint.allow_cleartext_password {
-            return Err(Failure::new(Kind::CleartextForbidden));
+    async fn login(mut self, endpoint: &Endpoint, key: &Key) -> Result<(Pop3, SignIn), Failure> {
+        permit_secret(endpoint)?;
+        let sign_in = Mechanism::choose(endpoint.auth, &self.mechanisms(), key)?;
+        match (sign_in.mechanism, key) {
+            (Mechanism::Login, Key::Password(password)) => {
+                ok(self.user_and_pass(&endpoint.credentials.username, password.expose()).await?)?;
+            }
+            (mechanism, _) => self.authenticate(mechanism, exchange(mechanism, endpoint, key)).await?,
         }
-        let sign_in = Mechanism::choose(endpoint.auth, &self.mechanisms())?;
-        let answer = match sign_in.mechanism {
-            Mechanism::Plain => self.auth_plain(&endpoint.credentials).await?,
-            Mechanism::Login => self.user_and_pass(&endpoint.credentials).await?,
-        };
-        ok(answer)?;
         let login_delay = self.parameter("LOGIN-DELAY").and_then(|seconds| seconds.parse().ok());
         let login_delay = login_delay.map(|seconds: u32| Duration::from_secs(seconds.into()));
         Ok((Pop3 { stream: self.stream, top: true, uidl: true, login_delay }, sign_in))
@@ -141,30 +140,42 @@ impl Greeted {
         mechanisms
     }
 
-    /// RFC 5034 §4, with the initial response where it fits; a server that asks for it all the same gets it again.
-    async fn auth_plain(&mut self, credentials: &Credentials) -> Result<Reply, Failure> {
-        let response = plain(credentials);
-        let mut line = Zeroizing::new(format!("AUTH PLAIN {}\r\n", *response));
-        self.stream.transcript.sent("AUTH PLAIN (credentials)");
-        if line.len() > LONGEST_COMMAND {
-            line = Zeroizing::new("AUTH PLAIN\r\n".to_owned());
+    /// RFC 5034 §4. A refusal is read to its end, and an exchange that is given up is taken back: the connection is in step
+    /// afterwards, unless it was lost.
+    async fn authenticate(&mut self, mechanism: Mechanism, mut exchange: Exchange) -> Result<(), Failure> {
+        let begin = format!("AUTH {}", mechanism.name());
+        let room = LONGEST_COMMAND - begin.len() - " \r\n".len();
+        let mut line = match exchange.initial_response(room) {
+            Some(response) => {
+                let command = Zeroizing::new(format!("{begin} {}", *response));
+                self.ask(&format!("{begin} (credentials)"), &command).await?
+            }
+            None => self.ask(&begin, &begin).await?,
+        };
+        while let Some(challenge) = challenge(&line) {
+            line = match exchange.respond(challenge) {
+                Ok(response) => self.ask("(response)", &encoded(&response)).await?,
+                Err(failure) => {
+                    let reply = Some(Box::new(read(&self.ask("*", "*").await?)?));
+                    return Err(Failure { reply, ..failure });
+                }
+            };
         }
+        ok(read(&line)?).map_err(|failure| exchange.explain(failure))?;
+        exchange.finish()
+    }
+
+    /// Sends a line of which the transcript has something else, and gives the line that comes back.
+    async fn ask(&mut self, shown: &str, secret: &str) -> Result<Vec<u8>, Failure> {
+        self.stream.transcript.sent(shown);
+        let line = Zeroizing::new(format!("{secret}\r\n"));
         self.stream.send(line.as_bytes()).await?;
-        let line = self.stream.line().await?;
-        // RFC 5034 §4: "+ " asks for the response; "+OK" and "-ERR" are answers.
-        if line.first() != Some(&b'+') || line.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"+OK")) {
-            return read(&line);
-        }
-        self.stream.transcript.sent("(credentials)");
-        let line = Zeroizing::new(format!("{}\r\n", *response));
-        self.stream.send(line.as_bytes()).await?;
-        answer(&mut self.stream).await
+        self.stream.line().await
     }
 
     /// USER and PASS (RFC 1939 §7), in one flight where the server takes them so (RFC 2449 §6.6).
-    async fn user_and_pass(&mut self, credentials: &Credentials) -> Result<Reply, Failure> {
-        let (name, password) = (&credentials.username, credentials.password.expose());
-        if [name.as_str(), password].iter().any(|text| text.contains(['\r', '\n', '\0'])) {
+    async fn user_and_pass(&mut self, name: &str, password: &str) -> Result<Reply, Failure> {
+        if [name, password].iter().any(|text| text.contains(['\r', '\n', '\0'])) {
             let why = "a username or password with a line end cannot be sent by USER and PASS";
             return Err(Failure::new(Kind::Local).detail(why));
         }
@@ -331,6 +342,12 @@ async fn command(stream: &mut Stream, line: &str) -> Result<Reply, Failure> {
 
 async fn answer(stream: &mut Stream) -> Result<Reply, Failure> {
     read(&stream.line().await?)
+}
+
+/// What follows the `+` of a challenge (RFC 5034 §4); `None` for a line that is none.
+fn challenge(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(b"+")?;
+    (rest.is_empty() || rest.starts_with(b" ")).then_some(rest)
 }
 
 /// `+OK text` or `-ERR [CODE] text`.

@@ -4,17 +4,19 @@
 //! UTF-8, keeps only four of the EHLO keywords, and takes plaintext that was injected before STARTTLS for the
 //! server's words inside TLS. Reading a reply is 30 lines; the commands, the addresses and the message are lettre's.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use lettre::Address;
 use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Starttls};
 use lettre::transport::smtp::extension::{ClientId, MailParameter};
 use zeroize::Zeroizing;
 
-use crate::account::{Credentials, Endpoint, Security};
+use crate::account::Endpoint;
 use crate::failure::{Failure, Kind, Reply, Step};
+use crate::wire::sasl::{Exchange, Key, Mechanism, SignIn, encoded};
 use crate::wire::tap::Tap;
-use crate::wire::{Dialogue, Mechanism, SignIn, Stream, excerpt};
+use crate::wire::{Dialogue, Stream, excerpt, exchange, permit_secret};
+
+/// The longest command line, its end included (RFC 5321 §4.5.3.1.4); RFC 4954 §4 holds AUTH to it.
+const LONGEST_COMMAND: usize = 512;
 
 /// No reply has more lines than this.
 const MOST_LINES: usize = 128;
@@ -48,17 +50,11 @@ impl Dialogue for Smtp {
         Smtp::introduce(stream, String::new()).await
     }
 
-    async fn login(mut self, endpoint: &Endpoint) -> Result<(Smtp, SignIn), Failure> {
-        if endpoint.security == Security::None && !endpoint.allow_cleartext_password {
-            return Err(Failure::new(Kind::CleartextForbidden));
-        }
+    async fn login(mut self, endpoint: &Endpoint, key: &Key) -> Result<(Smtp, SignIn), Failure> {
+        permit_secret(endpoint)?;
         let offered: Vec<String> = self.parameters("AUTH").map(str::to_owned).collect();
-        let sign_in = Mechanism::choose(endpoint.auth, &offered)?;
-        let answer = match sign_in.mechanism {
-            Mechanism::Plain => self.auth_plain(&endpoint.credentials).await?,
-            Mechanism::Login => self.auth_login(&endpoint.credentials).await?,
-        };
-        expect(answer, 235)?;
+        let sign_in = Mechanism::choose(endpoint.auth, &offered, key)?;
+        self.authenticate(sign_in.mechanism, exchange(sign_in.mechanism, endpoint, key)).await?;
         Ok((self, sign_in))
     }
 
@@ -104,34 +100,32 @@ impl Smtp {
         })
     }
 
-    /// RFC 4954 §4 with the initial response; a server that asks again all the same gets it again.
-    async fn auth_plain(&mut self, credentials: &Credentials) -> Result<Reply, Failure> {
-        let response = plain(credentials);
-        self.stream.transcript.sent("AUTH PLAIN (credentials)");
-        let line = Zeroizing::new(format!("AUTH PLAIN {}\r\n", *response));
-        self.stream.send(line.as_bytes()).await?;
-        let answer = reply(&mut self.stream).await?;
-        if answer.code != Some(334) {
-            return Ok(answer);
+    /// RFC 4954 §4. A refusal is read to its end, and an exchange that is given up is taken back: the connection is in step
+    /// afterwards, unless it was lost.
+    async fn authenticate(&mut self, mechanism: Mechanism, mut exchange: Exchange) -> Result<(), Failure> {
+        let begin = format!("AUTH {}", mechanism.name());
+        let room = LONGEST_COMMAND - begin.len() - " \r\n".len();
+        let mut answer = match exchange.initial_response(room) {
+            Some(response) => {
+                let line = Zeroizing::new(format!("{begin} {}", *response));
+                self.continuation(&format!("{begin} (credentials)"), &line).await?
+            }
+            None => self.continuation(&begin, &begin).await?,
+        };
+        while answer.code == Some(334) {
+            answer = match exchange.respond(answer.text.as_bytes()) {
+                Ok(response) => self.continuation("(response)", &encoded(&response)).await?,
+                Err(failure) => {
+                    let reply = Some(Box::new(self.continuation("*", "*").await?));
+                    return Err(Failure { reply, ..failure });
+                }
+            };
         }
-        self.continuation("(credentials)", &response).await
+        expect(answer, 235).map_err(|failure| exchange.explain(failure))?;
+        exchange.finish()
     }
 
-    /// Username and password, each on a line of its own, whatever words the server asks for them with.
-    async fn auth_login(&mut self, credentials: &Credentials) -> Result<Reply, Failure> {
-        let answer = command(&mut self.stream, "AUTH LOGIN\r\n").await?;
-        if answer.code != Some(334) {
-            return Ok(answer);
-        }
-        let username = BASE64.encode(&credentials.username);
-        let answer = self.continuation("(username)", &username).await?;
-        if answer.code != Some(334) {
-            return Ok(answer);
-        }
-        let password = Zeroizing::new(BASE64.encode(credentials.password.expose()));
-        self.continuation("(password)", &password).await
-    }
-
+    /// Sends a line of which the transcript has something else.
     async fn continuation(&mut self, shown: &str, secret: &str) -> Result<Reply, Failure> {
         self.stream.transcript.sent(shown);
         let line = Zeroizing::new(format!("{secret}\r\n"));
@@ -200,12 +194,6 @@ impl Smtp {
     pub async fn quit(mut self) -> Result<(), Failure> {
         command(&mut self.stream, &Quit.to_string()).await.map(drop)
     }
-}
-
-/// SASL PLAIN (RFC 4616 §2) in base64.
-pub(crate) fn plain(credentials: &Credentials) -> Zeroizing<String> {
-    let message = Zeroizing::new(format!("\0{}\0{}", credentials.username, credentials.password.expose()));
-    Zeroizing::new(BASE64.encode(message.as_bytes()))
 }
 
 fn refused(step: Step, answer: Reply) -> Failure {

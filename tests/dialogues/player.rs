@@ -217,7 +217,7 @@ pub async fn play_with(
         port,
         security: Security::None,
         allow_cleartext_password: true,
-        credentials: Credentials { username: "a@b.test".to_owned(), password: Secret::new(PASSWORD) },
+        credentials: Credentials { username: "a@b.test".to_owned(), proof: Secret::new(PASSWORD).into() },
         auth: Auth::Auto,
         ca: None,
     };

@@ -121,7 +121,7 @@ fn no_password(check: &Check, sandbox: &Sandbox, reports: &[(&str, String)]) -> 
     let debugged = format!("{check:?}");
     let commands = sandbox.commands().join("\n");
     for credentials in configured {
-        let password = credentials.password.expose();
+        let password = credentials.proof.password().expect("a password").expose();
         let sasl = format!("\0{}\0{password}", credentials.username);
         let escaped = format!("{password:?}");
         let forms = [

@@ -175,7 +175,7 @@ impl Server {
             port,
             security: self.security,
             allow_cleartext_password: self.allow_cleartext_password,
-            credentials: Credentials { username, password },
+            credentials: Credentials { username, proof: password.into() },
             auth: self.auth,
             ca: self.trusted.then(|| sandbox.ca_pem().as_bytes().to_vec()),
         })

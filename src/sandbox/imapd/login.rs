@@ -5,7 +5,7 @@ use std::io;
 use super::Session;
 use super::command::{Answer, Arguments, Refusal};
 use crate::sandbox::fault::Protocol;
-use crate::sandbox::sasl::{Exchange, Step};
+use crate::sandbox::sasl::{Claim, Exchange, Step};
 use crate::sandbox::system::Login;
 
 impl Session {
@@ -15,7 +15,7 @@ impl Session {
         let password = arguments.astring()?;
         arguments.end()?;
         self.may_log_in()?;
-        self.log_in(&user, &password)
+        self.log_in(&Claim::Password { user, password })
     }
 
     fn may_log_in(&self) -> Result<(), Refusal> {
@@ -40,7 +40,7 @@ impl Session {
             step = exchange.respond(&line);
         }
         Ok(match step {
-            Step::Credentials { user, password } => self.log_in(&user, &password),
+            Step::Claim(claim) => self.log_in(&claim),
             Step::Cancelled => Err(Refusal::bad("Authentication aborted by client")),
             Step::Malformed | Step::Challenge(_) => Err(Refusal::bad("Cannot decode response")),
         })
@@ -56,7 +56,7 @@ impl Session {
         arguments.end()?;
         self.may_log_in()?;
         let offered = settings.offers(&mechanism);
-        let Some(mut exchange) = Exchange::begin(&mechanism).filter(|_| offered) else {
+        let Some(mut exchange) = Exchange::begin(&mechanism, &settings.accounts).filter(|_| offered) else {
             return Err(Refusal::no("Unsupported authentication mechanism"));
         };
         let step = match initial {
@@ -67,8 +67,8 @@ impl Session {
         Ok((exchange, step))
     }
 
-    fn log_in(&mut self, user: &[u8], password: &[u8]) -> Answer {
-        match self.connection.system.login(Protocol::Imap, user, password) {
+    fn log_in(&mut self, claim: &Claim) -> Answer {
+        match self.connection.system.judge(Protocol::Imap, claim) {
             Login::Accepted(address) => {
                 self.user = Some(address);
                 Ok(format!("[CAPABILITY {}] Logged in", self.capabilities()))

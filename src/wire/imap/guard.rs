@@ -8,6 +8,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use async_imap::imap_proto;
@@ -37,8 +38,35 @@ pub struct Guard {
     bye: Option<Reply>,
     failure: Option<Failure>,
     unsent: Vec<u8>,
-    shown_instead: Option<&'static str>,
+    shown_instead: Option<String>,
+    aside: Aside,
     ended: bool,
+}
+
+/// What passes beside the parser while somebody signs in: a challenge in, and that the exchange is taken back out.
+#[derive(Debug, Clone, Default)]
+pub struct Aside(Arc<Mutex<Passing>>);
+
+#[derive(Debug, Default)]
+struct Passing {
+    challenge: Vec<u8>,
+    taken_back: bool,
+}
+
+impl Aside {
+    /// What followed the `+` of the last continuation request.
+    pub fn challenge(&self) -> Vec<u8> {
+        self.lock().challenge.clone()
+    }
+
+    /// Sends `*` in place of the next line, which takes the exchange back (RFC 9051 §6.2.2).
+    pub fn take_back(&self) {
+        self.lock().taken_back = true;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Passing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Guard {
@@ -56,6 +84,7 @@ impl Guard {
             failure: None,
             unsent: Vec::new(),
             shown_instead: None,
+            aside: Aside::default(),
             ended: false,
         }
     }
@@ -85,9 +114,15 @@ impl Guard {
         self.unreadable
     }
 
-    /// Records `shown` in the transcript instead of what is sent, until [`Guard::show`].
-    pub fn hide(&mut self, shown: &'static str) {
-        self.shown_instead = Some(shown);
+    /// Records `shown` in the transcript instead of the next line, and a placeholder instead of those after it, until
+    /// [`Guard::show`].
+    pub fn hide(&mut self, shown: &str) {
+        self.shown_instead = Some(shown.to_owned());
+    }
+
+    /// What passes beside the parser.
+    pub fn aside(&self) -> Aside {
+        self.aside.clone()
     }
 
     /// Records what is sent again.
@@ -118,6 +153,9 @@ impl Guard {
         if let Some(names) = capabilities(first_line) {
             self.capabilities = Some(names);
         }
+        if let Some(challenge) = first_line.strip_prefix(b"+") {
+            self.aside.lock().challenge = challenge.trim_ascii().to_vec();
+        }
         let greeting = !std::mem::replace(&mut self.greeted, true);
         if !greeting && let Some(bye) = bye(first_line) {
             // Nothing that is waited for comes any more, whether the server closes the connection or not.
@@ -138,9 +176,10 @@ impl Guard {
         Ok(())
     }
 
-    fn record_sent(&self) {
-        if let Some(shown) = self.shown_instead {
-            return self.stream.transcript.sent(shown);
+    fn record_sent(&mut self) {
+        if let Some(shown) = &mut self.shown_instead {
+            self.stream.transcript.sent(if self.unsent == b"*\r\n" { "*" } else { shown });
+            return "(response)".clone_into(shown);
         }
         let first_line = self.unsent.split(|&byte| byte == b'\n').next().unwrap_or_default();
         self.stream.transcript.sent(String::from_utf8_lossy(first_line).trim_end());
@@ -196,6 +235,9 @@ impl AsyncWrite for Guard {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if std::mem::take(&mut this.aside.lock().taken_back) {
+            this.unsent = b"*\r\n".to_vec();
+        }
         while !this.unsent.is_empty() {
             let written = match ready!(Pin::new(&mut this.stream.io).poll_write(cx, &this.unsent)) {
                 Ok(0) => Err(io::ErrorKind::WriteZero.into()),

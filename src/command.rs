@@ -1,4 +1,4 @@
-//! Asking a command for a password.
+//! Asking a command for a secret: a password, or an access token.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -8,8 +8,6 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::shown;
-
 /// How long to wait, once the command is over, for what it said on standard error: something that it
 /// started and left running may hold that open.
 const LINGER: Duration = Duration::from_millis(200);
@@ -18,8 +16,8 @@ const LINGER: Duration = Duration::from_millis(200);
 /// `called` is its name in errors.
 ///
 /// # Errors
-/// As the rest of a sentence that begins with "the password of …".
-pub(super) async fn output(
+/// As the rest of a sentence that begins with "the password of …", without what was on standard output.
+pub(crate) async fn output(
     words: &[String],
     called: &str,
     largest: usize,
@@ -97,6 +95,11 @@ fn first_line(said: &[u8], whole: &[u8]) -> String {
         secret => line.replace(secret, "***"),
     };
     if line.is_empty() { String::new() } else { format!(": {}", shown(&line)) }
+}
+
+/// Text from outside on one line of an error.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 #[cfg(all(test, unix))]

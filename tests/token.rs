@@ -1,0 +1,363 @@
+//! Access tokens from a token endpoint on loopback, with TLS: what it says well, badly, or not at all.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_native_tls::{TlsAcceptor, TlsStream};
+use mailtrip::account::{Grant, Secret, TokenEndpoint, TokenSource, TokenUrl};
+use mailtrip::config::{self, Overrides};
+use mailtrip::diagnose::{Verdict, diagnose, verdict};
+use mailtrip::failure::{Failure, Kind};
+use mailtrip::outcome::{Fact, Outcome, Status};
+use mailtrip::report::{self, Format};
+use mailtrip::sandbox::{Sandbox, Service, Settings};
+use mailtrip::stage::Stage;
+use mailtrip::verify;
+use mailtrip::verify::stop::Stop;
+use mailtrip::wire::token::Tokens;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Reached only by a test that fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const TOKEN: &str = "ya29.Zq9Zq9Zq9";
+const REFRESH: &str = "1//Zq9-refresh";
+const CLIENT_SECRET: &str = "Zq9&secret";
+
+const GRANTED: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: LENGTH\r\n\r\n\
+    {\"access_token\":\"ya29.Zq9Zq9Zq9\",\"token_type\":\"Bearer\",\"expires_in\":3599,\"scope\":\"mail\",\"refresh_token\":\"Zq9\"}";
+const REFUSED: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: LENGTH\r\n\r\n\
+    {\"error\":\"invalid_grant\",\"error_description\":\"Token has been expired or revoked.\"}";
+
+/// What the endpoint does with a request.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// Says this.
+    Says(&'static str),
+    /// Begins a body, and does not end.
+    Endless,
+    /// Says nothing, and keeps the connection.
+    Stalls,
+}
+
+/// A token endpoint. It ends when it is dropped.
+struct Provider {
+    port: u16,
+    ca: String,
+    requests: Arc<Mutex<Vec<String>>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Provider {
+    async fn start(answer: Answer) -> Provider {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let ca = params.self_signed(&key).unwrap().pem();
+        let identity = native_tls::Identity::from_pkcs8(ca.as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+        let acceptor = TlsAcceptor::from(native_tls::TlsAcceptor::new(identity).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let heard = requests.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                if let Ok(stream) = acceptor.accept(socket).await {
+                    tokio::spawn(serve(stream, answer, heard.clone()));
+                }
+            }
+        });
+        Provider { port, ca, requests, task }
+    }
+
+    fn source(&self) -> Arc<TokenSource> {
+        Arc::new(TokenSource::Endpoint(Box::new(self.endpoint())))
+    }
+
+    fn endpoint(&self) -> TokenEndpoint {
+        TokenEndpoint {
+            url: format!("https://localhost:{}/token", self.port).parse().unwrap(),
+            client_id: "an id".into(),
+            client_secret: Some(Secret::new(CLIENT_SECRET)),
+            grant: Grant::RefreshToken(Secret::new(REFRESH)),
+            scope: None,
+            ca: Some(self.ca.clone().into_bytes()),
+        }
+    }
+
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+async fn serve(mut stream: TlsStream<TcpStream>, answer: Answer, heard: Arc<Mutex<Vec<String>>>) {
+    let request = request(&mut stream).await;
+    if request.is_empty() {
+        return; // a second look at the certificate
+    }
+    heard.lock().unwrap().push(request);
+    match answer {
+        Answer::Says(text) => {
+            let length = text.split_once("\r\n\r\n").map_or(0, |(_, body)| body.len()).to_string();
+            let _ = stream.write_all(text.replace("LENGTH", &length).as_bytes()).await;
+        }
+        Answer::Endless => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+        }
+        Answer::Stalls => while matches!(stream.read(&mut [0; 64]).await, Ok(1..)) {},
+    }
+    let _ = stream.shutdown().await;
+}
+
+/// A whole request: its body is as long as it says.
+async fn request(stream: &mut TlsStream<TcpStream>) -> String {
+    let mut request = String::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let length = stream.read(&mut chunk).await.unwrap_or(0);
+        request += &String::from_utf8_lossy(&chunk[..length]);
+        let header = request.to_ascii_lowercase();
+        let announced = header.split_once("content-length: ").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
+        let body = request.split_once("\r\n\r\n").map_or(0, |(_, body)| body.len());
+        if length == 0 || announced.is_some_and(|announced: usize| body >= announced && body > 0) {
+            return request;
+        }
+    }
+}
+
+async fn ask(source: &Arc<TokenSource>) -> Result<String, Failure> {
+    let asked = timeout(PATIENCE, Tokens::default().of(source)).await.expect("it does not hang");
+    asked.map(|(token, _)| token.secret.expose().to_owned())
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_as_rfc_6749_says() {
+    let provider = Provider::start(Answer::Says(GRANTED)).await;
+    assert_eq!(ask(&provider.source()).await.unwrap(), TOKEN);
+    let [request] = &provider.requests()[..] else { panic!("{:?}", provider.requests()) };
+    assert!(request.starts_with("POST /token HTTP/1.1\r\n"), "{request}");
+    let form = "client_id=an+id&client_secret=Zq9%26secret&grant_type=refresh_token&refresh_token=1%2F%2FZq9-refresh";
+    assert_eq!(request.split_once("\r\n\r\n").unwrap().1, form);
+    assert!(request.contains(&format!("host: localhost:{}\r\n", provider.port)), "{request}");
+
+    let own_name = TokenEndpoint { grant: Grant::ClientCredentials, scope: Some("a b".into()), ..provider.endpoint() };
+    ask(&Arc::new(TokenSource::Endpoint(Box::new(own_name)))).await.unwrap();
+    assert!(provider.requests()[1].ends_with("&grant_type=client_credentials&scope=a+b"));
+}
+
+#[tokio::test]
+async fn in_pieces_it_is_the_same() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n13\r\n{\"access_token\":\"ya\r\n10\r\n29.Zq9Zq9Zq9\"}  \r\n0\r\n\r\n";
+    let until_the_end = "HTTP/1.0 200 OK\r\n\r\n{\"access_token\":\"ya29.Zq9Zq9Zq9\"}";
+    for text in [chunked, until_the_end] {
+        let provider = Provider::start(Answer::Says(text)).await;
+        assert_eq!(ask(&provider.source()).await.unwrap(), TOKEN);
+    }
+}
+
+#[tokio::test]
+async fn whatever_else_it_says_is_a_failure_without_a_secret() {
+    let refused = Kind::TokenRefused {
+        error: "invalid_grant".into(),
+        description: Some("Token has been expired or revoked.".into()),
+    };
+    let cases = [
+        (Answer::Says(REFUSED), refused),
+        (Answer::Says("HTTP/1.1 500 Oops\r\nContent-Length: LENGTH\r\n\r\nZq9"), Kind::TokenUnavailable),
+        (Answer::Says("HTTP/1.1 200 OK\r\nContent-Length: LENGTH\r\n\r\n<html>Zq9</html>"), Kind::TokenUnavailable),
+        (
+            Answer::Says("HTTP/1.1 302 Found\r\nLocation: https://localhost/\r\nContent-Length: 0\r\n\r\n"),
+            Kind::TokenUnavailable,
+        ),
+        (Answer::Says("\0\u{1}Zq9\r\n\r\n"), Kind::Malformed),
+        (Answer::Endless, Kind::Malformed),
+        (Answer::Says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), Kind::ConnectionLost),
+        (Answer::Says(""), Kind::ConnectionLost),
+    ];
+    for (answer, kind) in cases {
+        let provider = Provider::start(answer).await;
+        let failure = ask(&provider.source()).await.unwrap_err();
+        assert_eq!(failure.kind, kind, "{failure:?}");
+        let place = format!("https://localhost:{}/token", provider.port);
+        assert!(failure.detail.as_ref().unwrap().starts_with(&place), "{failure:?}");
+        assert!(!format!("{failure:?}").contains("Zq9"), "{failure:?}");
+        assert_eq!(provider.requests().len(), 1, "one attempt");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_said_to_whom_is_not_trusted() {
+    let provider = Provider::start(Answer::Says(GRANTED)).await;
+    let stranger = TokenEndpoint { ca: None, ..provider.endpoint() };
+    let failure = ask(&Arc::new(TokenSource::Endpoint(Box::new(stranger)))).await.unwrap_err();
+    assert_eq!(failure.kind, Kind::CertificateSelfSigned, "{failure:?}");
+    let url: TokenUrl = format!("https://127.0.0.1:{}/token", provider.port).parse().unwrap();
+    let elsewhere = TokenEndpoint { url, ..provider.endpoint() };
+    let failure = ask(&Arc::new(TokenSource::Endpoint(Box::new(elsewhere)))).await.unwrap_err();
+    assert_eq!(failure.kind, Kind::CertificateWrongName { names: vec!["localhost".into()] }, "{failure:?}");
+    assert!(provider.requests().is_empty());
+
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let url: TokenUrl = format!("https://127.0.0.1:{closed}/token").parse().unwrap();
+    let nowhere = TokenEndpoint { url, ..provider.endpoint() };
+    let failure = ask(&Arc::new(TokenSource::Endpoint(Box::new(nowhere)))).await.unwrap_err();
+    assert_eq!(failure.kind, Kind::ConnectionRefused);
+}
+
+async fn mail_system() -> Sandbox {
+    let settings = format!(
+        "auth = ['PLAIN', 'XOAUTH2']\n[[accounts]]\naddress = 'alice@sandbox.test'\npassword = 'x'\ntoken = '{TOKEN}'\n"
+    );
+    let settings: Settings = toml::from_str(&settings).unwrap();
+    Sandbox::start(settings).await.unwrap()
+}
+
+/// Verifies an account that signs in by this, as it stands in a configuration.
+async fn verify_by(sandbox: &Sandbox, provider: &Provider, proof: &str, folder: &Path) -> Outcome {
+    fs::write(folder.join("ca.pem"), format!("{}{}", sandbox.ca_pem(), provider.ca)).unwrap();
+    fs::write(folder.join("refresh"), REFRESH).unwrap();
+    let (smtp, imap) = (sandbox.port(Service::Submission), sandbox.port(Service::Imaps));
+    let text = format!(
+        "[accounts.alice]\naddress = 'alice@sandbox.test'\nca_file = 'ca.pem'\n{proof}\n\
+         smtp = {{ host = 'localhost', port = {smtp}, security = 'starttls' }}\n\
+         imap = {{ host = 'localhost', port = {imap} }}\n[defaults]\nstage_timeout = '2s'\ntimeout = '30s'\n"
+    );
+    let file = folder.join("mailtrip.toml");
+    fs::write(&file, text).unwrap();
+    let overrides = Overrides { transcript: Some(true), ..Overrides::default() };
+    let loaded = config::load(&file, &[], &overrides).await.unwrap_or_else(|error| panic!("{error}"));
+    let (_stopper, stop) = Stop::new();
+    let outcome = verify::run(&loaded.checks[0], &stop, &()).await;
+    let style = report::terminal::Style { verbose: true, colour: false, width: 100 };
+    for format in [Format::Json, Format::Terminal] {
+        let text = report::render(std::slice::from_ref(&outcome), format, &style);
+        assert!(!text.contains("Zq9"), "{text}");
+    }
+    outcome
+}
+
+fn by_refresh_token(provider: &Provider) -> String {
+    let url = format!("https://localhost:{}/token", provider.port);
+    format!(
+        "oauth2 = {{ token_url = '{url}', client_id = 'id', client_secret = {{ value = '{CLIENT_SECRET}' }}, \
+         refresh_token = {{ file = 'refresh' }} }}"
+    )
+}
+
+fn failures(outcome: &Outcome) -> Vec<(Stage, &Kind)> {
+    let failed = outcome.stages.iter().filter_map(|record| match &record.status {
+        Status::Failed(failure) => Some((record.at.stage, &failure.kind)),
+        _ => None,
+    });
+    failed.collect()
+}
+
+#[tokio::test]
+async fn one_token_lets_a_verification_in_everywhere() {
+    let (sandbox, provider) = (mail_system().await, Provider::start(Answer::Says(GRANTED)).await);
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = verify_by(&sandbox, &provider, &by_refresh_token(&provider), folder.path()).await;
+    assert_eq!(verdict(&outcome), Verdict::Ok, "{:#?}", diagnose(&outcome));
+    let facts = outcome.stages.iter().filter(|record| record.at.stage == Stage::Token).flat_map(|record| &record.facts);
+    let mut again: Vec<bool> = Vec::new();
+    for fact in facts {
+        let Fact::Token { from, lifetime_seconds, scope, again: before, another_refresh_token } = fact else {
+            panic!()
+        };
+        assert_eq!((&**from, *lifetime_seconds), (&*format!("https://localhost:{}/token", provider.port), Some(3599)));
+        assert!(scope.as_deref() == Some("mail") && *another_refresh_token);
+        again.push(*before);
+    }
+    again.sort();
+    assert_eq!(again, [false, true]);
+    assert_eq!(provider.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_provider_is_told_in_its_words_and_nothing_is_sent() {
+    let (sandbox, provider) = (mail_system().await, Provider::start(Answer::Says(REFUSED)).await);
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = verify_by(&sandbox, &provider, &by_refresh_token(&provider), folder.path()).await;
+    assert_eq!(verdict(&outcome), Verdict::Critical);
+    let failed = failures(&outcome);
+    assert!(
+        failed.len() == 2
+            && failed.iter().all(|(stage, kind)| {
+                *stage == Stage::Token && matches!(kind, Kind::TokenRefused { error, .. } if error == "invalid_grant")
+            }),
+        "{failed:?}"
+    );
+    let diagnoses = diagnose(&outcome);
+    assert!(diagnoses.iter().all(|diagnosis| diagnosis.code == "token-consent-lost"), "{diagnoses:#?}");
+    assert!(diagnoses[0].evidence.iter().any(|text| text.contains("Token has been expired or revoked.")));
+    assert_eq!(provider.requests().len(), 1, "one attempt for both servers");
+    assert!(!sandbox.commands().iter().any(|line| line.contains("AUTH") || line.contains("MAIL FROM")));
+}
+
+#[tokio::test]
+async fn a_provider_that_says_nothing_is_bounded_by_the_stage() {
+    let (sandbox, provider) = (mail_system().await, Provider::start(Answer::Stalls).await);
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = verify_by(&sandbox, &provider, &by_refresh_token(&provider), folder.path()).await;
+    let failed = failures(&outcome);
+    assert!(failed.iter().all(|failed| *failed == (Stage::Token, &Kind::Timeout { limit_seconds: 2.0 })), "{failed:?}");
+    assert!(diagnose(&outcome).iter().all(|diagnosis| diagnosis.code == "token-unavailable"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_command_gives_the_token_or_the_verification_cannot_run() {
+    let (sandbox, provider) = (mail_system().await, Provider::start(Answer::Stalls).await);
+    let folder = tempfile::tempdir().unwrap();
+    let count = folder.path().join("count");
+    let command =
+        |last: &str| format!("token = {{ command = ['sh', '-c', \"echo >> '{}'; {last}\"] }}", count.display());
+    let outcome = verify_by(&sandbox, &provider, &command(&format!("echo {TOKEN}")), folder.path()).await;
+    assert_eq!(verdict(&outcome), Verdict::Ok, "{:#?}", diagnose(&outcome));
+    assert_eq!(fs::read_to_string(&count).unwrap().lines().count(), 1);
+    let outcome = verify_by(&sandbox, &provider, &command("echo no consent >&2; exit 3"), folder.path()).await;
+    assert_eq!(verdict(&outcome), Verdict::Unknown);
+    let diagnosis = &diagnose(&outcome)[0];
+    assert_eq!(diagnosis.code, "token-command-failed");
+    assert!(diagnosis.evidence[0].contains("ended with exit status 3: no consent"), "{diagnosis:#?}");
+    let outcome = verify_by(&sandbox, &provider, "token = { value = 'Zq9-stale' }", folder.path()).await;
+    assert!(failures(&outcome).iter().all(|(stage, _)| *stage == Stage::Login));
+    assert!(diagnose(&outcome).iter().all(|diagnosis| diagnosis.code == "token-not-accepted"));
+    assert!(diagnose(&outcome)[0].advice[0].contains("https://mail.sandbox.test/"));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_verified_by_a_token_of_a_command() {
+    let sandbox = mail_system().await;
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, sandbox.ca_pem()).unwrap();
+    let run = |token: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_mailtrip"))
+            .args(["verify", "alice@sandbox.test", "--format", "json", "--token-command", &format!("echo {token}")])
+            .args(["--smtp", &format!("localhost:{}/tls", sandbox.port(Service::Submissions))])
+            .args(["--imap", &format!("localhost:{}/tls", sandbox.port(Service::Imaps)), "--ca-file"])
+            .arg(&ca)
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, report) = run(TOKEN);
+    assert!(code == Some(0) && report.contains("\"XOAUTH2\"") && !report.contains("Zq9"), "{report}");
+    let (code, report) = run("Zq9-stale");
+    assert!(code == Some(2) && report.contains("token-not-accepted") && !report.contains("Zq9"), "{report}");
+}
