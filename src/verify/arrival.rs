@@ -287,7 +287,11 @@ impl Wait<'_> {
             self.refused = Some(reply);
         }
         if let Some(place) = self.questions.iter().position(|question| question.noop == *tag) {
-            self.missed = self.missed.max(self.questions.remove(place).sent);
+            let sent = self.questions.remove(place).sent;
+            // What is announced while a question is answered its FETCH need not have seen: it proves nothing then.
+            if !self.announced {
+                self.missed = self.missed.max(sent);
+            }
         }
     }
 
