@@ -1,8 +1,8 @@
 //! mailtrip proves that a mailbox can send and receive.
 //!
-//! It submits a message of its own over authenticated SMTP, follows it to the inbox over IMAP, looks for the copy in
-//! the Sent folder, removes what it left behind, and tells of every stage how it went and, where it failed, why. The
-//! command is in `main.rs`; this is the library under it, and this page is its map.
+//! It submits a message of its own over authenticated SMTP, follows it to the inbox over IMAP or POP3, looks for the
+//! copy in the Sent folder, lets the other account reply, removes what it left behind, and tells of every stage how it
+//! went and, where it failed, why. The command is in `main.rs`; this is the library under it, and this page is its map.
 //!
 //! # One verification
 //!
@@ -11,19 +11,21 @@
 //! flags  ─┼─▶ Check ─▶ Plan ─▶ verify::run ────────┤
 //! secrets ┘             │                          └─▶ Outcome ─▶ diagnose ─▶ report ─▶ text, exit code
 //!                       │  mailbox:    dial ▸ baseline ─────────┐
-//!                       │  submission: dial ▸ login ────────────┴▸ submit ∥ arrival ▸ inspect ▸ sent copy ▸ clean-up
+//!                       │  submission: dial ▸ login ────────────┴▸ submit ∥ arrival ▸ inspect ▸ sent copy ▸ reply ▸ clean-up
 //! ```
 //!
 //! A [`Check`] says from which account to which, and how strictly; it cannot be made with endpoints missing. Its
 //! [`Plan`](verify::plan::Plan) is the list of all stages, so that a stage that is never reached is in the report too,
 //! with the reason.
 //!
-//! [`verify::run`] opens the submission server and the mailbox at the same time, each by the one opening sequence in
-//! [`verify::dial`]: resolve, connect, TLS, greeting, a token where the account has one, login. In the mailbox it notes where new messages will begin (the
-//! baseline). Only when both are ready is anything submitted: a wrong IMAP password is found before any mail leaves, the
+//! [`verify::run`] opens the submission servers and the mailboxes at the same time, each by the one opening sequence in
+//! [`verify::dial`]: resolve, connect, TLS, greeting, a token where the account has one, login. A mailbox that takes part
+//! is a [`berth`](verify::berth), by IMAP ([`verify::mailbox`]) or POP3 ([`verify::maildrop`]), and is opened once, whatever
+//! it is for; in it, the place is noted where new messages will begin (the baseline). Only when both are ready is anything submitted: a wrong IMAP password is found before any mail leaves, the
 //! search is exact, and its cost does not depend on how full the mailbox is. The probe is waited for while it is still
 //! being submitted ([`verify::arrival`]): some servers deliver before they answer. It is read back and compared; the
-//! Sent folder is looked into ([`verify::sent`]); then, whatever happened, [`verify::cleanup`] removes the probe
+//! Sent folder is looked into ([`verify::sent`]); the reply goes the same way back, with sender and receiver changed;
+//! then, whatever happened, [`verify::cleanup`] removes the probe
 //! within a time of its own, on a new connection where the old one is lost.
 //!
 //! Every stage passes through [`verify::recorder`], the only stopwatch: it bounds the stage, records how it ended and
@@ -38,7 +40,7 @@
 //! ```text
 //! 5   main ─ cli, live, prompt
 //! 3   verify                        report
-//! 2   wire   probe   config         diagnose         sandbox
+//! 2   wire   probe   bounce   config   diagnose      sandbox
 //! 1   outcome   provider
 //! 0   command   account ◂ check   account ◂ stage ◂ failure
 //! ```
@@ -57,7 +59,8 @@
 //! | what is verified, how strictly, how long | [`check`]: [`Check`], [`Settings`], [`check::Limits`] |
 //! | the servers of well-known providers | [`provider`] |
 //! | the configuration file and its errors | [`config`], `config.example.toml` |
-//! | the message and its tag | [`probe`] |
+//! | the message, its tag and its reply | [`probe`] |
+//! | what is waited for in a mailbox | [`verify::quarry`], [`bounce`] |
 //! | names of legs and stages | [`stage`] |
 //! | names of what can go wrong; the server's words | [`failure`] |
 //! | facts, warnings, the JSON form | [`outcome`], [`report::json`] |
@@ -65,7 +68,7 @@
 //! | what is deleted, and when not | [`verify::cleanup`], [`verify::mailbox`] |
 //! | how a sign-in is done: SASL, one place for all protocols | [`wire::sasl`] |
 //! | access tokens: by a command, or from a token endpoint over HTTPS | [`account::TokenSource`], [`wire::token`] |
-//! | sockets, TLS, SMTP, IMAP | [`wire`], [`wire::tls`], [`wire::smtp`], [`wire::imap`] |
+//! | sockets, TLS, SMTP, IMAP, POP3 | [`wire`], [`wire::tls`], [`wire::smtp`], [`wire::imap`], [`wire::pop3`] |
 //! | causes and advice, one rule a function | [`diagnose`](mod@diagnose) |
 //! | how it looks | [`report::terminal`] |
 //! | a mail system to test against, and its faults | [`sandbox`] |
@@ -93,7 +96,6 @@
 //!   pass beside it, through the guard.
 //! - HTTPS to a token endpoint is hyper over our own connection and TLS, so that certificates are judged as everywhere.
 //! - `probe` is on floor 2, not with the nouns: reading trace headers back yields [`outcome::Fact`]s.
-//! - POP3 is known to accounts, configuration, presets and sandbox, and is not verified.
 //! - `wire` has a clock in one place: all addresses of a host are tried at the same time, and when one has answered the
 //!   others are given a moment more, so that "IPv6 does not work" is seen.
 //!
