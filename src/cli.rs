@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mailtrip::account::Location;
-use mailtrip::check::Sent;
+use mailtrip::check::{Receive, Sent};
 use mailtrip::report::Format;
 
 /// Proves that a mailbox can send and receive: submits a tagged message over SMTP, follows it to the inbox, checks the
@@ -78,6 +78,12 @@ pub struct Verify {
     /// Leave the test message where it is instead of removing it
     #[arg(long)]
     pub keep: bool,
+    /// By which protocol the message is received [default: imap]
+    #[arg(long, value_name = "PROTOCOL")]
+    pub receive: Option<ReceiveBy>,
+    /// Let the receiving account reply, and follow the reply home
+    #[arg(long)]
+    pub reply: bool,
     /// Show what was said on each connection, without passwords
     #[arg(long)]
     pub transcript: bool,
@@ -100,6 +106,9 @@ pub struct Given {
     /// IMAP server, such as imap.example.net:993/tls [default: known by the address's domain]
     #[arg(long, value_name = "HOST:PORT/SECURITY")]
     pub imap: Option<Location>,
+    /// POP3 server, such as pop.example.net:995/tls [default: known by the address's domain]
+    #[arg(long, value_name = "HOST:PORT/SECURITY")]
+    pub pop3: Option<Location>,
     /// Username, sent exactly as given [default: the address]
     #[arg(long, value_name = "NAME")]
     pub username: Option<String>,
@@ -120,8 +129,9 @@ pub struct Given {
 impl Given {
     /// Whether any of it was given.
     pub fn any(&self) -> bool {
-        let Given { smtp, imap, username, password_command, token_command, ca_file, allow_cleartext_password } = self;
-        let endpoint = smtp.is_some() || imap.is_some() || ca_file.is_some();
+        let Given { smtp, imap, pop3, username, password_command, token_command, ca_file, allow_cleartext_password } =
+            self;
+        let endpoint = smtp.is_some() || imap.is_some() || pop3.is_some() || ca_file.is_some();
         let proof = password_command.is_some() || token_command.is_some();
         endpoint || proof || username.is_some() || *allow_cleartext_password
     }
@@ -144,6 +154,27 @@ pub struct Report {
     /// How the report is shown.
     #[command(flatten)]
     pub show: Show,
+}
+
+/// By which protocol the message is received.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ReceiveBy {
+    /// IMAP
+    Imap,
+    /// POP3
+    Pop3,
+    /// Both: it must be visible through each
+    Both,
+}
+
+impl From<ReceiveBy> for Receive {
+    fn from(protocol: ReceiveBy) -> Receive {
+        match protocol {
+            ReceiveBy::Imap => Receive::Imap,
+            ReceiveBy::Pop3 => Receive::Pop3,
+            ReceiveBy::Both => Receive::Both,
+        }
+    }
 }
 
 /// What to do about the Sent folder.

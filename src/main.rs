@@ -128,7 +128,7 @@ async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
             Err("either checks of the configuration or one address can be verified, not both at once".to_owned())
         }
         _ if arguments.given.any() => {
-            Err("--smtp, --imap, --username, --password-command, --token-command, --ca-file and \
+            Err("--smtp, --imap, --pop3, --username, --password-command, --token-command, --ca-file and \
                  --allow-cleartext-password go with an ADDRESS; a check has its own in the configuration"
                 .to_owned())
         }
@@ -142,6 +142,8 @@ fn overrides(arguments: &cli::Verify) -> Overrides {
         transcript: arguments.transcript.then_some(true),
         timeout: arguments.timeout,
         sent: arguments.sent.map(Into::into),
+        receive: arguments.receive.map(Into::into),
+        reply: arguments.reply.then_some(true),
         ..Overrides::default()
     }
 }
@@ -165,7 +167,7 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
     if let Some(config) = &arguments.config {
         return Err(format!("an address is verified without a configuration: leave out --config {}", config.display()));
     }
-    let cli::Given { smtp, imap, username, password_command, token_command, ca_file, allow_cleartext_password } =
+    let cli::Given { smtp, imap, pop3, username, password_command, token_command, ca_file, allow_cleartext_password } =
         &arguments.given;
     let parsed = address.parse().map_err(|error| format!("{address:?} is not an address: {error}"))?;
     let ca = match ca_file {
@@ -178,7 +180,7 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
         proof: Secret::new("").into(),
         smtp: smtp.clone(),
         imap: imap.clone(),
-        pop3: None,
+        pop3: pop3.clone(),
         ca,
         allow_cleartext_password: *allow_cleartext_password,
     };

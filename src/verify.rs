@@ -282,6 +282,9 @@ impl<'a> Voyage<'a> {
     async fn clean_up(self, recorder: &Recorder<'_>) {
         let Voyage { check, probe, reply, berths, left, reply_left } = self;
         let keep = check.settings().keep;
+        // What is visible by both protocols is one message: it is removed by IMAP, which sees all folders.
+        let by_imap = |berth: &Berth<'_>| berth.plan.protocol == Protocol::Imap && berth.plan.probe && berth.is_open();
+        let by_imap = berths.iter().find(|berth| by_imap(berth)).map(|berth| berth.plan.account.name.clone());
         let chosen = |probe_here: bool, reply_here: bool| {
             let probe = Some(probe).filter(|_| left && probe_here);
             let reply = reply.filter(|_| reply_left && reply_here);
@@ -289,7 +292,8 @@ impl<'a> Voyage<'a> {
         };
         join_all(berths.into_iter().map(async |berth| {
             let plan = berth.plan;
-            let (expected, sent) = (chosen(plan.probe, plan.answer), chosen(plan.sent, plan.reply_sent));
+            let other = plan.protocol == Protocol::Pop3 && by_imap.as_deref() == Some(plan.account.name.as_str());
+            let (expected, sent) = (chosen(plan.probe && !other, plan.answer), chosen(plan.sent, plan.reply_sent));
             berth.clean_up(expected, sent, keep, recorder).await;
         }))
         .await;

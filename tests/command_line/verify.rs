@@ -55,6 +55,26 @@ fn with_password(system: &System, password: &str, more: &[&str]) -> Done {
 }
 
 #[test]
+fn an_address_is_verified_by_both_protocols_and_with_a_reply() {
+    let system = System::start("");
+    let pop3 = format!("localhost:{}/tls", system.sandbox.port(Service::Pop3s));
+    let done = with_password(&system, ALICE, &["--pop3", &pop3, "--receive", "both", "--reply", "--format", "json"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let stages = done.json()["stages"].as_array().cloned().unwrap_or_default();
+    let arrived = |leg: &str, protocol: &str| {
+        stages.iter().any(|stage| {
+            let names = (&stage["leg"], &stage["stage"], &stage["protocol"], &stage["status"]);
+            names == (&leg.into(), &"arrival".into(), &protocol.into(), &"passed".into())
+        })
+    };
+    assert!(
+        arrived("delivery", "imap") && arrived("delivery", "pop3") && arrived("reply-delivery", "imap"),
+        "{done:#?}"
+    );
+    assert!(system.sandbox.messages("alice@sandbox.test", "INBOX").is_empty());
+}
+
+#[test]
 fn an_address_is_verified_with_a_password_from_the_environment() {
     let system = System::start("");
     let done = with_password(&system, ALICE, &[]);
