@@ -266,9 +266,4 @@ impl Check {
     pub fn is_answered(&self) -> bool {
         self.settings.reply || matches!(self.to, Recipient::Responder(_))
     }
-
-    /// Whether sender and receiver are one and the same account.
-    pub fn is_to_itself(&self) -> bool {
-        self.to.account().is_some_and(|to| to.name == self.from.name)
-    }
 }

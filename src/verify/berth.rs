@@ -158,12 +158,25 @@ impl<'a> Berth<'a> {
         if let Some(maildrop) = &mut self.maildrop {
             return wait_by_pop3(maildrop, quarry, news, until, patience, recorder, seen).await;
         }
+        self.watch(quarry, news, until, patience).await.map(|found| found.map(Arrived::Imap))
+    }
+
+    /// Waits in the session, which stays unless it is lost.
+    async fn watch(
+        &mut self,
+        quarry: Quarry<'_>,
+        news: &News,
+        until: Instant,
+        patience: Duration,
+    ) -> Result<Option<Found>, Failure> {
         let mut mailbox = self.session.take().ok_or_else(gone)?;
         let baseline = self.baseline.as_ref().ok_or_else(gone)?;
         let waiting = Waiting { sending: news.sending.clone(), over: news.over.clone(), until, patience };
-        let found = arrival::wait_for(&mut mailbox, baseline, quarry, waiting).await?;
-        self.session = Some(mailbox);
-        Ok(found.map(Arrived::Imap))
+        let found = arrival::wait_for(&mut mailbox, baseline, quarry, waiting).await;
+        if found.as_ref().err().is_none_or(|failure| failure.kind == Kind::Bounced) {
+            self.session = Some(mailbox);
+        }
+        found
     }
 
     fn note_arrival(&self, arrived: &Arrived, junk: Junk, seen: &mut Seen) -> Result<(), Failure> {
@@ -199,19 +212,9 @@ impl<'a> Berth<'a> {
 
     /// Watches, beside all else, for a report that the probe could not be delivered; `None` when the wait is over.
     pub async fn bounce(&mut self, probe: &Probe, news: &News, until: Instant, patience: Duration) -> Option<Reply> {
-        let mut mailbox = self.session.take()?;
-        let baseline = self.baseline.as_ref()?;
-        let waiting = Waiting { sending: news.sending.clone(), over: news.over.clone(), until, patience };
-        match arrival::wait_for(&mut mailbox, baseline, Quarry::Bounce(probe), waiting).await {
-            Ok(_) => {
-                self.session = Some(mailbox);
-                None
-            }
-            Err(failure) if failure.kind == Kind::Bounced => {
-                self.session = Some(mailbox);
-                failure.reply.map(|reply| *reply)
-            }
-            Err(_) => None, // the session is lost; the stages that need it tell so
+        match self.watch(Quarry::Bounce(probe), news, until, patience).await {
+            Err(failure) if failure.kind == Kind::Bounced => failure.reply.map(|reply| *reply),
+            _ => None, // where the session is lost, the stages that need it tell so
         }
     }
 
