@@ -10,6 +10,7 @@ mod endpoint;
 mod fetch;
 mod finding;
 mod mask;
+mod names;
 mod proof;
 mod secret;
 mod section;

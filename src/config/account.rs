@@ -8,8 +8,9 @@ use serde_spanned::Spanned;
 
 use super::endpoint::{self, Given};
 use super::finding::Findings;
+use super::names::{listed, nearest};
 use super::proof::{self, ProofSource};
-use super::section::{Section, listed, nearest};
+use super::section::Section;
 use crate::account::{Account, Auth, Endpoint, Folders, Protocol};
 use crate::provider::{self, Passwords, Provider};
 

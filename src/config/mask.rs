@@ -5,7 +5,7 @@
 //! list of what is known to be harmless, read by rules that do not depend on the file being right, and from the
 //! first thing on that is not, the rest of the line is [`HIDDEN`]. To hide too much is the intended mistake.
 
-use super::section::nearest;
+use super::names::nearest;
 
 /// Stands for the rest of a line that may hold a secret.
 pub(super) const HIDDEN: &str = "***";
