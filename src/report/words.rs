@@ -134,7 +134,7 @@ pub fn key(record: &StageRecord, server: Option<&Server>) -> String {
         let mechanism = if parts.is_empty() { "signed in".to_owned() } else { parts.remove(0) };
         parts.insert(0, format!("{mechanism} as {}", server.username));
     }
-    let removed: Vec<&str> = record.facts.iter().filter_map(removed).collect();
+    let removed = removed(record);
     if !removed.is_empty() {
         parts.push(format!("removed from {}", removed.join(", ")));
     } else if parts.is_empty() && record.at.stage == Stage::Remove && record.concerns.is_empty() {
@@ -143,11 +143,22 @@ pub fn key(record: &StageRecord, server: Option<&Server>) -> String {
     parts.join(", ")
 }
 
-fn removed(fact: &Fact) -> Option<&str> {
-    match fact {
-        Fact::Removed { folder, .. } => Some(folder),
+/// The folders that something was removed from, with how much it was where it was more than one message.
+fn removed(record: &StageRecord) -> Vec<String> {
+    let folders = record.facts.iter().filter_map(|fact| match fact {
+        Fact::Removed { folder, .. } => Some(folder.as_str()),
         _ => None,
+    });
+    let mut counted: Vec<(&str, usize)> = Vec::new();
+    for folder in folders {
+        match counted.iter_mut().find(|(name, _)| *name == folder) {
+            Some((_, times)) => *times += 1,
+            None => counted.push((folder, 1)),
+        }
     }
+    let words =
+        |(folder, times): (&str, usize)| if times == 1 { folder.to_owned() } else { format!("{folder} ({times})") };
+    counted.into_iter().map(words).collect()
 }
 
 /// A fact in the table; `None` where it is not the one that matters.
@@ -322,5 +333,27 @@ fn dialled(result: Dialled) -> &'static str {
         Dialled::NoRoute => "no route from this machine",
         Dialled::NoAnswer => "did not answer",
         Dialled::Failed => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::Protocol;
+    use crate::outcome::Status;
+    use crate::stage::At;
+
+    #[test]
+    fn a_folder_that_several_messages_were_removed_from_is_named_once() {
+        let removed = |folder: &str| Fact::Removed { folder: folder.to_owned(), uid: None };
+        let record = StageRecord {
+            at: At::new(Leg::Cleanup, Stage::Remove, Protocol::Imap),
+            account: "bob".to_owned(),
+            span: None,
+            facts: ["Sent", "Sent", "INBOX"].map(removed).into(),
+            concerns: Vec::new(),
+            status: Status::Passed,
+        };
+        assert_eq!(key(&record, None), "removed from Sent (2), INBOX");
     }
 }
