@@ -3,6 +3,7 @@
 mod token;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -38,6 +39,13 @@ impl Account {
             Protocol::Pop3 => self.pop3.as_ref(),
         }
     }
+
+    /// The same account, all its servers reached by addresses of one family.
+    pub fn reached_by(mut self, family: Family) -> Account {
+        let endpoints = [&mut self.smtp, &mut self.imap, &mut self.pop3];
+        endpoints.into_iter().flatten().for_each(|endpoint| endpoint.family = family);
+        self
+    }
 }
 
 /// Folder names given in the configuration, in readable form (not modified UTF-7).
@@ -69,6 +77,51 @@ pub struct Endpoint {
     pub auth: Auth,
     /// PEM certificates that are trusted in addition to the system's.
     pub ca: Option<Vec<u8>>,
+    /// Which of the host's addresses are used.
+    pub family: Family,
+    /// Whether it is to be confirmed that nobody can send to foreign domains here without a sign-in. It is of use with SMTP
+    /// only; [`expects_auth`] says what is usual.
+    pub expect_auth: bool,
+}
+
+/// Whether a submission server on this port is expected to take mail for foreign domains only after a sign-in, where
+/// nothing else is said (RFC 6409 §4.3, RFC 8314 §7.3).
+pub fn expects_auth(port: u16) -> bool {
+    matches!(port, 465 | 587)
+}
+
+/// Which addresses of a host are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// All of them.
+    #[default]
+    Any,
+    /// Those of IPv4.
+    Ipv4,
+    /// Those of IPv6.
+    Ipv6,
+}
+
+impl Family {
+    /// Whether an address is one of them. An IPv4 address that is written as one of IPv6 (RFC 4291 §2.5.5.2) is one of IPv4.
+    pub fn has(self, address: IpAddr) -> bool {
+        match self {
+            Family::Any => true,
+            Family::Ipv4 => address.to_canonical().is_ipv4(),
+            Family::Ipv6 => address.to_canonical().is_ipv6(),
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::Any => "IP",
+            Family::Ipv4 => "IPv4",
+            Family::Ipv6 => "IPv6",
+        })
+    }
 }
 
 /// How a connection is protected (RFC 8314).

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mailtrip::account::Location;
+use mailtrip::account::{Family, Location};
 use mailtrip::check::{Receive, Sent};
 use mailtrip::report::Format;
 
@@ -84,6 +84,9 @@ pub struct Verify {
     /// Let the receiving account reply, and follow the reply home
     #[arg(long)]
     pub reply: bool,
+    /// Which addresses are used.
+    #[command(flatten)]
+    pub network: Network,
     /// Show what was said on each connection, without passwords
     #[arg(long)]
     pub transcript: bool,
@@ -93,6 +96,25 @@ pub struct Verify {
     /// Without a configuration.
     #[command(flatten)]
     pub given: Given,
+}
+
+/// Which addresses of the servers are used.
+#[derive(Debug, Args)]
+pub struct Network {
+    /// Use only the servers' IPv4 addresses
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub ipv4: bool,
+    /// Use only the servers' IPv6 addresses
+    #[arg(short = '6', long)]
+    pub ipv6: bool,
+}
+
+impl Network {
+    /// The family that was asked for.
+    pub fn family(&self) -> Option<Family> {
+        let ipv4 = self.ipv4.then_some(Family::Ipv4);
+        ipv4.or(self.ipv6.then_some(Family::Ipv6))
+    }
 }
 
 /// What an address is verified with, where there is no configuration. The password is asked for, or comes from

@@ -11,6 +11,7 @@ mod fetch;
 mod finding;
 mod mask;
 mod names;
+mod particulars;
 mod proof;
 mod secret;
 mod section;

@@ -222,6 +222,7 @@ const RULES: &[Rule] = &[
     token::refused,
     token::unavailable,
     reach::host_not_found,
+    reach::no_address_of_family,
     reach::resolver_failed,
     reach::refused,
     reach::only_ipv6,

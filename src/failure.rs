@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::Family;
 use crate::stage::At;
 
 /// What a server answered, in its own words.
@@ -66,6 +67,13 @@ pub enum Kind {
     HostNotFound,
     /// The resolver itself did not work.
     ResolverFailed,
+    /// The host has addresses, but none of the family that is asked for.
+    NoAddressOfFamily {
+        /// The family: `ipv4` or `ipv6`.
+        family: Family,
+        /// The addresses that it has.
+        others: Vec<String>,
+    },
     /// The port is closed on every address that answered.
     ConnectionRefused,
     /// There is no way to any of the addresses (no route, network down).
@@ -209,8 +217,8 @@ impl Failure {
     }
 }
 
-/// Why a stage was not even tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a stage has no result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "kebab-case")]
 pub enum Skip {
     /// A stage before it failed.
@@ -226,4 +234,9 @@ pub enum Skip {
     NoImap,
     /// The run was stopped before it began.
     Stopped,
+    /// It was tried and came to nothing, which says nothing about mail.
+    Inconclusive {
+        /// What went wrong.
+        failure: Box<Failure>,
+    },
 }

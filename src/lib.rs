@@ -120,7 +120,7 @@ pub mod stage;
 pub mod verify;
 pub mod wire;
 
-pub use account::{Account, Auth, Credentials, Endpoint, Folders, Location, Proof, Protocol, Secret, Security};
+pub use account::{Account, Auth, Credentials, Endpoint, Family, Folders, Location, Proof, Protocol, Secret, Security};
 pub use check::{Check, Settings};
 pub use diagnose::{Diagnosis, Verdict};
 pub use outcome::Outcome;

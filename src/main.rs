@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use anstream::AutoStream;
 use clap::Parser;
-use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Secret, Security, TokenSource};
+use mailtrip::account::{Account, Auth, Credentials, Endpoint, Family, Folders, Secret, Security, TokenSource};
 use mailtrip::check::{Check, Settings};
 use mailtrip::config::{self, Overrides};
 use mailtrip::diagnose::{Verdict, verdict};
@@ -95,6 +95,8 @@ fn demo_check(sandbox: &Sandbox, transcript: bool) -> Result<Check, Unable> {
                 credentials: Credentials { username: user.address.clone(), proof: Secret::new(&user.password).into() },
                 auth: Auth::Auto,
                 ca: Some(sandbox.ca_pem().as_bytes().to_vec()),
+                family: Family::Any,
+                expect_auth: service == Service::Submissions,
             })
         };
         Ok(Account {
@@ -144,6 +146,7 @@ fn overrides(arguments: &cli::Verify) -> Overrides {
         sent: arguments.sent.map(Into::into),
         receive: arguments.receive.map(Into::into),
         reply: arguments.reply.then_some(true),
+        family: arguments.network.family(),
         ..Overrides::default()
     }
 }
@@ -199,7 +202,8 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
         let hosts = [&account.smtp, &account.imap].into_iter().flatten();
         hosts.filter_map(|endpoint| provider::hint(&endpoint.host)).for_each(note);
     }
-    let settings = overrides(arguments).settings()?;
+    let overrides = overrides(arguments);
+    let (account, settings) = (overrides.account(account), overrides.settings()?);
     Check::new(address, account.clone(), account, settings).map_err(|error| error.to_string())
 }
 

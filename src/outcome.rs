@@ -227,7 +227,7 @@ pub enum FiledBy {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum Fact {
-    /// The addresses of the host, in the order of preference of the resolver.
+    /// The addresses of the host that are used, in the order of preference of the resolver.
     Addresses {
         /// IP addresses.
         addresses: Vec<String>,
@@ -272,6 +272,11 @@ pub enum Fact {
     Capabilities {
         /// EHLO keywords (RFC 5321 §4.1.1.1), IMAP capabilities, or CAPA lines (RFC 2449).
         names: Vec<String>,
+    },
+    /// Without a sign-in, the server takes no mail for a foreign domain.
+    RelayRefused {
+        /// Its answer to MAIL or RCPT.
+        reply: Reply,
     },
     /// An access token is there to sign in by.
     Token {
@@ -398,6 +403,11 @@ pub enum Concern {
         address: String,
         /// How the attempt ended.
         result: Dialled,
+    },
+    /// The server accepts a recipient in a foreign domain without a sign-in, at least from this machine's network.
+    RelaysWithoutAuthentication {
+        /// Its answer to RCPT.
+        reply: Reply,
     },
     /// The probe was taken for spam.
     FoundInJunk {

@@ -5,7 +5,9 @@ mod table;
 
 use std::fmt;
 
-use crate::account::{Account, Auth, Credentials, Endpoint, Folders, Location, Proof, Protocol, Security};
+use crate::account::{
+    self, Account, Auth, Credentials, Endpoint, Family, Folders, Location, Proof, Protocol, Security,
+};
 
 pub use oauth2::Authority;
 
@@ -218,6 +220,8 @@ impl Given {
             credentials,
             auth: Auth::Auto,
             ca: self.ca.clone(),
+            family: Family::Any,
+            expect_auth: protocol == Protocol::Smtp && account::expects_auth(port),
         }))
     }
 }

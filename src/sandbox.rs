@@ -152,7 +152,9 @@ impl Sandbox {
     fn account_table(&self, user: &User, ca_file: &Path) -> String {
         let endpoint = |service| {
             let port = self.port(service);
-            format!("{{ host = \"localhost\", port = {port}, security = \"tls\" }}")
+            // As it is by default on the ports that submission has elsewhere.
+            let more = if service == Service::Submissions { ", expect_auth = true" } else { "" };
+            format!("{{ host = \"localhost\", port = {port}, security = \"tls\"{more} }}")
         };
         format!(
             "[accounts.{}]\naddress = {}\npassword = {{ value = {} }}\nca_file = {}\nsmtp = {}\nimap = {}\npop3 = {}\n\n",

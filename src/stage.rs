@@ -40,6 +40,9 @@ pub enum Stage {
     Greeting,
     /// The upgrade from plaintext to TLS, and what the server says it can do inside it (RFC 3207, RFC 9051 §6.2.1).
     Starttls,
+    /// Confirming that mail for foreign domains is not taken without a sign-in: MAIL and RCPT on a connection of its own,
+    /// never a message.
+    Relay,
     /// Getting an access token (OAuth 2.0) to sign in by.
     Token,
     /// Sign-in.
@@ -82,6 +85,7 @@ impl Stage {
             Stage::Tls => "tls",
             Stage::Greeting => "greeting",
             Stage::Starttls => "starttls",
+            Stage::Relay => "relay",
             Stage::Token => "token",
             Stage::Login => "login",
             Stage::Baseline => "baseline",

@@ -10,16 +10,18 @@ pub mod maildrop;
 pub mod plan;
 pub mod quarry;
 pub mod recorder;
+pub mod relay;
 pub mod sent;
 pub mod stop;
 pub mod veil;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use lettre::Address;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::account::{Account, Endpoint, Protocol};
@@ -35,6 +37,7 @@ use dial::Dial;
 use plan::Plan;
 use quarry::Quarry;
 use recorder::{Bounds, Halted, Listener, Recorder, Seen};
+use relay::Scouts;
 use stop::{Reach, Stop};
 use veil::Veil;
 
@@ -60,11 +63,17 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
     let plan = Plan::of(check);
     let tag = match messages(check) {
         Ok((probe, reply)) => {
-            let mut voyage = Voyage::new(check, &probe, reply.as_ref());
-            let _ = voyage.travel(&recorder).await; // where it ended is on record
-            let until = (Instant::now() + reserve).min(start + total);
-            let cleanup = Bounds { stage: reserve, deadline: until, stop: stop.clone(), reach: Reach::Cleanup };
-            voyage.clean_up(&recorder.bounded(cleanup)).await;
+            let (scouts, inquiries) = relay::inquiries(check);
+            let mut voyage = Voyage::new(check, &probe, reply.as_ref(), scouts);
+            let (over, ended) = watch::channel(false);
+            let there_and_back = async {
+                let _ = voyage.travel(&recorder).await; // where it ended is on record
+                let until = (Instant::now() + reserve).min(start + total);
+                let cleanup = Bounds { stage: reserve, deadline: until, stop: stop.clone(), reach: Reach::Cleanup };
+                voyage.clean_up(&recorder.bounded(cleanup)).await;
+                over.send_replace(true);
+            };
+            tokio::join!(there_and_back, relay::ask_all(inquiries, ended, &recorder));
             probe.tag().to_owned()
         }
         Err(why) => {
@@ -128,6 +137,8 @@ struct Voyage<'a> {
     probe: &'a Probe,
     reply: Option<&'a Probe>,
     berths: Vec<Berth<'a>>,
+    /// Who wants to know where a server was reached.
+    scouts: Scouts,
     /// The probe has left: whatever the server said, it may arrive.
     left: bool,
     /// So has the reply.
@@ -147,20 +158,22 @@ struct Direction<'a> {
 }
 
 impl<'a> Voyage<'a> {
-    fn new(check: &'a Check, probe: &'a Probe, reply: Option<&'a Probe>) -> Voyage<'a> {
+    fn new(check: &'a Check, probe: &'a Probe, reply: Option<&'a Probe>, scouts: Scouts) -> Voyage<'a> {
         let berths = plan::berths(check).into_iter().map(Berth::new).collect();
-        Voyage { check, probe, reply, berths, left: false, reply_left: false }
+        Voyage { check, probe, reply, berths, scouts, left: false, reply_left: false }
     }
 
     /// The way of the probe: out, in, and its copy; then the reply's way back. Nothing is submitted before the mailboxes
     /// are watched that it is to arrive in.
     async fn travel(&mut self, recorder: &Recorder<'_>) -> Result<(), Halted> {
         let check = self.check;
+        let mut scout = |leg| self.scouts.remove(&leg);
+        let (scout, scout_back) = (scout(Leg::Submission), scout(Leg::ReplySubmission));
         let (out, back, _) = tokio::join!(
-            dial_submission(Leg::Submission, check.from(), recorder),
+            dial_submission(Leg::Submission, check.from(), scout, recorder),
             async {
                 match (self.reply, check.to().account()) {
-                    (Some(_), Some(to)) => dial_submission(Leg::ReplySubmission, to, recorder).await,
+                    (Some(_), Some(to)) => dial_submission(Leg::ReplySubmission, to, scout_back, recorder).await,
                     _ => Err(Halted),
                 }
             },
@@ -280,7 +293,7 @@ impl<'a> Voyage<'a> {
     /// Takes out what was left behind, in each mailbox that may hold something, at the same time: one that does not
     /// answer must not use up the other one's time.
     async fn clean_up(self, recorder: &Recorder<'_>) {
-        let Voyage { check, probe, reply, berths, left, reply_left } = self;
+        let Voyage { check, probe, reply, berths, left, reply_left, .. } = self;
         let keep = check.settings().keep;
         // What is visible by both protocols is one message: it is removed by IMAP, which sees all folders.
         let by_imap = |berth: &Berth<'_>| berth.plan.protocol == Protocol::Imap && berth.plan.probe && berth.is_open();
@@ -300,9 +313,18 @@ impl<'a> Voyage<'a> {
     }
 }
 
-async fn dial_submission(leg: Leg, account: &Account, recorder: &Recorder<'_>) -> Result<Smtp, Halted> {
+/// Opens a submission server; who scouts is told where it was reached.
+async fn dial_submission(
+    leg: Leg,
+    account: &Account,
+    scout: Option<oneshot::Sender<SocketAddr>>,
+    recorder: &Recorder<'_>,
+) -> Result<Smtp, Halted> {
     let Some(endpoint) = &account.smtp else { return Err(Halted) };
-    dial::open::<Smtp>(Dial { leg, protocol: Protocol::Smtp, account, endpoint }, recorder).await
+    let dial = Dial { leg, protocol: Protocol::Smtp, account, endpoint };
+    let (smtp, address) = dial::reach::<Smtp>(dial, recorder).await?;
+    scout.map(|scout| scout.send(address));
+    dial::sign_in(dial, smtp, recorder).await
 }
 
 /// Until when an arrival is waited for: some of the journey's time is kept for what comes after it.

@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::account::{Endpoint, Security};
+use crate::account::{Endpoint, Family, Security};
 use crate::failure::{Failure, Kind, Reply};
 use crate::outcome::Dialled;
 use sasl::{Exchange, Key, Mechanism, SignIn};
@@ -82,24 +82,34 @@ fn exchange(mechanism: Mechanism, endpoint: &Endpoint, key: &Key) -> Exchange {
     Exchange::new(mechanism, &endpoint.credentials.username, key, &endpoint.host, endpoint.port)
 }
 
-/// The addresses of a host, in the resolver's order of preference.
+/// The addresses of a host that are of the family, in the resolver's order of preference.
 ///
 /// # Errors
-/// [`Kind::HostNotFound`], or [`Kind::ResolverFailed`] when the resolver could not be asked.
-pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-    let mut addresses = Vec::new();
-    match tokio::net::lookup_host((host, port)).await {
-        Ok(found) => addresses.extend(found.take(MOST_ADDRESSES)),
+/// [`Kind::HostNotFound`], [`Kind::NoAddressOfFamily`], or [`Kind::ResolverFailed`] when the resolver could not be asked.
+pub async fn resolve(host: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, Failure> {
+    let (mut addresses, others): (Vec<SocketAddr>, Vec<SocketAddr>) = match tokio::net::lookup_host((host, port)).await
+    {
+        Ok(found) => found.partition(|address| family.has(address.ip())),
         Err(error) => {
             // EAI_AGAIN has no kind of its own in std: its text is the only sign (getaddrinfo(3)).
             let no_resolver = error.to_string().contains("Temporary failure");
             let kind = if no_resolver { Kind::ResolverFailed } else { Kind::HostNotFound };
             return Err(Failure::new(kind).detail(error.to_string()));
         }
-    }
+    };
     let mut seen = std::collections::HashSet::new();
     addresses.retain(|address| seen.insert(*address));
-    if addresses.is_empty() { Err(Failure::new(Kind::HostNotFound)) } else { Ok(addresses) }
+    addresses.truncate(MOST_ADDRESSES);
+    match (addresses.is_empty(), others.is_empty()) {
+        (false, _) => Ok(addresses),
+        (true, true) => Err(Failure::new(Kind::HostNotFound)),
+        (true, false) => {
+            let mut others: Vec<String> = others.iter().map(|address| address.ip().to_string()).collect();
+            others.dedup();
+            others.truncate(MOST_ADDRESSES);
+            Err(Failure::new(Kind::NoAddressOfFamily { family, others }))
+        }
+    }
 }
 
 /// What became of one address.

@@ -66,6 +66,8 @@ fn endpoint(auth: Auth) -> Endpoint {
         credentials: Credentials { username: "alice".to_owned(), proof: Secret::new("secret").into() },
         auth,
         ca: None,
+        family: mailtrip::Family::Any,
+        expect_auth: false,
     }
 }
 

@@ -55,6 +55,8 @@ fn account(bed: &Testbed, port: u16, security: Security) -> Account {
         credentials: Credentials { username: BOB.to_owned(), proof: Secret::new("bobpw").into() },
         auth: Auth::Auto,
         ca: Some(std::fs::read(bed.ca_file()).expect("the CA file")),
+        family: mailtrip::Family::Any,
+        expect_auth: false,
     };
     let address = BOB.parse().expect("an address");
     Account { name: "bob".to_owned(), address, smtp: None, imap: None, pop3: Some(pop3), folders: Folders::default() }

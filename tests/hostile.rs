@@ -270,6 +270,8 @@ impl World {
                     },
                     auth: Auth::Auto,
                     ca: Some(self.sandbox.ca_pem().as_bytes().to_vec()),
+                    family: mailtrip::Family::Any,
+                    expect_auth: false,
                 })
             };
             Account {

@@ -98,6 +98,8 @@ fn account(sandbox: &Sandbox, port: u16) -> Account {
         credentials: Credentials { username: user.address.clone(), proof: Secret::new(user.password.as_str()).into() },
         auth: Auth::Auto,
         ca: Some(sandbox.ca_pem().as_bytes().to_vec()),
+        family: mailtrip::Family::Any,
+        expect_auth: false,
     };
     Account {
         name: "alice".to_owned(),

@@ -127,6 +127,8 @@ fn verify_in(folders: Folders, smtp_quirk: Quirk, imap_quirk: Quirk, limits: Lim
         credentials: Credentials { username: ADDRESS.to_owned(), proof: Secret::new("its password").into() },
         auth: Auth::Auto,
         ca: None,
+        family: mailtrip::Family::Any,
+        expect_auth: false,
     };
     let account = Account {
         name: ADDRESS.to_owned(),

@@ -142,6 +142,8 @@ fn account(bed: &Testbed, address: &str, password: &str, way: &Route) -> Account
         credentials: Credentials { username: without_detail(address), proof: Secret::new(password).into() },
         auth: Auth::Auto,
         ca: Some(ca.clone()),
+        family: mailtrip::Family::Any,
+        expect_auth: false,
     };
     Account {
         name: without_detail(address),

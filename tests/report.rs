@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mailtrip::account::Protocol;
+use mailtrip::account::{Family, Protocol};
 use mailtrip::diagnose::{Verdict, diagnose, round_trip, verdict};
 use mailtrip::failure::{Failure, Kind, Reply, Step};
 use mailtrip::outcome::{Outcome, StageRecord, Status};
@@ -176,6 +176,7 @@ fn verdicts_are_what_the_stories_say() {
         ("ok", "0"),
         ("cleartext", "1"),
         ("junk", "1"),
+        ("open-relay", "1"),
         ("left-behind", "1"),
         ("login-refused", "2"),
         ("wrong-security", "2"),
@@ -199,7 +200,7 @@ fn verdicts_are_what_the_stories_say() {
 }
 
 fn arrives(name: &str) -> bool {
-    matches!(name, "ok" | "cleartext" | "junk" | "left-behind" | "several")
+    matches!(name, "ok" | "cleartext" | "junk" | "left-behind" | "open-relay" | "several")
 }
 
 #[test]
@@ -216,6 +217,8 @@ fn kinds() -> Vec<Kind> {
     let mut kinds = vec![
         Kind::HostNotFound,
         Kind::ResolverFailed,
+        Kind::NoAddressOfFamily { family: Family::Ipv4, others: vec!["2001:db8::20".into()] },
+        Kind::NoAddressOfFamily { family: Family::Ipv6, others: vec![] },
         Kind::ConnectionRefused,
         Kind::Unreachable,
         Kind::NoAnswer,
@@ -262,6 +265,7 @@ fn name(kind: &Kind) -> &'static str {
     match kind {
         Kind::HostNotFound => "host-not-found",
         Kind::ResolverFailed => "resolver-failed",
+        Kind::NoAddressOfFamily { .. } => "no-address-of-family",
         Kind::ConnectionRefused => "connection-refused",
         Kind::Unreachable => "unreachable",
         Kind::NoAnswer => "no-answer",
@@ -298,12 +302,13 @@ fn name(kind: &Kind) -> &'static str {
     }
 }
 
-const STAGES: [Stage; 13] = [
+const STAGES: [Stage; 14] = [
     Stage::Resolve,
     Stage::Connect,
     Stage::Tls,
     Stage::Greeting,
     Stage::Starttls,
+    Stage::Relay,
     Stage::Token,
     Stage::Login,
     Stage::Baseline,
@@ -393,10 +398,10 @@ fn the_data_has_every_kind_fact_and_concern() {
         collect(&serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap(), &mut seen);
     }
     let kinds = kinds();
-    let facts = "addresses address tls certificate greeting capabilities token mechanism username-without-domain \
+    let facts = "addresses address tls certificate greeting capabilities relay-refused token mechanism username-without-domain \
                  password-edge-whitespace cleartext-password folder accepted arrived identical hop \
                  authentication-results sent-copy removed removed-again turned-away kept";
-    let concerns = "address-failed found-in-junk no-sent-folder left-behind left-marked may-arrive not-looked-into";
+    let concerns = "address-failed relays-without-authentication found-in-junk no-sent-folder left-behind left-marked may-arrive not-looked-into";
     let expected = kinds.iter().map(name).chain(facts.split_whitespace()).chain(concerns.split_whitespace());
     let missing: Vec<&str> = expected.filter(|name| !seen.contains(*name)).collect();
     assert!(missing.is_empty(), "{missing:?}");

@@ -26,6 +26,8 @@ fn account(sandbox: &Sandbox) -> Account {
             credentials: Credentials { username: ALICE.to_owned(), proof: Secret::new(&user.password).into() },
             auth: Auth::Auto,
             ca: Some(sandbox.ca_pem().as_bytes().to_vec()),
+            family: mailtrip::Family::Any,
+            expect_auth: false,
         })
     };
     Account {

@@ -44,6 +44,8 @@ fn endpoint(port: u16, security: Security, auth: Auth, key: &Key) -> Endpoint {
         credentials: Credentials { username: "a=l,ice@sandbox.test".into(), proof },
         auth,
         ca: None,
+        family: mailtrip::Family::Any,
+        expect_auth: false,
     }
 }
 

@@ -9,6 +9,7 @@ use serde_spanned::Spanned;
 use super::endpoint::{self, Given};
 use super::finding::Findings;
 use super::names::{listed, nearest};
+use super::particulars::Particulars;
 use super::proof::{self, ProofSource};
 use super::section::Section;
 use crate::account::{Account, Auth, Endpoint, Folders, Protocol};
@@ -24,6 +25,8 @@ pub(super) const KEYS: &[&str] = &[
     "oauth2",
     "ca_file",
     "auth",
+    "address_family",
+    "expect_auth",
     "smtp",
     "imap",
     "pop3",
@@ -93,6 +96,7 @@ pub(super) fn read(name: &str, section: &Section, found: &mut Findings) -> Optio
     let named = provider(section, found);
     let address = address(section, found);
     let own = SignIn::read(section, found);
+    let particulars = Particulars::read(section, found);
     let folders = folders(section, found);
     let given = PROTOCOLS.map(|(key, _)| {
         let named = format!("`{key}` of {}", section.name);
@@ -113,7 +117,7 @@ pub(super) fn read(name: &str, section: &Section, found: &mut Findings) -> Optio
     let address = address.into_inner();
     let mut entry = Entry { account: blank(name, address, folders), provider, needs: Vec::new() };
     for ((_, protocol), given) in PROTOCOLS.into_iter().zip(given) {
-        let asked = endpoint::Asked { protocol, account: section, own: &own, provider };
+        let asked = endpoint::Asked { protocol, account: section, own: &own, particulars: &particulars, provider };
         if let Some((endpoint, need)) = asked.endpoint(given.as_ref(), &entry.account.address, found) {
             *entry.slot(protocol) = Some(endpoint);
             entry.needs.push(need);

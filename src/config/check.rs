@@ -9,6 +9,7 @@ use toml::de::DeValue;
 
 use super::finding::Findings;
 use super::section::Section;
+use crate::account::{Account, Family};
 use crate::check::{Junk, Limits, Receive, Sent, Settings};
 
 /// The keys of a check, and of the defaults.
@@ -36,9 +37,19 @@ pub struct Overrides {
     pub stage_timeout: Option<Duration>,
     /// How much of the run is kept for the clean-up.
     pub cleanup_timeout: Option<Duration>,
+    /// Which addresses are used, of every server.
+    pub family: Option<Family>,
 }
 
 impl Overrides {
+    /// The account as these values want it.
+    pub fn account(&self, account: Account) -> Account {
+        match self.family {
+            Some(family) => account.reached_by(family),
+            None => account,
+        }
+    }
+
     /// The settings where there is no configuration: these values over the defaults.
     ///
     /// # Errors

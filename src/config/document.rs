@@ -164,6 +164,7 @@ impl Document {
         overrides: &Overrides,
     ) -> Result<Check, (Option<Range<usize>>, String)> {
         let name = entry.name.get_ref().as_str();
+        let (from, to) = (overrides.account(from), overrides.account(to));
         let settings = entry.options.settings(&self.defaults, overrides);
         let settings = settings.map_err(|(span, why)| (span, format!("check `{name}` cannot work: {why}")))?;
         if matches!(settings.sent, Sent::Server | Sent::Append) && from.imap.is_none() {

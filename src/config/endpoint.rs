@@ -4,6 +4,7 @@ use serde_spanned::Spanned;
 
 use super::account::{Need, SignIn};
 use super::finding::Findings;
+use super::particulars::Particulars;
 use super::section::Section;
 use crate::account::{Auth, Credentials, Endpoint, Protocol, Security};
 use crate::provider::{self, Form, Preset, Provider};
@@ -20,6 +21,8 @@ pub(super) const KEYS: &[&str] = &[
     "ca_file",
     "auth",
     "allow_cleartext_password",
+    "address_family",
+    "expect_auth",
 ];
 
 const SECURITIES: [(&str, Security); 3] =
@@ -32,6 +35,7 @@ pub(super) struct Given<'a> {
     port: Option<Spanned<u16>>,
     security: Option<Spanned<Security>>,
     sign_in: SignIn,
+    particulars: Particulars,
     allow_cleartext: Option<Spanned<bool>>,
 }
 
@@ -43,6 +47,7 @@ impl<'a> Given<'a> {
             port: table.port("port", found),
             security: table.choice("security", &SECURITIES, found),
             sign_in: SignIn::read(&table, found),
+            particulars: Particulars::read(&table, found),
             allow_cleartext: table.boolean("allow_cleartext_password", found),
             table,
         }
@@ -71,6 +76,7 @@ pub(super) struct Asked<'a> {
     pub protocol: Protocol,
     pub account: &'a Section<'a>,
     pub own: &'a SignIn,
+    pub particulars: &'a Particulars,
     pub provider: Option<&'static Provider>,
 }
 
@@ -101,7 +107,13 @@ impl Asked<'_> {
         let auth = self.auth(sign_in, &need, found)?;
         let username = username.unwrap_or_else(|| form.username(address));
         let credentials = Credentials { username, proof: need.proof.get_ref().blank() };
-        let endpoint = Endpoint { host, port, security, allow_cleartext_password, credentials, auth, ca: None };
+        let particulars = given.map(|given| &given.particulars);
+        particulars.into_iter().for_each(|stated| stated.point_out(self.protocol, found));
+        let family = Particulars::family(particulars, self.particulars);
+        let expect_auth = Particulars::expect_auth(particulars, self.particulars, self.protocol, port);
+        let ca = None;
+        let endpoint =
+            Endpoint { host, port, security, allow_cleartext_password, credentials, auth, ca, family, expect_auth };
         Some((endpoint, need))
     }
 

@@ -1,10 +1,11 @@
 //! What was not right although the stage did its work.
 
+use crate::failure::Reply;
 use crate::outcome::{Concern, Dialled, Outcome, StageRecord};
 
 use super::case::{dialled, family};
 use super::delivery::{junk_advice, junk_cause};
-use super::{Certainty, Certainty::*, Diagnosis, Verdict};
+use super::{Certainty, Certainty::*, Diagnosis, Verdict, answered};
 
 /// The explanation of a concern: there is always one.
 pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Diagnosis {
@@ -13,6 +14,7 @@ pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Di
     };
     match concern {
         Concern::AddressFailed { address, result } => address_failed(outcome, record, address, *result, &warn),
+        Concern::RelaysWithoutAuthentication { reply } => relays(outcome, record, reply, &warn),
         Concern::FoundInJunk { folder } => junk_advice(outcome, warn("in-junk", Certain, junk_cause(outcome, folder))),
         Concern::Duplicate { times } => {
             let cause = format!("The message arrived {times} times, although it was sent once.");
@@ -51,6 +53,30 @@ pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Di
             warn("not-looked-into", Certain, cause).advise(by_hand(outcome)).seen(why.as_str())
         }
     }
+}
+
+fn relays(
+    outcome: &Outcome,
+    record: &StageRecord,
+    reply: &Reply,
+    warn: &dyn Fn(&'static str, Certainty, String) -> Diagnosis,
+) -> Diagnosis {
+    let host = outcome.server(record).map_or("the server", |server| server.host.as_str());
+    let cause = format!(
+        "From this network, {host} takes mail for foreign domains without a sign-in: it trusts this machine's address, \
+         or it does so for anyone."
+    );
+    warn("relays-without-authentication", Likely, cause)
+        .advise(
+            "Run the check from another network, such as a mobile phone's: if it warns there too, anyone can send mail \
+             through this server.",
+        )
+        .advise(
+            "On a server of your own, let submission need a sign-in from everywhere: in Postfix, leave \
+             `permit_mynetworks` out of that service's restrictions. Else tell the provider.",
+        )
+        .advise("Where this network is trusted on purpose, set `smtp.expect_auth = false`.")
+        .seen(answered(reply))
 }
 
 fn address_failed(

@@ -1,6 +1,6 @@
 //! Rules for what happens before the first byte: names, addresses, ports.
 
-use crate::account::Security;
+use crate::account::{Family, Security};
 use crate::failure::Kind;
 use crate::stage::Stage;
 
@@ -33,6 +33,22 @@ pub fn host_not_found(case: &Case) -> Option<Diagnosis> {
         diagnosis
             .advise(format!("Compare {} letter by letter with the provider's own settings page.", case.key("host")))
             .advise_all(offline(case)),
+    )
+}
+
+/// Only addresses of one family were asked for, and the host has none of it.
+pub fn no_address_of_family(case: &Case) -> Option<Diagnosis> {
+    let Kind::NoAddressOfFamily { family, others } = case.kind() else { return None };
+    let host = case.host();
+    let cause = format!("{host} has no {family} address; it has: {}.", others.join(", "));
+    let flag = if *family == Family::Ipv6 { "-6" } else { "-4" };
+    Some(
+        case.because("no-address-of-family", Certain, cause)
+            .advise(format!(
+                "Remove {}, or {flag} on the command line, to use what it has.",
+                case.key("address_family")
+            ))
+            .advise(format!("If the host should have one, tell who runs it: its name has no record for {family}.")),
     )
 }
 

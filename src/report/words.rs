@@ -26,6 +26,7 @@ pub fn doing(stage: Stage) -> &'static str {
         Stage::Connect => "connecting",
         Stage::Tls | Stage::Starttls => "starting TLS",
         Stage::Greeting => "waiting for the greeting",
+        Stage::Relay => "asking whether mail is taken without sign-in",
         Stage::Token => "getting a token",
         Stage::Login => "signing in",
         Stage::Baseline => "looking into the mailbox",
@@ -37,14 +38,18 @@ pub fn doing(stage: Stage) -> &'static str {
     }
 }
 
-/// Why a stage was not tried.
-pub fn skip(skip: Skip) -> String {
+/// Why a stage has no result.
+pub fn skip(skip: &Skip) -> String {
     match skip {
         Skip::After { at } => format!("skipped after {at}"),
         Skip::TurnedOff => "turned off".to_owned(),
         Skip::NothingToDo => "nothing to do".to_owned(),
         Skip::NoImap => "not to be seen by POP3, and the account has no IMAP".to_owned(),
         Skip::Stopped => "skipped, the run was stopped".to_owned(),
+        Skip::Inconclusive { failure } => {
+            let why = failure.reply.as_deref().map_or_else(|| self::failure(failure), first_line);
+            format!("could not be found out: {why}")
+        }
     }
 }
 
@@ -73,6 +78,7 @@ fn kind(kind: &Kind) -> String {
     let words = match kind {
         Kind::HostNotFound => "the name has no address",
         Kind::ResolverFailed => "DNS does not work",
+        Kind::NoAddressOfFamily { family, .. } => return format!("the name has no {family} address"),
         Kind::ConnectionRefused => "the port is closed",
         Kind::Unreachable => "there is no way to the server",
         Kind::NoAnswer => "no answer",
@@ -117,6 +123,9 @@ fn kind(kind: &Kind) -> String {
 pub fn concern(concern: &Concern) -> String {
     match concern {
         Concern::AddressFailed { address, result } => format!("{address} {}", dialled(*result)),
+        Concern::RelaysWithoutAuthentication { reply } => {
+            format!("takes mail for foreign domains without sign-in: {}", first_line(reply))
+        }
         Concern::FoundInJunk { folder } => format!("taken for spam, in {folder}"),
         Concern::Duplicate { times } => format!("arrived {times} times"),
         Concern::NoSentFolder => "no Sent folder".to_owned(),
@@ -169,6 +178,7 @@ fn short(fact: &Fact, record: &StageRecord) -> Option<String> {
         Fact::Tls { version: Some(version), .. } => version.clone(),
         Fact::Certificate { days_left, .. } => format!("certificate good for {}", days(*days_left)),
         Fact::Greeting { text } => text.lines().next().unwrap_or_default().to_owned(),
+        Fact::RelayRefused { reply } => format!("refused without sign-in: {}", first_line(reply)),
         Fact::Token { again: true, .. } => "fetched before".to_owned(),
         Fact::Token { from, .. } => format!("from {from}"),
         Fact::Mechanism { name, .. } => name.clone(),
@@ -192,6 +202,10 @@ fn short(fact: &Fact, record: &StageRecord) -> Option<String> {
         Fact::Kept => "messages left in place, as asked for".to_owned(),
         _ => return None,
     })
+}
+
+fn first_line(reply: &Reply) -> String {
+    reply.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 fn is_last_hop(fact: &Fact, record: &StageRecord) -> bool {
@@ -218,6 +232,7 @@ pub fn fact(fact: &Fact) -> String {
         Fact::Certificate { names, issuer, not_after, days_left } => certificate(names, issuer, not_after, *days_left),
         Fact::Greeting { text } => format!("greeting: {text}"),
         Fact::Capabilities { names } => format!("capabilities: {}", names.join(", ")),
+        Fact::RelayRefused { reply } => format!("answer without sign-in: {reply}"),
         Fact::Token { .. } => token(fact),
         Fact::Mechanism { name, also_offered } if also_offered.is_empty() => {
             format!("mechanism {name}, nothing else offered")

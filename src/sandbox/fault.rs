@@ -194,6 +194,8 @@ pub enum Fault {
         #[serde(default)]
         service: Option<Protocol>,
     },
+    /// SMTP takes mail for other domains from anybody, without a sign-in; it goes nowhere.
+    OpenRelay {},
     /// SMTP MAIL is refused.
     SenderRefused {
         /// Default `550 5.7.1 …`.

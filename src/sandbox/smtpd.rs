@@ -7,7 +7,7 @@ use std::io;
 
 use super::HOST;
 use super::connection::{Connection, MAX_MESSAGE, closed};
-use super::fault::{Point, Protocol};
+use super::fault::{Fault, Point, Protocol};
 use super::sasl::{Exchange, Step};
 use super::system::{Login, Submission};
 use envelope::{Envelope, Path};
@@ -262,7 +262,7 @@ impl Session {
             Some("503 5.5.1 Send EHLO first")
         } else if !self.connection.secured() && self.connection.may_start_tls() {
             Some("530 5.7.0 Must issue a STARTTLS command first")
-        } else if self.user.is_none() {
+        } else if self.user.is_none() && !self.is_open_relay() {
             Some("530 5.7.0 Authentication required")
         } else if self.envelope.is_some() {
             Some("503 5.5.1 Nested MAIL command")
@@ -271,12 +271,17 @@ impl Session {
         }
     }
 
+    fn is_open_relay(&self) -> bool {
+        self.connection.system.faults.on(Fault::OpenRelay {})
+    }
+
     fn rcpt(&mut self, rest: &str) {
         let reply = self.add_recipient(rest);
         self.say(reply);
     }
 
     fn add_recipient(&mut self, rest: &str) -> String {
+        let relays = self.is_open_relay();
         let system = &self.connection.system;
         let Some(envelope) = &mut self.envelope else {
             return "503 5.5.1 Need MAIL command".to_owned();
@@ -291,10 +296,11 @@ impl Session {
         if let Some(reply) = system.faults.recipient(&address) {
             return reply.line();
         }
-        if !system.store.serves(&address) {
+        let serves = system.store.serves(&address);
+        if !serves && !relays {
             return format!("550 5.7.1 <{address}>: Relay access denied");
         }
-        if system.store.resolve(&address).is_none() {
+        if serves && system.store.resolve(&address).is_none() {
             return format!("550 5.1.1 <{address}>: User unknown in local recipient table");
         }
         if envelope.to.len() >= MAX_RECIPIENTS {

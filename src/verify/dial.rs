@@ -41,6 +41,15 @@ pub struct Dial<'a> {
 /// # Errors
 /// [`Halted`]: the stage that failed is on record.
 pub async fn open<D: Dialogue>(dial: Dial<'_>, recorder: &Recorder<'_>) -> Result<D::Session, Halted> {
+    let (dialogue, _) = reach::<D>(dial, recorder).await?;
+    sign_in(dial, dialogue, recorder).await
+}
+
+/// What comes before the sign-in; with it, the address that was used.
+///
+/// # Errors
+/// [`Halted`]: the stage that failed is on record.
+pub async fn reach<D: Dialogue>(dial: Dial<'_>, recorder: &Recorder<'_>) -> Result<(D, SocketAddr), Halted> {
     let Dial { leg, protocol, account, endpoint } = dial;
     let at = |stage| At::new(leg, stage, protocol);
     let name = account.name.as_str();
@@ -50,6 +59,22 @@ pub async fn open<D: Dialogue>(dial: Dial<'_>, recorder: &Recorder<'_>) -> Resul
     let limit = recorder.bounds().stage.min(left) / 10 * 9;
     let (tap, address) =
         recorder.stage(at(Stage::Connect), name, async |seen| connect(&addresses, limit, seen).await).await?;
+    Ok((converse(dial, tap, address, recorder).await?, address))
+}
+
+/// TLS, and the first words: on a connection to this address that was just made.
+///
+/// # Errors
+/// [`Halted`]: the stage that failed is on record.
+pub async fn converse<D: Dialogue>(
+    dial: Dial<'_>,
+    tap: Tap,
+    address: SocketAddr,
+    recorder: &Recorder<'_>,
+) -> Result<D, Halted> {
+    let Dial { leg, protocol, account, endpoint } = dial;
+    let at = |stage| At::new(leg, stage, protocol);
+    let name = account.name.as_str();
     let io = match endpoint.security {
         Security::Tls => {
             recorder
@@ -89,8 +114,18 @@ pub async fn open<D: Dialogue>(dial: Dial<'_>, recorder: &Recorder<'_>) -> Resul
             })
             .await?;
     }
+    Ok(dialogue)
+}
+
+/// A token where one is needed, then the login.
+///
+/// # Errors
+/// [`Halted`]: the stage that failed is on record.
+pub async fn sign_in<D: Dialogue>(dial: Dial<'_>, dialogue: D, recorder: &Recorder<'_>) -> Result<D::Session, Halted> {
     let key = key(dial, recorder).await?;
-    recorder.stage(at(Stage::Login), name, async |seen| login(dialogue, endpoint, &key, seen).await).await
+    let at = At::new(dial.leg, Stage::Login, dial.protocol);
+    let login = async |seen: &mut Seen| login(dialogue, dial.endpoint, &key, seen).await;
+    recorder.stage(at, &dial.account.name, login).await
 }
 
 /// What to sign in by: the password, or a token, which is fetched as a stage of its own.
@@ -117,7 +152,7 @@ async fn token(source: &Arc<TokenSource>, tokens: &Tokens, seen: &mut Seen) -> R
 }
 
 async fn resolve(endpoint: &Endpoint, seen: &mut Seen) -> Result<Vec<SocketAddr>, Failure> {
-    let addresses = wire::resolve(&endpoint.host, endpoint.port).await?;
+    let addresses = wire::resolve(&endpoint.host, endpoint.port, endpoint.family).await?;
     seen.fact(Fact::Addresses { addresses: addresses.iter().map(|address| address.ip().to_string()).collect() });
     Ok(addresses)
 }
@@ -141,10 +176,19 @@ async fn connect(addresses: &[SocketAddr], limit: Duration, seen: &mut Seen) -> 
     Ok((Tap::new(tcp).map_err(lost)?, address))
 }
 
-/// One more connection to an address, for a look at its certificate.
+/// One more connection to an address that has answered.
+///
+/// # Errors
+/// Why there is none.
+pub async fn once_more(address: SocketAddr, limit: Duration) -> Result<Tap, Failure> {
+    let (attempts, tcp) = wire::connect(&[address], limit).await;
+    let tcp = tcp.ok_or_else(|| Failure::new(wire::why_unconnected(&attempts)))?;
+    Tap::new(tcp).map_err(|error| wire::lost(b"", Some(&error)))
+}
+
+/// One more connection, for a look at the certificate.
 async fn one_more(address: SocketAddr) -> Option<Tap> {
-    let (_, tcp) = wire::connect(&[address], SECOND_LOOK).await;
-    Tap::new(tcp?).ok()
+    once_more(address, SECOND_LOOK).await.ok()
 }
 
 /// The TLS handshake. A certificate that is refused is looked at once more on a connection from `again`, which carries

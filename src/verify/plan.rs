@@ -82,13 +82,33 @@ fn berth<'a>(
     }
 }
 
+/// Where a submission server is to confirm, in this leg, that it takes no mail for foreign domains without a sign-in:
+/// a server is asked once.
+pub fn relay(check: &Check, leg: Leg) -> Option<(&Account, &Endpoint)> {
+    fn of(account: &Account) -> Option<&Endpoint> {
+        account.smtp.as_ref().filter(|endpoint| endpoint.expect_auth)
+    }
+    let first = of(check.from());
+    match leg {
+        Leg::Submission => Some((check.from(), first?)),
+        Leg::ReplySubmission => {
+            let account = check.to().account().filter(|_| check.settings().reply)?;
+            let same =
+                |one: &Endpoint, other: &Endpoint| one.host.eq_ignore_ascii_case(&other.host) && one.port == other.port;
+            let endpoint = of(account).filter(|endpoint| first.is_none_or(|first| !same(first, endpoint)))?;
+            Some((account, endpoint))
+        }
+        _ => None,
+    }
+}
+
 impl Plan {
     /// The stages of a check: the way out, the sender's copy, the way back, the clean-up.
     pub fn of(check: &Check) -> Plan {
         let mut plan = Plan(Vec::new());
         let berths = berths(check);
         let opened_under = |leg| berths.iter().filter(move |berth| berth.leg == leg);
-        plan.submission(Leg::Submission, check.from());
+        plan.submission(check, Leg::Submission, check.from());
         for berth in opened_under(Leg::Delivery) {
             plan.mailbox(berth);
             plan.add(berth.leg, berth.protocol, berth.account, &[Stage::Arrival, Stage::Inspect]);
@@ -96,7 +116,7 @@ impl Plan {
         opened_under(Leg::Sent).for_each(|berth| plan.mailbox(berth));
         plan.add(Leg::Sent, Protocol::Imap, check.from(), &[Stage::Copy]);
         if let Some(to) = check.to().account().filter(|_| check.settings().reply) {
-            plan.submission(Leg::ReplySubmission, to);
+            plan.submission(check, Leg::ReplySubmission, to);
         }
         opened_under(Leg::ReplyDelivery).for_each(|berth| plan.mailbox(berth));
         for berth in berths.iter().filter(|berth| berth.answer) {
@@ -112,19 +132,24 @@ impl Plan {
         plan
     }
 
-    fn submission(&mut self, leg: Leg, account: &Account) {
+    fn submission(&mut self, check: &Check, leg: Leg, account: &Account) {
         if let Some(endpoint) = &account.smtp {
             self.opening(leg, Protocol::Smtp, account, endpoint);
+            if relay(check, leg).is_some() {
+                self.add(leg, Protocol::Smtp, account, &[Stage::Relay]);
+            }
+            self.sign_in(leg, Protocol::Smtp, account, endpoint);
             self.add(leg, Protocol::Smtp, account, &[Stage::Submit]);
         }
     }
 
     fn mailbox(&mut self, berth: &Berth<'_>) {
         self.opening(berth.leg, berth.protocol, berth.account, berth.endpoint);
+        self.sign_in(berth.leg, berth.protocol, berth.account, berth.endpoint);
         self.add(berth.leg, berth.protocol, berth.account, &[Stage::Baseline]);
     }
 
-    /// Resolve to login: where TLS comes depends on how the endpoint is secured.
+    /// What comes before the sign-in: where TLS comes depends on how the endpoint is secured.
     fn opening(&mut self, leg: Leg, protocol: Protocol, account: &Account, endpoint: &Endpoint) {
         let stages: &[Stage] = match endpoint.security {
             Security::Tls => &[Stage::Resolve, Stage::Connect, Stage::Tls, Stage::Greeting],
@@ -132,6 +157,9 @@ impl Plan {
             Security::None => &[Stage::Resolve, Stage::Connect, Stage::Greeting],
         };
         self.add(leg, protocol, account, stages);
+    }
+
+    fn sign_in(&mut self, leg: Leg, protocol: Protocol, account: &Account, endpoint: &Endpoint) {
         if let Proof::Token(_) = endpoint.credentials.proof {
             self.add(leg, protocol, account, &[Stage::Token]);
         }

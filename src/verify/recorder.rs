@@ -57,6 +57,8 @@ pub struct Seen {
     pub unless_done: Vec<Concern>,
     /// What it means when no answer comes any more; by default [`Kind::Timeout`].
     pub if_silent: Option<Kind>,
+    /// Mail does not depend on it: where it does not get to its end, nothing was found out, and that is all.
+    pub beside: bool,
 }
 
 impl Seen {
@@ -221,7 +223,8 @@ impl<'a> Recorder<'a> {
             Ok(value) => (Ok(value), Status::Passed),
             Err(failure) => {
                 seen.concerns.append(&mut seen.unless_done);
-                (Err(Halted), Status::Failed(failure))
+                let skip = |failure| Skip::Inconclusive { failure: Box::new(failure) };
+                (Err(Halted), if seen.beside { Status::Skipped(skip(failure)) } else { Status::Failed(failure) })
             }
         };
         let span = Some(Span { began: in_micros(began - self.began), took: in_micros(began.elapsed()) });

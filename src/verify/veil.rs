@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::account::{Credentials, Secret};
 use crate::check::Check;
-use crate::failure::{Failure, Reply};
+use crate::failure::{Failure, Reply, Skip};
 use crate::outcome::{Concern, Fact, StageRecord, Status};
 
 /// What stands in place of a secret.
@@ -51,20 +51,28 @@ impl Veil {
 
     /// Covers them wherever a record quotes a server that has seen them.
     pub fn cover_record(&self, record: &mut StageRecord) {
-        if let Status::Failed(Failure { reply, detail, .. }) = &mut record.status {
-            reply.iter_mut().for_each(|reply| self.cover_reply(reply));
-            detail.iter_mut().for_each(|detail| self.cover(detail));
+        match &mut record.status {
+            Status::Failed(failure) => self.cover_failure(failure),
+            Status::Skipped(Skip::Inconclusive { failure }) => self.cover_failure(failure),
+            _ => {}
         }
         for fact in &mut record.facts {
-            if let Fact::Accepted { reply, .. } = fact {
+            if let Fact::Accepted { reply, .. } | Fact::RelayRefused { reply } = fact {
                 self.cover_reply(reply);
             }
         }
         for concern in &mut record.concerns {
-            if let Concern::LeftBehind { why, .. } | Concern::NotLookedInto { why, .. } = concern {
-                self.cover(why);
+            match concern {
+                Concern::LeftBehind { why, .. } | Concern::NotLookedInto { why, .. } => self.cover(why),
+                Concern::RelaysWithoutAuthentication { reply } => self.cover_reply(reply),
+                _ => {}
             }
         }
+    }
+
+    fn cover_failure(&self, Failure { reply, detail, .. }: &mut Failure) {
+        reply.iter_mut().for_each(|reply| self.cover_reply(reply));
+        detail.iter_mut().for_each(|detail| self.cover(detail));
     }
 
     fn cover_reply(&self, reply: &mut Reply) {

@@ -5,7 +5,7 @@
 //! server's words inside TLS. Reading a reply is 30 lines; the commands, the addresses and the message are lettre's.
 
 use lettre::Address;
-use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Starttls};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Rset, Starttls};
 use lettre::transport::smtp::extension::{ClientId, MailParameter};
 use zeroize::Zeroizing;
 
@@ -20,6 +20,15 @@ const LONGEST_COMMAND: usize = 512;
 
 /// No reply has more lines than this.
 const MOST_LINES: usize = 128;
+
+/// Whether a server takes mail for a domain that is not its own, and what it said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Relaying {
+    /// It refused MAIL or RCPT.
+    Refused(Reply),
+    /// It accepted RCPT.
+    Accepted(Reply),
+}
 
 /// A connection to a submission server that has said what it can do.
 #[derive(Debug)]
@@ -139,28 +148,51 @@ impl Smtp {
     /// [`Kind::Refused`] with the command that was refused. The connection is given up then: ending the
     /// transaction by closing it can never leave an empty message behind.
     pub async fn envelope(&mut self, from: &Address, to: &Address) -> Result<(), Failure> {
-        let international = !from.to_string().is_ascii() || !to.to_string().is_ascii();
-        let parameters = if international { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
-        let commands = [
-            (Step::Mail, Mail::new(Some(from.clone()), parameters).to_string(), 250),
-            (Step::Rcpt, Rcpt::new(to.clone(), Vec::new()).to_string(), 250),
-            (Step::Data, Data.to_string(), 354),
-        ];
-        let pipelining = self.offers("PIPELINING");
-        if pipelining {
-            let flight: String = commands.iter().map(|(_, command, _)| command.as_str()).collect();
-            commands.iter().for_each(|(_, command, _)| self.stream.transcript.sent(command.trim_end()));
-            self.stream.send(flight.as_bytes()).await?;
-        }
-        for (step, line, wanted) in commands {
-            let answer =
-                if pipelining { reply(&mut self.stream).await? } else { command(&mut self.stream, &line).await? };
+        let [mail, rcpt] = addressed(from, to);
+        let commands = [mail, rcpt, Data.to_string()];
+        let flown = self.in_one_flight(&commands).await?;
+        for (line, (step, wanted)) in commands.iter().zip([(Step::Mail, 250), (Step::Rcpt, 250), (Step::Data, 354)]) {
+            let answer = self.answer(line, flown).await?;
             // 251: the recipient has moved, and the server forwards (RFC 5321 §3.4).
             if answer.code != Some(wanted) && !(step == Step::Rcpt && answer.code == Some(251)) {
                 return Err(refused(step, answer));
             }
         }
         Ok(())
+    }
+
+    /// MAIL and RCPT, and no more: whether this server would take mail for a foreign domain from somebody who has not signed
+    /// in. What was begun is to be ended by [`Smtp::abandon`].
+    ///
+    /// # Errors
+    /// Where there is no telling: the connection is lost or garbled, or the server is about to close it (421).
+    pub async fn would_relay(&mut self, from: &Address, to: &Address) -> Result<Relaying, Failure> {
+        let [mail, rcpt] = addressed(from, to);
+        let flown = self.in_one_flight(&[mail.clone(), rcpt.clone()]).await?;
+        let sender = taken(self.answer(&mail, flown).await?)?;
+        match (sender, flown) {
+            (Relaying::Accepted(_), _) => taken(self.answer(&rcpt, flown).await?),
+            (refused, true) => {
+                let _ = self.answer(&rcpt, flown).await; // it goes without saying
+                Ok(refused)
+            }
+            (refused, false) => Ok(refused),
+        }
+    }
+
+    /// Sends these commands ahead of their answers, where the server takes them so (RFC 2920); says whether it does.
+    async fn in_one_flight(&mut self, commands: &[String]) -> Result<bool, Failure> {
+        let pipelining = self.offers("PIPELINING");
+        if pipelining {
+            commands.iter().for_each(|command| self.stream.transcript.sent(command.trim_end()));
+            self.stream.send(commands.concat().as_bytes()).await?;
+        }
+        Ok(pipelining)
+    }
+
+    /// The answer to a command, which is sent now unless it has flown ahead.
+    async fn answer(&mut self, line: &str, flown: bool) -> Result<Reply, Failure> {
+        if flown { reply(&mut self.stream).await } else { command(&mut self.stream, line).await }
     }
 
     /// Sends the message, dot-stuffed (RFC 5321 §4.5.2), up to and including the dot that ends it.
@@ -193,6 +225,32 @@ impl Smtp {
     /// Of no consequence: everything was said before.
     pub async fn quit(mut self) -> Result<(), Failure> {
         command(&mut self.stream, &Quit.to_string()).await.map(drop)
+    }
+
+    /// Gives up the transaction that was begun, and takes leave.
+    ///
+    /// # Errors
+    /// Of no consequence: a server forgets what was begun also when the connection just ends (RFC 5321 §4.1.1.10).
+    pub async fn abandon(mut self) -> Result<(), Failure> {
+        command(&mut self.stream, &Rset.to_string()).await?;
+        self.quit().await
+    }
+}
+
+/// MAIL and RCPT.
+fn addressed(from: &Address, to: &Address) -> [String; 2] {
+    let international = !from.to_string().is_ascii() || !to.to_string().is_ascii();
+    let parameters = if international { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
+    [Mail::new(Some(from.clone()), parameters).to_string(), Rcpt::new(to.clone(), Vec::new()).to_string()]
+}
+
+/// What an answer to MAIL or RCPT says of relaying.
+fn taken(answer: Reply) -> Result<Relaying, Failure> {
+    match answer.code {
+        Some(200..300) => Ok(Relaying::Accepted(answer)),
+        Some(421) => Err(Failure::refused(answer)),
+        Some(400..600) => Ok(Relaying::Refused(answer)),
+        _ => Err(Failure { reply: Some(Box::new(answer)), ..Failure::new(Kind::Malformed) }),
     }
 }
 

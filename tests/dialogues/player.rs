@@ -220,6 +220,8 @@ pub async fn play_with(
         credentials: Credentials { username: "a@b.test".to_owned(), proof: Secret::new(PASSWORD).into() },
         auth: Auth::Auto,
         ca: None,
+        family: mailtrip::Family::Any,
+        expect_auth: false,
     };
     let account = Account {
         name: "a".to_owned(),

@@ -178,6 +178,8 @@ impl Server {
             credentials: Credentials { username, proof: password.into() },
             auth: self.auth,
             ca: self.trusted.then(|| sandbox.ca_pem().as_bytes().to_vec()),
+            family: mailtrip::Family::Any,
+            expect_auth: false,
         })
     }
 }

@@ -15,7 +15,7 @@ pub fn stage_line(record: &StageRecord, style: &Style) -> String {
     let time = record.span.map(|span| human::duration(span.took)).unwrap_or_default();
     let text = match &record.status {
         Status::Failed(failure) => words::failed(failure),
-        Status::Skipped(skip) => words::skip(*skip),
+        Status::Skipped(skip) => words::skip(skip),
         Status::Passed => {
             let concerns = record.concerns.iter().map(|concern| format!("WARNING, {}", words::concern(concern)));
             let parts = std::iter::once(words::key(record, None)).chain(concerns);

@@ -14,7 +14,7 @@ pub fn write(page: &mut Page, outcome: &Outcome) {
     for group in groups(outcome) {
         heading(page, outcome, group[0]);
         for run in group.chunk_by(|one, other| matches!(one.status, Status::Skipped(_)) && one.status == other.status) {
-            match run[0].status {
+            match &run[0].status {
                 Status::Skipped(_) => skipped(page, run),
                 _ => row(page, outcome, run[0]),
             }
@@ -70,7 +70,7 @@ fn row(page: &mut Page, outcome: &Outcome, record: &StageRecord) {
 
 /// A run of stages that were skipped for the same reason, in one line.
 fn skipped(page: &mut Page, run: &[&StageRecord]) {
-    let Status::Skipped(skip) = run[0].status else {
+    let Status::Skipped(skip) = &run[0].status else {
         return;
     };
     let names: Vec<&str> = run.iter().map(|record| record.at.stage.name()).collect();
