@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use std::time::Duration;
 
-use mailtrip::account::{Grant, Proof, Security, TokenSource};
+use mailtrip::account::{Family, Grant, Proof, Security, TokenSource};
 use mailtrip::check::Sent;
 use mailtrip::config::{self, ConfigError, Loaded, Notice, Overrides};
 
@@ -108,6 +108,7 @@ fn the_defaults_that_the_example_states_are_the_defaults() {
             "to" => "\"work\"",
             "username" => "\"alice\"",
             "auth" => "\"login\"",
+            "address_family" => "\"ipv6\"",
             "receive" => "\"pop3\"",
             "sent" => "\"off\"",
             "junk" => "\"critical\"",
@@ -117,7 +118,7 @@ fn the_defaults_that_the_example_states_are_the_defaults() {
         assert!(with(other).map_or(true, |changed| changed != usual), "{key} = {other} changes nothing");
         stated += 1;
     }
-    assert_eq!(stated, 12);
+    assert_eq!(stated, 13);
 }
 
 async fn load_with(text: &str, folder: &Path, names: &[&str], overrides: &Overrides) -> Result<Loaded, ConfigError> {
@@ -228,6 +229,54 @@ async fn the_command_line_wins_over_the_check_and_the_check_over_the_defaults() 
     assert!(error.contains("`cleanup_timeout` (6s) is more than half of `timeout` (10s)"), "{error}");
     let short = Overrides { timeout: Some(Duration::from_secs(4)), ..Overrides::default() };
     assert_eq!(short.settings().unwrap().limits.cleanup, Duration::from_secs(2));
+}
+
+/// Family and expectation of both servers of the only check.
+fn particulars(keys: &str, smtp: &str, imap: &str) -> [(Family, bool); 2] {
+    let text = format!(
+        "[accounts.a]\naddress = 'a@example.net'\npassword = {{ env = 'A' }}\n{keys}\n\
+         smtp = {{ host = 'smtp.example.net', {smtp} }}\nimap = {{ host = 'imap.example.net', {imap} }}\n"
+    );
+    let loaded = config::parse(&text, "m.toml").unwrap_or_else(|error| panic!("{error}"));
+    let account = loaded.checks[0].from();
+    [&account.smtp, &account.imap].map(|endpoint| {
+        let endpoint = endpoint.as_ref().unwrap();
+        (endpoint.family, endpoint.expect_auth)
+    })
+}
+
+#[test]
+fn a_server_on_a_submission_port_is_expected_to_require_a_sign_in_unless_it_is_said_otherwise() {
+    let expected = |keys, smtp, imap| particulars(keys, smtp, imap).map(|(_, expected)| expected);
+    assert_eq!(expected("", "port = 587, security = 'starttls'", "port = 993"), [true, false]);
+    assert_eq!(expected("", "port = 465", "port = 587, security = 'starttls'"), [true, false]);
+    assert_eq!(expected("", "port = 2525", ""), [false, false]);
+    assert_eq!(expected("", "port = 2525, expect_auth = true", ""), [true, false]);
+    assert_eq!(expected("expect_auth = true", "port = 2525", ""), [true, false]);
+    assert_eq!(expected("expect_auth = false", "", ""), [false, false]);
+    assert_eq!(expected("expect_auth = false", "expect_auth = true", ""), [true, false]);
+    assert_eq!(expected("expect_auth = true", "expect_auth = false", ""), [false, false]);
+}
+
+#[test]
+fn the_family_of_a_server_wins_over_that_of_its_account() {
+    let families = |keys, smtp, imap| particulars(keys, smtp, imap).map(|(family, _)| family);
+    assert_eq!(families("", "", ""), [Family::Any, Family::Any]);
+    assert_eq!(families("address_family = 'ipv6'", "", "address_family = 'any'"), [Family::Ipv6, Family::Any]);
+    assert_eq!(families("address_family = 'ipv6'", "address_family = 'ipv4'", ""), [Family::Ipv4, Family::Ipv6]);
+}
+
+#[tokio::test]
+async fn the_family_of_the_command_line_wins_over_every_other() {
+    let text =
+        "[accounts.a]\naddress = 'a@gmail.com'\npassword = { env = 'CARGO_PKG_NAME' }\naddress_family = 'ipv6'\n";
+    let folder = tempfile::tempdir().unwrap();
+    let overrides = Overrides { family: Some(Family::Ipv4), ..Overrides::default() };
+    let loaded = load_with(text, folder.path(), &[], &overrides).await.unwrap();
+    let check = &loaded.checks[0];
+    for account in [check.from(), check.to().account().unwrap()] {
+        assert!([&account.smtp, &account.imap].into_iter().flatten().all(|server| server.family == Family::Ipv4));
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
 mod imap;
 #[path = "dialogues/player.rs"]
 mod player;
+#[path = "dialogues/relay.rs"]
+mod relay;
 #[path = "dialogues/smtp.rs"]
 mod smtp;
 

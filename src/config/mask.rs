@@ -13,6 +13,7 @@ pub(super) const HIDDEN: &str = "***";
 /// Keys whose values are never a secret.
 const HARMLESS: &[&str] = &[
     "address",
+    "address_family",
     "allow_cleartext_password",
     "auth",
     "ca_file",
@@ -20,6 +21,7 @@ const HARMLESS: &[&str] = &[
     "create_sent_folder",
     "credential",
     "env",
+    "expect_auth",
     "file",
     "from",
     "grant",

@@ -251,3 +251,54 @@ async fn login<D: Dialogue>(
     seen.fact(Fact::Mechanism { name: mechanism.name().to_owned(), also_offered });
     Ok(session)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    /// Somebody who listens there, or an error where the machine does not have such addresses.
+    async fn listener(host: &str) -> std::io::Result<(TcpListener, SocketAddr)> {
+        let listener = TcpListener::bind((host, 0)).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    }
+
+    /// A port that nobody listens on any more.
+    async fn closed(host: &str) -> std::io::Result<SocketAddr> {
+        listener(host).await.map(|(_, address)| address)
+    }
+
+    async fn concerns(addresses: &[SocketAddr]) -> (Option<SocketAddr>, Vec<Concern>) {
+        let mut seen = Seen::default();
+        let connected = connect(addresses, LIMIT, &mut seen).await;
+        (connected.ok().map(|(_, used)| used), seen.concerns)
+    }
+
+    #[tokio::test]
+    async fn a_family_that_does_not_work_while_the_other_does_is_named_in_both_directions() {
+        for (good, bad) in [("127.0.0.1", "::1"), ("::1", "127.0.0.1")] {
+            let (Ok((_listener, good)), Ok(bad)) = (listener(good).await, closed(bad).await) else {
+                eprintln!("this machine does not have both families: not run");
+                return;
+            };
+            let failed = Concern::AddressFailed { address: bad.to_string(), result: Dialled::Refused };
+            for addresses in [[good, bad], [bad, good]] {
+                assert_eq!(concerns(&addresses).await, (Some(good), vec![failed.clone()]));
+            }
+        }
+    }
+
+    /// RFC 6666: nothing is ever behind 100::/64. Where the machine has no route to it, that is no fault of a server.
+    #[tokio::test]
+    async fn a_family_that_this_machine_does_not_have_is_no_concern() {
+        let (_listener, good) = listener("127.0.0.1").await.unwrap();
+        // An interface that does not exist: the kernel has no way there, whatever else it has.
+        let nowhere = SocketAddr::V6(std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), 9, 0, 999_999));
+        let (attempts, _) = wire::connect(&[nowhere], LIMIT).await;
+        eprintln!("{attempts:?}");
+        assert_eq!(concerns(&[nowhere, good]).await, (Some(good), vec![]));
+    }
+}

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use lettre::Address;
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::account::Protocol;
 use crate::check::Check;
@@ -21,14 +21,11 @@ use crate::outcome::{Concern, Fact};
 use crate::stage::{At, Leg, Stage};
 use crate::verify::dial::{self, Dial};
 use crate::verify::plan;
-use crate::verify::recorder::{Halted, Recorder, Seen};
+use crate::verify::recorder::{Bounds, Halted, Recorder, Seen};
 use crate::wire::smtp::{Relaying, Smtp};
 
 /// A run that is over waits for the answer until so much time has passed since the question, and no longer.
 const AT_LEAST: Duration = Duration::from_secs(2);
-
-/// How long taking leave may take; nobody waits for it.
-const LEAVE: Duration = Duration::from_secs(5);
 
 /// By what the journey tells at which address it has reached a server; one for each leg with a question.
 pub type Scouts = HashMap<Leg, oneshot::Sender<SocketAddr>>;
@@ -61,25 +58,35 @@ impl Inquiry<'_> {
         let Inquiry { dial, reached } = self;
         // Where the journey has not got that far, what held it up is on record.
         let Ok(address) = reached.await else { return };
+        let began = Instant::now();
         let at = At::new(dial.leg, Stage::Relay, dial.protocol);
         let seen = Seen { beside: true, ..Seen::default() };
         let asked = recorder.stage_within(at, &dial.account.name, recorder.bounds().stage, seen, async |seen| {
-            let answer = tokio::select! {
+            tokio::select! {
                 biased;
-                answer = answer(dial, address, recorder) => answer?,
-                failure = no_longer(over) => return Err(failure),
-            };
-            match answer {
-                Relaying::Refused(reply) => seen.fact(Fact::RelayRefused { reply }),
-                Relaying::Accepted(reply) => seen.concern(Concern::RelaysWithoutAuthentication { reply }),
+                asked = question(dial, address, recorder, seen) => asked,
+                () = no_longer(over.clone(), began) => {
+                    let limit_seconds = began.elapsed().as_secs_f64();
+                    Err(Failure::new(Kind::Timeout { limit_seconds }).detail("the run was over by then"))
+                }
             }
-            Ok(())
         });
-        let _ = asked.await; // nothing depends on it
+        let Ok(smtp) = asked.await else { return }; // nothing depends on it
+        let Bounds { deadline, stop, reach, .. } = recorder.bounds();
+        tokio::select! {
+            _ = timeout_at(*deadline, smtp.abandon()) => {}
+            () = no_longer(over, began) => {}
+            () = stop.requested(*reach) => {}
+        }
     }
 }
 
-async fn answer(dial: Dial<'_>, address: SocketAddr, recorder: &Recorder<'_>) -> Result<Relaying, Failure> {
+async fn question(
+    dial: Dial<'_>,
+    address: SocketAddr,
+    recorder: &Recorder<'_>,
+    seen: &mut Seen,
+) -> Result<Smtp, Failure> {
     let own = &dial.account.address;
     let foreign = foreign(own)?;
     let tap = dial::once_more(address, recorder.bounds().stage).await?;
@@ -87,9 +94,11 @@ async fn answer(dial: Dial<'_>, address: SocketAddr, recorder: &Recorder<'_>) ->
     let mut smtp: Smtp = dial::converse(dial, tap, address, &aside).await.map_err(|Halted| {
         aside.last_failure().map_or_else(|| Failure::new(Kind::ConnectionLost), |(_, failure)| failure)
     })?;
-    let answer = smtp.would_relay(own, &foreign).await?;
-    drop(tokio::spawn(timeout(LEAVE, smtp.abandon())));
-    Ok(answer)
+    match smtp.would_relay(own, &foreign).await? {
+        Relaying::Refused(reply) => seen.fact(Fact::RelayRefused { reply }),
+        Relaying::Accepted(reply) => seen.concern(Concern::RelaysWithoutAuthentication { reply }),
+    }
+    Ok(smtp)
 }
 
 /// An address that is nobody's, in a domain that no server can call its own (RFC 2606 §3).
@@ -99,11 +108,9 @@ fn foreign(own: &Address) -> Result<Address, Failure> {
 }
 
 /// Returns when the rest of the run is over, and the server has had its time.
-async fn no_longer(mut over: watch::Receiver<bool>) -> Failure {
-    let began = Instant::now();
+async fn no_longer(mut over: watch::Receiver<bool>, began: Instant) {
     let _ = over.wait_for(|over| *over).await; // who is gone is over as well
     sleep_until(began + AT_LEAST).await;
-    Failure::new(Kind::Timeout { limit_seconds: began.elapsed().as_secs_f64() }).detail("the run was over by then")
 }
 
 #[cfg(test)]

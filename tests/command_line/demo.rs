@@ -7,7 +7,7 @@ fn the_demo_proves_a_mailbox_and_prints_the_table() {
     let done = Place::new().run(&["demo"]);
     assert_eq!(done.code, Some(0), "{done:#?}");
     assert!(done.stdout.starts_with("demo: alice@sandbox.test to bob@sandbox.test\n"), "{done:#?}");
-    for stage in ["submit", "arrival", "inspect", "copy", "remove"] {
+    for stage in ["relay", "submit", "arrival", "inspect", "copy", "remove"] {
         assert!(done.stdout.contains(&format!("  ✓ {stage} ")), "{stage}: {done:#?}");
     }
     assert!(

@@ -207,3 +207,46 @@ fn options_of_an_address_do_not_go_with_checks() {
     }
     assert!(system.sandbox.commands().is_empty());
 }
+
+#[test]
+fn a_server_that_relays_for_anybody_is_a_warning() {
+    let system = System::start("faults = [{ fault = \"open-relay\" }]");
+    let done = system.run(&["verify", "alice"]);
+    assert_eq!(done.code, Some(1), "{done:#?}");
+    assert!(done.stdout.contains("[relays-without-authentication]"), "{done:#?}");
+    assert!(done.conclusion().starts_with("WARNING: submission relay: "), "{done:#?}");
+    let commands = system.sandbox.commands();
+    let of = |what: &str| commands.iter().filter(|command| command.starts_with(what)).count();
+    assert_eq!((of("smtp: RCPT TO:<mailtrip-relay-test@example.com>"), of("smtp: DATA")), (1, 1), "{commands:#?}");
+}
+
+#[test]
+fn a_server_is_asked_once_also_where_the_reply_goes_through_it() {
+    let system = System::start("");
+    let done = system.run(&["verify", "alice-to-bob", "--format", "json"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let stages = done.json()["stages"].as_array().cloned().unwrap_or_default();
+    let relays: Vec<_> = stages.iter().filter(|stage| stage["stage"] == "relay").collect();
+    assert_eq!(relays.len(), 1, "{relays:#?}");
+    assert_eq!((&relays[0]["leg"], &relays[0]["status"]), (&"submission".into(), &"passed".into()));
+    assert_eq!(relays[0]["facts"][0]["reply"]["code"], 530);
+}
+
+/// No name is looked up: an IP address is of one family.
+#[test]
+fn a_family_that_a_server_does_not_have_is_told_with_what_it_has() {
+    let place = Place::new();
+    for (flag, long, host, family) in [("-6", "--ipv6", "127.0.0.1", "IPv6"), ("-4", "--ipv4", "[::1]", "IPv4")] {
+        let server = format!("{host}:9/tls");
+        for flag in [flag, long] {
+            let arguments = ["verify", "a@b.test", "--smtp", &server, "--imap", &server, flag];
+            let done: Done = place.command(&arguments).env("MAILTRIP_PASSWORD", "x").output().unwrap().into();
+            assert_eq!(done.code, Some(2), "{done:#?}");
+            let bare = host.trim_matches(['[', ']']);
+            assert!(done.stdout.contains(&format!("{bare} has no {family} address; it has: {bare}.")), "{done:#?}");
+            assert!(done.stdout.contains("[no-address-of-family]"), "{done:#?}");
+        }
+    }
+    let both = place.run(&["verify", "a@b.test", "-4", "-6"]);
+    assert_eq!((both.code, both.stdout.as_str()), (Some(3), ""));
+}

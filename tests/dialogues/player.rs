@@ -102,6 +102,10 @@ pub struct Mail {
     pub keywords: Vec<String>,
     pub smtp: Vec<String>,
     pub imap: Vec<String>,
+    /// Which connection to its server the line of the script came by, from 0.
+    pub connection: usize,
+    /// What was said on SMTP connections but the first.
+    pub aside: Vec<String>,
     /// The script gives other messages other numbers.
     pub renumbered: bool,
 }
@@ -124,6 +128,8 @@ impl Mail {
             keywords: ["PIPELINING", "AUTH PLAIN LOGIN", "8BITMIME"].map(str::to_owned).to_vec(),
             smtp: Vec::new(),
             imap: Vec::new(),
+            connection: 0,
+            aside: Vec::new(),
             renumbered: false,
         }
     }
@@ -206,6 +212,16 @@ pub async fn play_with(
     prepare: impl FnOnce(&mut Mail),
     change: impl FnOnce(&mut Settings),
 ) -> Played {
+    play_account(smtp, imap, prepare, |_, settings| change(settings)).await
+}
+
+/// The same with another account.
+pub async fn play_account(
+    smtp: Script,
+    imap: Script,
+    prepare: impl FnOnce(&mut Mail),
+    change: impl FnOnce(&mut Account, &mut Settings),
+) -> Played {
     let mut mail = Mail::new();
     prepare(&mut mail);
     let mail = Arc::new(Mutex::new(mail));
@@ -223,7 +239,7 @@ pub async fn play_with(
         family: mailtrip::Family::Any,
         expect_auth: false,
     };
-    let account = Account {
+    let mut account = Account {
         name: "a".to_owned(),
         address: "a@b.test".parse().expect("an address"),
         smtp: Some(endpoint(smtp_port)),
@@ -232,7 +248,7 @@ pub async fn play_with(
         folders: Folders::default(),
     };
     let mut settings = Settings { limits: LIMITS, transcript: true, ..Settings::default() };
-    change(&mut settings);
+    change(&mut account, &mut settings);
     let total = settings.limits.total;
     let check = Check::new("dialogue", account.clone(), account, settings).expect("a check");
     let began = Instant::now();
@@ -255,12 +271,14 @@ async fn serve(servers: &mut JoinSet<()>, mail: Arc<Mutex<Mail>>, script: Script
     let script = Arc::new(Mutex::new(script));
     servers.spawn(async move {
         let mut sessions = JoinSet::new();
-        while let Ok((tcp, _)) = listener.accept().await {
+        for connection in 0.. {
+            let Ok((tcp, _)) = listener.accept().await else { return };
             let _ = tcp.set_nodelay(true);
             let mut session = Session {
                 tcp: BufReader::new(tcp),
                 mail: mail.clone(),
                 script: script.clone(),
+                connection,
                 open: String::new(),
                 idle: String::new(),
                 data: false,
@@ -275,6 +293,7 @@ struct Session {
     tcp: BufReader<TcpStream>,
     mail: Arc<Mutex<Mail>>,
     script: Arc<Mutex<Script>>,
+    connection: usize,
     open: String,
     idle: String,
     data: bool,
@@ -316,7 +335,10 @@ impl Session {
     }
 
     fn scripted(&self, tag: &str, line: &str) -> Act {
-        (self.script.lock().expect("no script panicked"))(&mut self.mail(), tag, line)
+        let mut script = self.script.lock().expect("no script panicked");
+        let mut mail = self.mail();
+        mail.connection = self.connection;
+        script(&mut mail, tag, line)
     }
 
     async fn line(&mut self) -> Option<String> {
@@ -336,7 +358,10 @@ impl Session {
                 message.extend_from_slice(format!("{unstuffed}\r\n").as_bytes());
                 continue;
             }
-            self.mail().smtp.push(line.clone());
+            match self.connection {
+                0 => self.mail().smtp.push(line.clone()),
+                _ => self.mail().aside.push(line.clone()),
+            }
             let act = self.scripted("", &line);
             let message = std::mem::take(&mut message);
             on = self.act(act, |session| session.smtp_answer(&line, &message)).await;

@@ -47,6 +47,22 @@ async fn a_login_refused_or_unavailable_in_each_protocol() {
 }
 
 #[tokio::test]
+async fn an_open_relay_takes_mail_from_anybody_for_anybody_and_loses_it() {
+    let sandbox = faulty("fault = 'open-relay'").await;
+    let mut raw = Raw::tls(&sandbox, Service::Submissions).await;
+    raw.dialogue("S: 220 …\nC: HELO x\nS: 250 …\nC: MAIL FROM:<a@b.test>\nS: 250 2.1.0 Ok").await;
+    assert_eq!(reply(&mut raw, "RCPT TO:<nobody@sandbox.test>").await.get(..9), Some("550 5.1.1"));
+    assert_eq!(reply(&mut raw, "RCPT TO:<somebody@example.com>").await, "250 2.1.5 Ok");
+    assert_eq!(reply(&mut raw, "DATA").await.get(..3), Some("354"));
+    assert_eq!(reply(&mut raw, "Subject: x\r\n\r\nBody\r\n.").await.get(..3), Some("250"));
+    assert!(sandbox.messages(ALICE, "INBOX").is_empty() && sandbox.messages(BOB, "INBOX").is_empty());
+    // Any other server wants to know who it is.
+    let sandbox = faulty("fault = 'sender-refused'").await;
+    let mut raw = Raw::tls(&sandbox, Service::Submissions).await;
+    raw.dialogue("S: 220 …\nC: HELO x\nS: 250 …\nC: MAIL FROM:<a@b.test>\nS: 530 5.7.0 Authentication required").await;
+}
+
+#[tokio::test]
 async fn refusals_along_the_transaction() {
     for (fault, commands, wanted) in [
         ("fault = 'sender-refused'", "MAIL FROM:<a@b>", "550 5.7.1 Sender address rejected: not allowed"),

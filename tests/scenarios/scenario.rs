@@ -112,6 +112,7 @@ pub struct Server {
     pub allow_cleartext_password: bool,
     /// Whether the sandbox's authority is trusted.
     pub trusted: bool,
+    pub expect_auth: bool,
 }
 
 impl Default for Server {
@@ -125,6 +126,7 @@ impl Default for Server {
             password: None,
             allow_cleartext_password: false,
             trusted: true,
+            expect_auth: false,
         }
     }
 }
@@ -179,7 +181,7 @@ impl Server {
             auth: self.auth,
             ca: self.trusted.then(|| sandbox.ca_pem().as_bytes().to_vec()),
             family: mailtrip::Family::Any,
-            expect_auth: false,
+            expect_auth: self.expect_auth,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mailtrip::account::{Protocol, Security};
 use mailtrip::check::Check;
-use mailtrip::failure::Kind;
+use mailtrip::failure::{Kind, Skip};
 use mailtrip::outcome::{Concern, Dialled, Fact, Outcome, Span, StageRecord, Status};
 use mailtrip::report::json;
 use mailtrip::sandbox::{Sandbox, Service};
@@ -120,7 +120,11 @@ fn fix_concerns(record: &mut StageRecord) {
 }
 
 fn fix_failure(record: &mut StageRecord, stage_limit: Duration) {
-    let Status::Failed(failure) = &mut record.status else { return };
+    let failure = match &mut record.status {
+        Status::Failed(failure) => failure,
+        Status::Skipped(Skip::Inconclusive { failure }) => failure,
+        _ => return,
+    };
     match &mut failure.kind {
         // What is left of the run is never the same; the limit of a stage is.
         Kind::Timeout { limit_seconds } if *limit_seconds != stage_limit.as_secs_f64() => *limit_seconds = 5.0,
