@@ -10,7 +10,7 @@ use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Protocol,
 use mailtrip::check::{Check, Junk, Receive, Sent, Settings};
 use mailtrip::diagnose::{Verdict, verdict};
 use mailtrip::failure::{Kind, Skip, Step};
-use mailtrip::outcome::{Concern, Fact, FiledBy, KnownBy, Noticed, Outcome, Role, Side, Status};
+use mailtrip::outcome::{Concern, Fact, FiledBy, KnownBy, Noticed, Outcome, Role, Side, StageRecord, Status};
 use mailtrip::report::json;
 use mailtrip::report::terminal::{self, Style};
 use mailtrip::stage::{At, Leg, Stage};
@@ -81,6 +81,8 @@ const TESTS: &[(&str, Test)] = &[
     ("by_both_protocols", by_both),
     ("a_bounce_ends_the_wait", bounce),
     ("arrival_within_seven_round_trips", round_trips),
+    ("without_a_sign_in_nothing_is_taken", relay_refused),
+    ("a_server_that_trusts_this_network_is_a_warning", relay_by_network),
 ];
 
 fn main() -> ExitCode {
@@ -612,7 +614,66 @@ fn bounce(address: &str) {
     }
 }
 
-/// Round trips are the slope of the time to `arrival` over the network's delay. Bytes are delayed, TCP's own
+fn expecting(account: Account) -> Account {
+    let smtp = account.smtp.map(|smtp| Endpoint { expect_auth: true, ..smtp });
+    Account { smtp, ..account }
+}
+
+fn relay(outcome: &Outcome) -> &StageRecord {
+    outcome.stages.iter().find(|record| record.at.stage == Stage::Relay).expect("the stage is planned")
+}
+
+/// What was said without a sign-in: the address that was asked for is in no other conversation.
+fn said_aside(outcome: &Outcome) -> Vec<&str> {
+    let said = outcome.conversations.iter().map(|conversation| {
+        let client = conversation.lines.iter().filter(|line| line.side == Side::Client);
+        client.map(|line| line.text.as_str()).collect::<Vec<_>>()
+    });
+    let mut aside = said.filter(|lines| lines.iter().any(|line| line.contains("mailtrip-relay-test")));
+    let lines = aside.next().expect("it was asked");
+    assert!(aside.next().is_none(), "it was asked once");
+    lines
+}
+
+fn relay_refused(address: &str) {
+    for way in [tls(&BED), upgraded(&BED)] {
+        let outcome = verify(expecting(account(&BED, address, "its password", &way)), settings());
+        assert_verdict(&outcome, Verdict::Ok);
+        let record = relay(&outcome);
+        let [Fact::RelayRefused { reply }] = record.facts.as_slice() else { panic!("{record:?}") };
+        assert_eq!((reply.code, reply.enhanced.as_deref()), (Some(554), Some("5.7.1")), "{reply}");
+        let said = said_aside(&outcome);
+        assert!(!said.iter().any(|line| line.starts_with("AUTH") || *line == "DATA"), "{said:?}");
+    }
+}
+
+/// 127.0.0.1 is in its `mynetworks`, as on a server whose guide was followed without thought.
+fn relay_by_network(address: &str) {
+    let bed = Testbed::start(Options {
+        users: vec![User::new(address, "its password")],
+        postfix_main_extra: "mynetworks = 127.0.0.0/8\n\
+             smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination\n\
+             submission_restrictions = permit_mynetworks, permit_sasl_authenticated, reject\n\
+             default_transport = discard:"
+            .to_owned(),
+        ..Options::default()
+    });
+    for way in [tls(&bed), upgraded(&bed)] {
+        let outcome = verify(expecting(account(&bed, address, "its password", &way)), settings());
+        assert_verdict(&outcome, Verdict::Warning);
+        let record = relay(&outcome);
+        let [Concern::RelaysWithoutAuthentication { reply }] = record.concerns.as_slice() else { panic!("{record:?}") };
+        assert_eq!(reply.code, Some(250));
+        let said = said_aside(&outcome);
+        assert!(said.contains(&"RSET") && !said.contains(&"DATA"), "{said:?}");
+        assert_empty(&bed, address, &["INBOX", "Sent", "Junk"]);
+    }
+    let log = bed.log();
+    assert_eq!(log.matches("status=sent").count(), 2, "the two probes and nothing else were delivered:\n{log}");
+    assert!(!log.contains("to=<mailtrip-relay-test@example.com>"), "{log}");
+}
+
+/// The question who may relay costs none. Round trips are the slope of the time to `arrival` over the network's delay. Bytes are delayed, TCP's own
 /// handshake is not.
 fn round_trips(address: &str) {
     let seconds = |round_trip: Duration| {
@@ -621,8 +682,9 @@ fn round_trips(address: &str) {
         let through = |port| Proxy::start(SocketAddr::from((LOCALHOST, port)), behaviour());
         let (smtp, imap) = (through(BED.ports.submissions), through(BED.ports.imaps));
         let way = Route { smtp: smtp.port(), imap: imap.port(), ..tls(&BED) };
-        let outcome = verify(account(&BED, address, "its password", &way), settings());
+        let outcome = verify(expecting(account(&BED, address, "its password", &way)), settings());
         assert_verdict(&outcome, Verdict::Ok);
+        assert_eq!(relay(&outcome).status, Status::Passed);
         assert!(facts(&outcome).any(|fact| matches!(fact, Fact::Arrived { noticed: Noticed::Asked, .. })));
         let arrival = outcome.stages.iter().find(|record| record.at.stage == Stage::Arrival);
         arrival.and_then(|record| record.span).expect("an arrival").ended().as_secs_f64()

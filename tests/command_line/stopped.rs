@@ -55,7 +55,7 @@ fn a_signal_stops_the_journey_and_not_the_clean_up() {
         send(signal, child.id());
         let done = end(child);
         assert_eq!(done.code, Some(3), "{signal}: {done:#?}");
-        assert_eq!(done.json()["stages"].as_array().map(Vec::len), Some(16), "{done:#?}");
+        assert_eq!(done.json()["stages"].as_array().map(Vec::len), Some(17), "{done:#?}");
         assert_eq!(status(&done, "delivery", "arrival"), "failed");
         assert_eq!(status(&done, "cleanup", "remove"), "warning", "{done:#?}");
         assert_eq!(codes(&done), ["interrupted", "may-arrive"]);
@@ -122,7 +122,7 @@ fn the_report_is_complete_when_the_time_is_over() {
     let took = began.elapsed();
     assert!(took < Duration::from_secs(6), "{took:?}");
     assert_eq!(done.code, Some(2), "{done:#?}");
-    assert_eq!(done.json()["stages"].as_array().map(Vec::len), Some(16));
+    assert_eq!(done.json()["stages"].as_array().map(Vec::len), Some(17));
     assert_eq!(codes(&done), ["not-arrived", "may-arrive"]);
 }
 
