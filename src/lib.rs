@@ -19,7 +19,8 @@
 //! with the reason.
 //!
 //! [`verify::run`] opens the submission servers and the mailboxes at the same time, each by the one opening sequence in
-//! [`verify::dial`]: resolve, connect, TLS, greeting, a token where the account has one, login. A mailbox that takes part
+//! [`verify::dial`]: resolve, connect, TLS, greeting, a token where the account has one, login. Beside it, a second
+//! connection finds out whether the server takes mail from anybody ([`verify::relay`]); nothing waits for it. A mailbox that takes part
 //! is a [`berth`](verify::berth), by IMAP ([`verify::mailbox`]) or POP3 ([`verify::maildrop`]), and is opened once, whatever
 //! it is for; in it, the place is noted where new messages will begin (the baseline). Only when both are ready is anything submitted: a wrong IMAP password is found before any mail leaves, the
 //! search is exact, and its cost does not depend on how full the mailbox is. The probe is waited for while it is still
@@ -65,6 +66,7 @@
 //! | names of what can go wrong; the server's words | [`failure`] |
 //! | facts, warnings, the JSON form | [`outcome`], [`report::json`] |
 //! | the story from beginning to end | [`verify`] |
+//! | whether the server takes mail from anybody | [`verify::relay`], [`wire::smtp::Smtp::would_relay`] |
 //! | what is deleted, and when not | [`verify::cleanup`], [`verify::mailbox`] |
 //! | how a sign-in is done: SASL, one place for all protocols | [`wire::sasl`] |
 //! | access tokens: by a command, or from a token endpoint over HTTPS | [`account::TokenSource`], [`wire::token`] |

@@ -64,13 +64,10 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
     let tag = match messages(check) {
         Ok((probe, reply)) => {
             let (scouts, inquiries) = relay::inquiries(check);
-            let mut voyage = Voyage::new(check, &probe, reply.as_ref(), scouts);
+            let voyage = Voyage::new(check, &probe, reply.as_ref(), scouts);
             let (over, ended) = watch::channel(false);
             let there_and_back = async {
-                let _ = voyage.travel(&recorder).await; // where it ended is on record
-                let until = (Instant::now() + reserve).min(start + total);
-                let cleanup = Bounds { stage: reserve, deadline: until, stop: stop.clone(), reach: Reach::Cleanup };
-                voyage.clean_up(&recorder.bounded(cleanup)).await;
+                voyage.there_and_back(reserve, start + total, &recorder).await;
                 over.send_replace(true);
             };
             tokio::join!(there_and_back, relay::ask_all(inquiries, ended, &recorder));
@@ -161,6 +158,15 @@ impl<'a> Voyage<'a> {
     fn new(check: &'a Check, probe: &'a Probe, reply: Option<&'a Probe>, scouts: Scouts) -> Voyage<'a> {
         let berths = plan::berths(check).into_iter().map(Berth::new).collect();
         Voyage { check, probe, reply, berths, scouts, left: false, reply_left: false }
+    }
+
+    /// The journey, and the clean-up whatever became of it: within the `reserve`, and by `end`.
+    async fn there_and_back(mut self, reserve: Duration, end: Instant, recorder: &Recorder<'_>) {
+        let _ = self.travel(recorder).await; // where it ended is on record
+        let deadline = (Instant::now() + reserve).min(end);
+        let stop = recorder.bounds().stop.clone();
+        let cleanup = Bounds { stage: reserve, deadline, stop, reach: Reach::Cleanup };
+        self.clean_up(&recorder.bounded(cleanup)).await;
     }
 
     /// The way of the probe: out, in, and its copy; then the reply's way back. Nothing is submitted before the mailboxes

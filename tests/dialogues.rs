@@ -12,7 +12,7 @@ mod smtp;
 
 use std::time::Duration;
 
-use player::{play, play_with, usual};
+use player::{play, play_account, usual};
 
 #[tokio::test]
 async fn servers_that_do_what_they_should() {
@@ -23,16 +23,17 @@ async fn servers_that_do_what_they_should() {
 async fn limits_of_any_size() {
     for limit in [Duration::from_nanos(1), Duration::from_millis(1), Duration::from_millis(10), Duration::MAX] {
         for stage in [Duration::from_nanos(1), Duration::from_secs(1), Duration::MAX] {
-            let played = play_with(
+            let played = play_account(
                 usual(),
                 usual(),
                 |_| {},
-                |settings| {
+                |account, settings| {
+                    account.smtp.as_mut().expect("it sends").expect_auth = true;
                     (settings.limits.total, settings.limits.stage, settings.limits.cleanup) = (limit, stage, limit);
                 },
             );
             let played = played.await;
-            let whole = played.outcome.stages.len() == 14;
+            let whole = played.outcome.stages.len() == 15;
             assert!(whole, "{limit:?} {stage:?}: {} stages", played.outcome.stages.len());
         }
     }

@@ -88,7 +88,7 @@ pub async fn converse<D: Dialogue>(
     };
     let transcript = recorder.transcript(leg, protocol, name);
     let stream = Stream::new(io, transcript.clone());
-    let mut dialogue = recorder
+    let dialogue = recorder
         .stage(at(Stage::Greeting), name, async |seen| {
             let dialogue = D::greet(stream).await?;
             seen.fact(Fact::Greeting { text: dialogue.greeting().to_owned() });
@@ -96,24 +96,30 @@ pub async fn converse<D: Dialogue>(
             Ok(dialogue)
         })
         .await?;
-    if endpoint.security == Security::Starttls {
-        dialogue = recorder
-            .stage(at(Stage::Starttls), name, async |seen| {
-                let again = async || {
-                    D::greet(Stream::new(Io::Plain(one_more(address).await?), Transcript::default()))
-                        .await
-                        .ok()?
-                        .starttls()
-                        .await
-                        .ok()
-                };
-                let io = secure(dialogue.starttls().await?, endpoint, again, seen).await?;
-                let dialogue = D::resume(Stream::new(io, transcript)).await?;
-                seen.fact(Fact::Capabilities { names: dialogue.capabilities().to_vec() });
-                Ok(dialogue)
-            })
-            .await?;
+    match endpoint.security {
+        Security::Starttls => {
+            let upgrade = async |seen: &mut Seen| upgrade(dialogue, endpoint, address, transcript, seen).await;
+            recorder.stage(at(Stage::Starttls), name, upgrade).await
+        }
+        Security::Tls | Security::None => Ok(dialogue),
     }
+}
+
+/// From plaintext to TLS.
+async fn upgrade<D: Dialogue>(
+    dialogue: D,
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    transcript: Transcript,
+    seen: &mut Seen,
+) -> Result<D, Failure> {
+    let again = async || {
+        let another = Stream::new(Io::Plain(one_more(address).await?), Transcript::default());
+        D::greet(another).await.ok()?.starttls().await.ok()
+    };
+    let io = secure(dialogue.starttls().await?, endpoint, again, seen).await?;
+    let dialogue = D::resume(Stream::new(io, transcript)).await?;
+    seen.fact(Fact::Capabilities { names: dialogue.capabilities().to_vec() });
     Ok(dialogue)
 }
 

@@ -205,3 +205,59 @@ impl Plan {
         complete
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{Auth, Credentials, Family, Folders, Secret};
+    use crate::check::Settings;
+
+    fn account(host: &str, port: u16, expect_auth: bool) -> Account {
+        let endpoint = |host: &str, port| Endpoint {
+            host: host.to_owned(),
+            port,
+            security: Security::Tls,
+            allow_cleartext_password: false,
+            credentials: Credentials { username: "a".to_owned(), proof: Secret::new("x").into() },
+            auth: Auth::Auto,
+            ca: None,
+            family: Family::Any,
+            expect_auth,
+        };
+        Account {
+            name: format!("{host}:{port} {expect_auth}"),
+            address: "a@b.test".parse().unwrap(),
+            smtp: Some(endpoint(host, port)),
+            imap: Some(endpoint("imap.b.test", 993)),
+            pop3: None,
+            folders: Folders::default(),
+        }
+    }
+
+    /// The legs in which a server is asked whether it relays, in the order of the plan.
+    fn asked(from: Account, to: Account, reply: bool) -> Vec<Leg> {
+        let check = Check::new("check", from, to, Settings { reply, ..Settings::default() }).unwrap();
+        let planned = Plan::of(&check).complete(Vec::new(), false);
+        planned.iter().filter(|record| record.at.stage == Stage::Relay).map(|record| record.at.leg).collect()
+    }
+
+    #[test]
+    fn each_server_that_is_expected_to_require_a_sign_in_is_asked_once() {
+        let one = |expected| account("smtp.b.test", 465, expected);
+        let (same, another) = (|| account("SMTP.b.test", 465, true), || account("smtp.b.test", 2465, true));
+        assert_eq!(asked(one(true), same(), true), [Leg::Submission]);
+        assert_eq!(asked(one(true), another(), true), [Leg::Submission, Leg::ReplySubmission]);
+        assert_eq!(asked(one(true), another(), false), [Leg::Submission]);
+        assert_eq!(asked(one(false), same(), true), [Leg::ReplySubmission]);
+        assert_eq!(asked(one(false), one(false), true), []);
+    }
+
+    #[test]
+    fn it_is_told_between_the_opening_and_the_sign_in() {
+        let one = account("smtp.b.test", 465, true);
+        let check = Check::new("check", one.clone(), one, Settings::default()).unwrap();
+        let stages: Vec<Stage> = Plan::of(&check).complete(Vec::new(), false).iter().map(|one| one.at.stage).collect();
+        let begin = [Stage::Resolve, Stage::Connect, Stage::Tls, Stage::Greeting, Stage::Relay, Stage::Login];
+        assert_eq!(stages[..6], begin);
+    }
+}
