@@ -227,7 +227,7 @@ pub enum FiledBy {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum Fact {
-    /// The addresses of the host that are used, in the order of preference of the resolver.
+    /// The addresses of the host, in the order of preference of the resolver.
     Addresses {
         /// IP addresses.
         addresses: Vec<String>,

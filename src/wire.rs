@@ -33,7 +33,7 @@ use sasl::{Exchange, Key, Mechanism, SignIn};
 use tap::Tap;
 use transcript::Transcript;
 
-/// No host has more addresses than this that are worth trying.
+/// No host has more addresses of a family than this that are worth trying.
 const MOST_ADDRESSES: usize = 16;
 
 /// How long the other addresses are still waited for when one has answered.
@@ -82,14 +82,13 @@ fn exchange(mechanism: Mechanism, endpoint: &Endpoint, key: &Key) -> Exchange {
     Exchange::new(mechanism, &endpoint.credentials.username, key, &endpoint.host, endpoint.port)
 }
 
-/// The addresses of a host that are of the family, in the resolver's order of preference.
+/// The addresses of a host, in the resolver's order of preference.
 ///
 /// # Errors
-/// [`Kind::HostNotFound`], [`Kind::NoAddressOfFamily`], or [`Kind::ResolverFailed`] when the resolver could not be asked.
-pub async fn resolve(host: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, Failure> {
-    let (mut addresses, others): (Vec<SocketAddr>, Vec<SocketAddr>) = match tokio::net::lookup_host((host, port)).await
-    {
-        Ok(found) => found.partition(|address| family.has(address.ip())),
+/// [`Kind::HostNotFound`], or [`Kind::ResolverFailed`] when the resolver could not be asked.
+pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+    let mut addresses: Vec<SocketAddr> = match tokio::net::lookup_host((host, port)).await {
+        Ok(found) => found.collect(),
         Err(error) => {
             // EAI_AGAIN has no kind of its own in std: its text is the only sign (getaddrinfo(3)).
             let no_resolver = error.to_string().contains("Temporary failure");
@@ -98,18 +97,15 @@ pub async fn resolve(host: &str, port: u16, family: Family) -> Result<Vec<Socket
         }
     };
     let mut seen = std::collections::HashSet::new();
-    addresses.retain(|address| seen.insert(*address));
-    addresses.truncate(MOST_ADDRESSES);
-    match (addresses.is_empty(), others.is_empty()) {
-        (false, _) => Ok(addresses),
-        (true, true) => Err(Failure::new(Kind::HostNotFound)),
-        (true, false) => {
-            let mut others: Vec<String> = others.iter().map(|address| address.ip().to_string()).collect();
-            others.dedup();
-            others.truncate(MOST_ADDRESSES);
-            Err(Failure::new(Kind::NoAddressOfFamily { family, others }))
+    let mut of_family = [0; 2];
+    addresses.retain(|address| {
+        let count = &mut of_family[usize::from(Family::Ipv6.has(address.ip()))];
+        seen.insert(*address) && {
+            *count += 1;
+            *count <= MOST_ADDRESSES
         }
-    }
+    });
+    if addresses.is_empty() { Err(Failure::new(Kind::HostNotFound)) } else { Ok(addresses) }
 }
 
 /// What became of one address.

@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use mailtrip::Family;
 use mailtrip::failure::Kind;
 use mailtrip::outcome::Dialled;
 use mailtrip::wire::{connect, resolve};
@@ -60,9 +59,9 @@ async fn when_nothing_answers_the_limit_holds() {
 #[tokio::test]
 async fn a_name_that_does_not_exist_is_not_found_and_an_address_needs_no_resolver() {
     // RFC 6761 §6.4: no resolver knows a name below `invalid`; without any resolver it says so instead.
-    let failure = resolve("mail.invalid", 25, Family::Any).await.expect_err("no address");
+    let failure = resolve("mail.invalid", 25).await.expect_err("no address");
     assert!(matches!(failure.kind, Kind::HostNotFound | Kind::ResolverFailed), "{failure:?}");
-    assert_eq!(resolve("::1", 25, Family::Any).await.expect("an address"), ["[::1]:25".parse().expect("an address")]);
+    assert_eq!(resolve("::1", 25).await.expect("an address"), ["[::1]:25".parse().expect("an address")]);
 }
 
 /// A port whose queue of connections is full: the kernel drops what comes on top, as a firewall would.

@@ -137,8 +137,6 @@ fn a_flag_leaves_one() {
         let (code, outcome) = system.verify(&[flag]);
         assert_eq!((code, codes(&outcome)), (Some(0), vec![]), "{outcome:#}");
         assert_eq!(tried(&outcome), [(system.address(host), "connected".to_owned())]);
-        let resolved = outcome["stages"][0]["facts"][0]["addresses"].clone();
-        assert_eq!(resolved, serde_json::json!([host]), "{outcome:#}");
     }
 }
 

@@ -176,6 +176,25 @@ fn a_host_with_only_ipv6_is_recognised_by_its_addresses() {
 }
 
 #[test]
+fn a_host_that_is_to_be_reached_by_ipv6_only_is_not_said_to_have_nothing_else() {
+    let address = "[2001:db8::1]:993".to_owned();
+    let facts = vec![Fact::Address { address, result: Dialled::NoRoute, seconds: 0.0, used: false }];
+    let place = server("imap imap.example.net:993/tls");
+    let mut outcome = outcome(place, Stage::Connect, Failure::new(Kind::Unreachable), facts);
+    let resolved = StageRecord {
+        at: At::new(Leg::Delivery, Stage::Resolve, Protocol::Imap),
+        facts: vec![Fact::Addresses { addresses: vec!["2001:db8::1".into(), "192.0.2.1".into()] }],
+        status: Status::Passed,
+        ..outcome.stages[0].clone()
+    };
+    outcome.stages.insert(0, resolved);
+    let diagnosis = only(&outcome);
+    assert_eq!(diagnosis.code, "only-ipv6");
+    assert!(!diagnosis.cause.contains("has only IPv6"), "{diagnosis:#?}");
+    assert!(diagnosis.advice[1].contains("`imap.address_family`"), "{diagnosis:#?}");
+}
+
+#[test]
 fn a_username_without_domain_is_a_cause_unless_the_provider_wants_it_so() {
     let refused =
         || Failure { reply: reply("AUTHENTICATIONFAILED").map(Box::new), ..Failure::new(Kind::Refused { step: None }) };

@@ -2,6 +2,7 @@
 
 use crate::account::{Family, Security};
 use crate::failure::Kind;
+use crate::outcome::Fact;
 use crate::stage::Stage;
 
 use super::case::{Case, dialled, family};
@@ -81,18 +82,35 @@ pub fn refused(case: &Case) -> Option<Diagnosis> {
     )))
 }
 
-/// All addresses are IPv6, and this machine has none.
+/// All addresses that may be used are IPv6, and this machine has no way there.
 pub fn only_ipv6(case: &Case) -> Option<Diagnosis> {
     let unreachable = *case.kind() == Kind::Unreachable;
     let tried = case.tried().count();
     if !unreachable || tried == 0 || case.tried().any(|(address, _)| family(address) == "IPv4") {
         return None;
     }
-    let cause = format!("{} has only IPv6 addresses, and this machine cannot reach them.", case.host());
+    let host = case.host();
+    let has_ipv4 = case.facts(Stage::Resolve).any(|fact| match fact {
+        Fact::Addresses { addresses } => addresses.iter().any(|address| family(address) == "IPv4"),
+        _ => false,
+    });
+    let (cause, instead) = match has_ipv4 {
+        true => (
+            format!("This machine cannot reach the IPv6 addresses of {host}, and no others are to be used."),
+            format!(
+                "Or remove {}, or -6 on the command line: there are IPv4 addresses too.",
+                case.key("address_family")
+            ),
+        ),
+        false => (
+            format!("{host} has only IPv6 addresses, and this machine cannot reach them."),
+            format!("Ask the provider for a server with an IPv4 address, and set {} to it.", case.key("host")),
+        ),
+    };
     let diagnosis = case
         .because("only-ipv6", Certain, cause)
         .advise("Get IPv6 for this machine, or run the test from a network that has it.")
-        .advise(format!("Ask the provider for a server with an IPv4 address, and set {} to it.", case.key("host")));
+        .advise(instead);
     Some(addresses(case, diagnosis))
 }
 

@@ -157,9 +157,15 @@ async fn token(source: &Arc<TokenSource>, tokens: &Tokens, seen: &mut Seen) -> R
     Ok(Key::Token(secret))
 }
 
+/// The addresses to try: of those that the host has, those of the family that is to be used.
 async fn resolve(endpoint: &Endpoint, seen: &mut Seen) -> Result<Vec<SocketAddr>, Failure> {
-    let addresses = wire::resolve(&endpoint.host, endpoint.port, endpoint.family).await?;
-    seen.fact(Fact::Addresses { addresses: addresses.iter().map(|address| address.ip().to_string()).collect() });
+    let mut addresses = wire::resolve(&endpoint.host, endpoint.port).await?;
+    let all: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+    seen.fact(Fact::Addresses { addresses: all.clone() });
+    addresses.retain(|address| endpoint.family.has(address.ip()));
+    if addresses.is_empty() {
+        return Err(Failure::new(Kind::NoAddressOfFamily { family: endpoint.family, others: all }));
+    }
     Ok(addresses)
 }
 

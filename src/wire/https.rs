@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
-use crate::account::{Family, TokenUrl};
+use crate::account::TokenUrl;
 use crate::failure::{Failure, Kind};
 use crate::wire::tap::Tap;
 use crate::wire::{Io, connect, lost, resolve, tls};
@@ -78,7 +78,7 @@ fn broken(error: &hyper::Error) -> Failure {
 }
 
 async fn open(url: &TokenUrl, ca: Option<&[u8]>) -> Result<Io, Failure> {
-    let addresses = resolve(&url.host, url.port, Family::Any).await?;
+    let addresses = resolve(&url.host, url.port).await?;
     let (tap, address) = dial(&addresses).await?;
     match tls::handshake(tap, &url.host, ca).await {
         Ok((stream, _)) => Ok(Io::Tls(stream)),
