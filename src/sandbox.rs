@@ -5,9 +5,11 @@
 //!
 //! ```text
 //! listener ─▶ connection ─▶ smtpd ─▶ system::accept ─▶ store ◀─ imapd, pop3d
+//!                 │                    └── bounce, responder: what the system writes itself
 //!                 └── fault: asked wherever a server could go wrong
 //! ```
 
+mod bounce;
 mod certificate;
 mod connection;
 mod fault;
@@ -15,6 +17,7 @@ mod imapd;
 mod listener;
 mod message;
 mod pop3d;
+mod responder;
 mod sasl;
 mod settings;
 mod smtpd;
@@ -31,7 +34,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use fault::{Fault, Flaw, Place, Point, Protocol, Reply};
-pub use settings::{Settings, User};
+pub use settings::{Responder, Settings, User};
 pub use store::StoredMessage;
 
 use certificate::Authority;

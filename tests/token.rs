@@ -1,13 +1,15 @@
 //! Access tokens from a token endpoint on loopback, with TLS: what it says well, badly, or not at all.
 
+#[path = "support/provider.rs"]
+mod provider;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_native_tls::{TlsAcceptor, TlsStream};
-use mailtrip::account::{Grant, Secret, TokenEndpoint, TokenSource, TokenUrl};
+use mailtrip::account::{Grant, TokenEndpoint, TokenSource, TokenUrl};
 use mailtrip::config::{self, Overrides};
 use mailtrip::diagnose::{Verdict, diagnose, verdict};
 use mailtrip::failure::{Failure, Kind};
@@ -18,125 +20,19 @@ use mailtrip::stage::Stage;
 use mailtrip::verify;
 use mailtrip::verify::stop::Stop;
 use mailtrip::wire::token::Tokens;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use provider::{Answer, CLIENT_SECRET, Provider, REFRESH};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 /// Reached only by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const TOKEN: &str = "ya29.Zq9Zq9Zq9";
-const REFRESH: &str = "1//Zq9-refresh";
-const CLIENT_SECRET: &str = "Zq9&secret";
 
 const GRANTED: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: LENGTH\r\n\r\n\
     {\"access_token\":\"ya29.Zq9Zq9Zq9\",\"token_type\":\"Bearer\",\"expires_in\":3599,\"scope\":\"mail\",\"refresh_token\":\"Zq9\"}";
 const REFUSED: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: LENGTH\r\n\r\n\
     {\"error\":\"invalid_grant\",\"error_description\":\"Token has been expired or revoked.\"}";
-
-/// What the endpoint does with a request.
-#[derive(Clone, Copy)]
-enum Answer {
-    /// Says this.
-    Says(&'static str),
-    /// Begins a body, and does not end.
-    Endless,
-    /// Says nothing, and keeps the connection.
-    Stalls,
-}
-
-/// A token endpoint. It ends when it is dropped.
-struct Provider {
-    port: u16,
-    ca: String,
-    requests: Arc<Mutex<Vec<String>>>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl Provider {
-    async fn start(answer: Answer) -> Provider {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let ca = params.self_signed(&key).unwrap().pem();
-        let identity = native_tls::Identity::from_pkcs8(ca.as_bytes(), key.serialize_pem().as_bytes()).unwrap();
-        let acceptor = TlsAcceptor::from(native_tls::TlsAcceptor::new(identity).unwrap());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let heard = requests.clone();
-        let task = tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                if let Ok(stream) = acceptor.accept(socket).await {
-                    tokio::spawn(serve(stream, answer, heard.clone()));
-                }
-            }
-        });
-        Provider { port, ca, requests, task }
-    }
-
-    fn source(&self) -> Arc<TokenSource> {
-        Arc::new(TokenSource::Endpoint(Box::new(self.endpoint())))
-    }
-
-    fn endpoint(&self) -> TokenEndpoint {
-        TokenEndpoint {
-            url: format!("https://localhost:{}/token", self.port).parse().unwrap(),
-            client_id: "an id".into(),
-            client_secret: Some(Secret::new(CLIENT_SECRET)),
-            grant: Grant::RefreshToken(Secret::new(REFRESH)),
-            scope: None,
-            ca: Some(self.ca.clone().into_bytes()),
-        }
-    }
-
-    fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
-    }
-}
-
-async fn serve(mut stream: TlsStream<TcpStream>, answer: Answer, heard: Arc<Mutex<Vec<String>>>) {
-    let request = request(&mut stream).await;
-    if request.is_empty() {
-        return; // a second look at the certificate
-    }
-    heard.lock().unwrap().push(request);
-    match answer {
-        Answer::Says(text) => {
-            let length = text.split_once("\r\n\r\n").map_or(0, |(_, body)| body.len()).to_string();
-            let _ = stream.write_all(text.replace("LENGTH", &length).as_bytes()).await;
-        }
-        Answer::Endless => {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
-            while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
-        }
-        Answer::Stalls => while matches!(stream.read(&mut [0; 64]).await, Ok(1..)) {},
-    }
-    let _ = stream.shutdown().await;
-}
-
-/// A whole request: its body is as long as it says.
-async fn request(stream: &mut TlsStream<TcpStream>) -> String {
-    let mut request = String::new();
-    let mut chunk = [0; 4096];
-    loop {
-        let length = stream.read(&mut chunk).await.unwrap_or(0);
-        request += &String::from_utf8_lossy(&chunk[..length]);
-        let header = request.to_ascii_lowercase();
-        let announced = header.split_once("content-length: ").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
-        let body = request.split_once("\r\n\r\n").map_or(0, |(_, body)| body.len());
-        if length == 0 || announced.is_some_and(|announced: usize| body >= announced && body > 0) {
-            return request;
-        }
-    }
-}
 
 async fn ask(source: &Arc<TokenSource>) -> Result<String, Failure> {
     let asked = timeout(PATIENCE, Tokens::default().of(source)).await.expect("it does not hang");
@@ -145,7 +41,7 @@ async fn ask(source: &Arc<TokenSource>) -> Result<String, Failure> {
 
 #[tokio::test]
 async fn a_token_is_asked_for_as_rfc_6749_says() {
-    let provider = Provider::start(Answer::Says(GRANTED)).await;
+    let provider = Provider::start(Answer::Says(GRANTED.into())).await;
     assert_eq!(ask(&provider.source()).await.unwrap(), TOKEN);
     let [request] = &provider.requests()[..] else { panic!("{:?}", provider.requests()) };
     assert!(request.starts_with("POST /token HTTP/1.1\r\n"), "{request}");
@@ -163,7 +59,7 @@ async fn in_pieces_it_is_the_same() {
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n13\r\n{\"access_token\":\"ya\r\n10\r\n29.Zq9Zq9Zq9\"}  \r\n0\r\n\r\n";
     let until_the_end = "HTTP/1.0 200 OK\r\n\r\n{\"access_token\":\"ya29.Zq9Zq9Zq9\"}";
     for text in [chunked, until_the_end] {
-        let provider = Provider::start(Answer::Says(text)).await;
+        let provider = Provider::start(Answer::Says(text.into())).await;
         assert_eq!(ask(&provider.source()).await.unwrap(), TOKEN);
     }
 }
@@ -175,17 +71,20 @@ async fn whatever_else_it_says_is_a_failure_without_a_secret() {
         description: Some("Token has been expired or revoked.".into()),
     };
     let cases = [
-        (Answer::Says(REFUSED), refused),
-        (Answer::Says("HTTP/1.1 500 Oops\r\nContent-Length: LENGTH\r\n\r\nZq9"), Kind::TokenUnavailable),
-        (Answer::Says("HTTP/1.1 200 OK\r\nContent-Length: LENGTH\r\n\r\n<html>Zq9</html>"), Kind::TokenUnavailable),
+        (Answer::Says(REFUSED.into()), refused),
+        (Answer::Says("HTTP/1.1 500 Oops\r\nContent-Length: LENGTH\r\n\r\nZq9".into()), Kind::TokenUnavailable),
         (
-            Answer::Says("HTTP/1.1 302 Found\r\nLocation: https://localhost/\r\nContent-Length: 0\r\n\r\n"),
+            Answer::Says("HTTP/1.1 200 OK\r\nContent-Length: LENGTH\r\n\r\n<html>Zq9</html>".into()),
             Kind::TokenUnavailable,
         ),
-        (Answer::Says("\0\u{1}Zq9\r\n\r\n"), Kind::Malformed),
+        (
+            Answer::Says("HTTP/1.1 302 Found\r\nLocation: https://localhost/\r\nContent-Length: 0\r\n\r\n".into()),
+            Kind::TokenUnavailable,
+        ),
+        (Answer::Says("\0\u{1}Zq9\r\n\r\n".into()), Kind::Malformed),
         (Answer::Endless, Kind::Malformed),
-        (Answer::Says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), Kind::ConnectionLost),
-        (Answer::Says(""), Kind::ConnectionLost),
+        (Answer::Says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".into()), Kind::ConnectionLost),
+        (Answer::Says("".into()), Kind::ConnectionLost),
     ];
     for (answer, kind) in cases {
         let provider = Provider::start(answer).await;
@@ -200,7 +99,7 @@ async fn whatever_else_it_says_is_a_failure_without_a_secret() {
 
 #[tokio::test]
 async fn nothing_is_said_to_whom_is_not_trusted() {
-    let provider = Provider::start(Answer::Says(GRANTED)).await;
+    let provider = Provider::start(Answer::Says(GRANTED.into())).await;
     let stranger = TokenEndpoint { ca: None, ..provider.endpoint() };
     let failure = ask(&Arc::new(TokenSource::Endpoint(Box::new(stranger)))).await.unwrap_err();
     assert_eq!(failure.kind, Kind::CertificateSelfSigned, "{failure:?}");
@@ -267,7 +166,7 @@ fn failures(outcome: &Outcome) -> Vec<(Stage, &Kind)> {
 
 #[tokio::test]
 async fn one_token_lets_a_verification_in_everywhere() {
-    let (sandbox, provider) = (mail_system().await, Provider::start(Answer::Says(GRANTED)).await);
+    let (sandbox, provider) = (mail_system().await, Provider::start(Answer::Says(GRANTED.into())).await);
     let folder = tempfile::tempdir().unwrap();
     let outcome = verify_by(&sandbox, &provider, &by_refresh_token(&provider), folder.path()).await;
     assert_eq!(verdict(&outcome), Verdict::Ok, "{:#?}", diagnose(&outcome));
@@ -288,7 +187,7 @@ async fn one_token_lets_a_verification_in_everywhere() {
 
 #[tokio::test]
 async fn a_refusal_of_the_provider_is_told_in_its_words_and_nothing_is_sent() {
-    let (sandbox, provider) = (mail_system().await, Provider::start(Answer::Says(REFUSED)).await);
+    let (sandbox, provider) = (mail_system().await, Provider::start(Answer::Says(REFUSED.into())).await);
     let folder = tempfile::tempdir().unwrap();
     let outcome = verify_by(&sandbox, &provider, &by_refresh_token(&provider), folder.path()).await;
     assert_eq!(verdict(&outcome), Verdict::Critical);

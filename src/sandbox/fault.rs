@@ -96,6 +96,8 @@ pub enum Point {
     Top,
     /// POP3 DELE.
     Dele,
+    /// POP3 QUIT of a session that has marked messages (the UPDATE state, RFC 1939 §6). With `after`, they are removed.
+    Update,
 }
 
 /// What is wrong with a certificate.
@@ -122,6 +124,10 @@ fn recipient_refused() -> Reply {
 
 fn data_refused() -> Reply {
     Reply::new(451, "4.3.0 Temporary failure, please try again later")
+}
+
+fn bounced() -> Reply {
+    Reply::new(550, "5.1.1 User unknown in virtual mailbox table")
 }
 
 fn message_refused() -> Reply {
@@ -176,7 +182,8 @@ pub struct Place {
 }
 
 /// One thing the sandbox does wrong. In TOML, `{ fault = "login-refused", service = "imap" }`; where `service` is
-/// optional, leaving it out means all three protocols; `to` limits a fault to one recipient.
+/// optional, leaving it out means all three protocols; `to` limits a fault to one recipient, and so
+/// to the probe or to the reply, `user` to one account.
 // Variants without fields have braces: serde lets unknown keys pass beside a unit variant.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "fault", rename_all = "kebab-case", deny_unknown_fields)]
@@ -187,12 +194,18 @@ pub enum Fault {
         /// Only this protocol.
         #[serde(default)]
         service: Option<Protocol>,
+        /// Only this account.
+        #[serde(default)]
+        user: Option<String>,
     },
     /// Every login fails for now: SMTP 454 4.7.0, IMAP NO `[UNAVAILABLE]`, POP3 -ERR `[SYS/TEMP]`.
     LoginUnavailable {
         /// Only this protocol.
         #[serde(default)]
         service: Option<Protocol>,
+        /// Only this account.
+        #[serde(default)]
+        user: Option<String>,
     },
     /// SMTP takes mail for other domains from anybody, without a sign-in; it goes nowhere.
     OpenRelay {},
@@ -241,6 +254,15 @@ pub enum Fault {
     },
     /// Accepted and never delivered.
     MessageLost {
+        /// Only this recipient.
+        #[serde(default)]
+        to: Option<String>,
+    },
+    /// Accepted and not delivered; a report to the sender says so (RFC 3464), which takes as long as the message would.
+    MessageBounced {
+        /// What the next server on the way is said to have answered; default `550 5.1.1 …`.
+        #[serde(default = "bounced")]
+        reply: Reply,
         /// Only this recipient.
         #[serde(default)]
         to: Option<String>,
@@ -319,8 +341,22 @@ pub enum Fault {
     Garbage(Place),
     /// The first half of the reply, then the connection closes. The command is always carried out.
     Cut(Place),
-    /// Every maildrop is in use by another session: POP3 -ERR `[IN-USE]`.
-    MaildropLocked {},
+    /// Every maildrop is in use by somebody else: a POP3 sign-in that is right is refused all the same.
+    MaildropLocked {
+        /// So many sign-ins are let in first.
+        #[serde(default)]
+        skip: u32,
+        /// How many are then refused; default: all.
+        #[serde(default)]
+        times: Option<u32>,
+        /// What is said behind the -ERR; default `[IN-USE] …`. Old servers have no response code (RFC 2449 §8) to say.
+        #[serde(default)]
+        text: Option<String>,
+    },
+    /// POP3 numbers the messages from the newest to the oldest.
+    MaildropReversed {},
+    /// POP3 shows only the messages that were there when an account signed in by it for the first time.
+    MaildropStale {},
     /// POP3 refuses a login that follows the last one of the same user too soon: -ERR `[LOGIN-DELAY]`.
     LoginDelay {
         /// The minimum time between two logins, announced by CAPA in whole seconds (RFC 2449 §6.5).

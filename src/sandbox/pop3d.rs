@@ -4,12 +4,13 @@
 mod maildrop;
 
 use std::io;
+use std::sync::Arc;
 
 use super::connection::{Connection, closed};
 use super::fault::{Fault, Point, Protocol};
 use super::sasl::{Claim, Exchange, Step};
-use super::system::{Login, positive};
-use maildrop::{Denied, Maildrop};
+use super::system::{Login, System, positive};
+use maildrop::Maildrop;
 
 /// One client's session. With a maildrop it is in the TRANSACTION state.
 struct Session {
@@ -30,15 +31,13 @@ pub(super) async fn serve(connection: Connection) -> io::Result<()> {
         // Exactly one blank separates: a password may begin with another (RFC 1939 §7).
         let rest = rest.strip_prefix(b" ").unwrap_or(rest);
         session.record(&verb, rest);
-        let point = point(&verb);
-        if let Some(point) = point
-            && session.connection.meet(point).await?
-        {
+        let points = session.points(&verb);
+        if session.meet(&points).await? {
             continue;
         }
         let mark = session.connection.mark();
         session.command(&verb, rest).await?;
-        if let Some(point) = point {
+        for &point in &points {
             session.connection.meet_after(point, mark).await?;
         }
         if verb == "QUIT" {
@@ -83,6 +82,22 @@ impl Session {
         }
         self.say("+OK mailtrip sandbox ready");
         self.connection.meet_after(Point::Greeting, 0).await
+    }
+
+    /// The points that a command passes.
+    fn points(&self, verb: &str) -> Vec<Point> {
+        let update = verb == "QUIT" && self.maildrop.as_ref().is_some_and(Maildrop::is_marked);
+        point(verb).into_iter().chain(update.then_some(Point::Update)).collect()
+    }
+
+    /// Lets the faults act that are due before the command. True: the reply has been given.
+    async fn meet(&mut self, points: &[Point]) -> io::Result<bool> {
+        for &point in points {
+            if self.connection.meet(point).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn say(&mut self, line: impl AsRef<[u8]>) {
@@ -217,20 +232,24 @@ impl Session {
         let reply = match system.judge(Protocol::Pop3, claim) {
             Login::Refused => "-ERR [AUTH] Authentication failed.".to_owned(),
             Login::Unavailable => "-ERR [SYS/TEMP] Temporary authentication failure".to_owned(),
-            Login::Accepted(_) if self.on(Fault::MaildropLocked {}) => Denied::InUse.reply(),
-            Login::Accepted(address) => {
-                let pause = system.faults.login_delay().map(positive);
-                match Maildrop::open(system, &address, pause) {
-                    Err(denied) => denied.reply(),
-                    Ok(maildrop) => {
-                        let (count, octets) = maildrop.stat();
-                        self.maildrop = Some(maildrop);
-                        format!("+OK Logged in: {count} messages ({octets} octets)")
-                    }
-                }
-            }
+            Login::Accepted(address) => match system.faults.maildrop_locked() {
+                Some(text) => format!("-ERR {text}"),
+                None => self.open(system, &address),
+            },
         };
         self.say(reply);
+    }
+
+    fn open(&mut self, system: Arc<System>, address: &str) -> String {
+        let pause = system.faults.login_delay().map(positive);
+        match Maildrop::open(system, address, pause) {
+            Err(denied) => denied.reply(),
+            Ok(maildrop) => {
+                let (count, octets) = maildrop.stat();
+                self.maildrop = Some(maildrop);
+                format!("+OK Logged in: {count} messages ({octets} octets)")
+            }
+        }
     }
 
     /// Holds the maildrop for one command, and lets it go at QUIT.

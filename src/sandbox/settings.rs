@@ -18,12 +18,30 @@ pub struct User {
     pub token: Option<String>,
 }
 
+/// An address that answers by itself, to the envelope's sender: what is marked as automatic it does not answer (RFC 3834 §2).
+/// What is late, lost or refused on its way there or back is the matter of a fault.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Responder {
+    /// The address, in a domain of the mailboxes. Nobody can sign in to it.
+    pub address: String,
+    /// The answer names what it answers (In-Reply-To, References); without, it only quotes the text. Default: true.
+    #[serde(default = "yes")]
+    pub threaded: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
 /// What a sandbox offers, and what it does wrong. Durations are written as `"150ms"` or `"2s"`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The mailboxes. Default: `alice@sandbox.test` and `bob@sandbox.test`.
     pub accounts: Vec<User>,
+    /// Addresses that answer by themselves. Default: none.
+    pub responders: Vec<Responder>,
     /// From SMTP's 250 to the message being visible in its folder. Default: none.
     pub delivery_delay: SignedDuration,
     /// From a message being visible to its announcement by IDLE. Default: none; Dovecot takes 500 ms.
@@ -69,6 +87,7 @@ impl Default for Settings {
         };
         Self {
             accounts: vec![user("alice"), user("bob")],
+            responders: Vec::new(),
             delivery_delay: SignedDuration::ZERO,
             idle_delay: SignedDuration::ZERO,
             files_sent: false,

@@ -300,7 +300,7 @@ impl Session {
         if !serves && !relays {
             return format!("550 5.7.1 <{address}>: Relay access denied");
         }
-        if serves && system.store.resolve(&address).is_none() {
+        if serves && !system.has_recipient(&address) {
             return format!("550 5.1.1 <{address}>: User unknown in local recipient table");
         }
         if envelope.to.len() >= MAX_RECIPIENTS {

@@ -63,6 +63,8 @@ pub(super) struct Account {
     /// A POP3 session holds the maildrop, RFC 1939 §4.
     pub maildrop_locked: bool,
     pub last_pop3_login: Option<std::time::Instant>,
+    /// The UID that the next message in the INBOX had when POP3 first looked.
+    pub first_seen_by_pop3: Option<u32>,
     next_validity: u32,
 }
 
@@ -110,6 +112,7 @@ impl Store {
             folders: Vec::new(),
             maildrop_locked: false,
             last_pop3_login: None,
+            first_seen_by_pop3: None,
             next_validity: 1_000_001,
         };
         account.create("INBOX", None);

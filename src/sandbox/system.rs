@@ -8,9 +8,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
 
 use super::HOST;
+use super::bounce::Bounce;
 use super::fault::{Fate, Faults, LoginFault, Protocol};
 use super::sasl::Claim;
-use super::settings::Settings;
+use super::settings::{Responder, Settings};
 use super::store::Store;
 
 /// So many command lines are remembered; the oldest go first.
@@ -108,7 +109,8 @@ impl System {
 
     /// Judges a login. The login name is the address; case does not matter in it, every byte does in the password.
     pub fn login(&self, protocol: Protocol, user: &[u8], password: &[u8]) -> Login {
-        match self.faults.login(protocol) {
+        let name = String::from_utf8_lossy(user);
+        match self.faults.login(protocol, &name) {
             Some(LoginFault::Refused) => return Login::Refused,
             Some(LoginFault::Unavailable) => return Login::Unavailable,
             None => {}
@@ -129,7 +131,7 @@ impl System {
             Claim::Proven { user } => Some(user),
             Claim::Disproven => None,
         };
-        match (self.faults.login(protocol), user) {
+        match (self.faults.login(protocol, user.map_or("", String::as_str)), user) {
             (Some(LoginFault::Unavailable), _) => Login::Unavailable,
             (None, Some(user)) => Login::Accepted(user.to_ascii_lowercase()),
             _ => Login::Refused,
@@ -145,16 +147,36 @@ impl System {
         }
         for recipient in &submission.to {
             let fate = self.faults.fate(recipient);
-            let Some(address) = self.store.resolve(recipient) else {
-                continue;
-            };
             if fate.lost {
                 continue;
             }
-            let raw: Arc<[u8]> = stamped(submission, recipient, &id, fate.altered).into();
-            self.dispatch(address, raw, fate);
+            if let Some(reply) = &fate.bounced {
+                self.bounce(submission, &Bounce { id: &id, recipient, reply }, fate.delay);
+            } else if let Some(address) = self.store.resolve(recipient) {
+                let raw: Arc<[u8]> = stamped(submission, recipient, &id, fate.altered).into();
+                self.dispatch(address, raw, fate);
+            } else if let Some(responder) = self.responder(recipient) {
+                responder.answer(submission).iter().for_each(|answer| drop(self.accept(answer)));
+            }
         }
         id
+    }
+
+    /// Whether there is anybody of this address.
+    pub fn has_recipient(&self, address: &str) -> bool {
+        self.store.resolve(address).is_some() || self.responder(address).is_some()
+    }
+
+    fn responder(&self, address: &str) -> Option<&Responder> {
+        self.settings.responders.iter().find(|responder| responder.address.eq_ignore_ascii_case(address))
+    }
+
+    /// Tells the sender; nobody is told of what nobody sent (RFC 5321 §4.5.5).
+    fn bounce(self: &Arc<Self>, submission: &Submission, bounce: &Bounce<'_>, delay: SignedDuration) {
+        if let Some(address) = self.store.resolve(&submission.from) {
+            let raw: Arc<[u8]> = bounce.report(submission).into();
+            self.dispatch(address, raw, Fate { delay, ..Fate::default() });
+        }
     }
 
     fn file_sent(&self, submission: &Submission) {
@@ -202,10 +224,14 @@ pub(super) fn positive(duration: SignedDuration) -> Duration {
     Duration::try_from(duration).unwrap_or_default()
 }
 
+/// Now, as RFC 5322 §3.3 writes it.
+pub(super) fn date() -> String {
+    Zoned::now().with_time_zone(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+}
+
 /// The message with the trace that a submission and delivery agent would leave (RFC 5321 §4.4, RFC 8601).
 fn stamped(submission: &Submission, recipient: &str, id: &str, altered: bool) -> Vec<u8> {
-    let now = Zoned::now().with_time_zone(TimeZone::UTC);
-    let date = now.strftime("%a, %d %b %Y %H:%M:%S +0000");
+    let date = date();
     let Submission { helo, peer, from, .. } = submission;
     let domain = from.rsplit('@').next().unwrap_or_default();
     let mut raw = format!(

@@ -29,6 +29,8 @@ pub(in crate::sandbox) struct Fate {
     pub junked: bool,
     pub altered: bool,
     pub duplicated: bool,
+    /// Whether a report comes instead, and what it says.
+    pub bounced: Option<Reply>,
     pub delay: SignedDuration,
 }
 
@@ -42,8 +44,15 @@ fn concerns(service: &Option<Protocol>, protocol: Protocol) -> bool {
     service.is_none_or(|one| one == protocol)
 }
 
-fn meant(to: &Option<String>, recipient: &str) -> bool {
-    to.as_ref().is_none_or(|one| one.eq_ignore_ascii_case(recipient))
+/// Whether an address is the one that a fault is limited to, if it is to any.
+fn meant(only: &Option<String>, address: &str) -> bool {
+    only.as_ref().is_none_or(|one| one.eq_ignore_ascii_case(address))
+}
+
+/// Whether a fault acts this time, which is counted.
+fn is_due(skip: u32, times: Option<u32>, passed: &AtomicU32) -> bool {
+    let nth = passed.fetch_add(1, Ordering::Relaxed);
+    nth >= skip && times.is_none_or(|times| nth - skip < times)
 }
 
 impl Faults {
@@ -60,10 +69,11 @@ impl Faults {
         self.list.iter().any(|(one, _)| *one == fault)
     }
 
-    pub fn login(&self, protocol: Protocol) -> Option<LoginFault> {
+    pub fn login(&self, protocol: Protocol, name: &str) -> Option<LoginFault> {
+        let here = |service: &Option<Protocol>, user: &Option<String>| concerns(service, protocol) && meant(user, name);
         self.first(|fault| match fault {
-            Fault::LoginRefused { service } if concerns(service, protocol) => Some(LoginFault::Refused),
-            Fault::LoginUnavailable { service } if concerns(service, protocol) => Some(LoginFault::Unavailable),
+            Fault::LoginRefused { service, user } if here(service, user) => Some(LoginFault::Refused),
+            Fault::LoginUnavailable { service, user } if here(service, user) => Some(LoginFault::Unavailable),
             _ => None,
         })
     }
@@ -104,6 +114,7 @@ impl Faults {
                 Fault::MessageDelayed { by, to } if meant(to, recipient) => fate.delay = *by,
                 Fault::MessageJunked { to } if meant(to, recipient) => fate.junked = true,
                 Fault::MessageLost { to } if meant(to, recipient) => fate.lost = true,
+                Fault::MessageBounced { reply, to } if meant(to, recipient) => fate.bounced = Some(reply.clone()),
                 Fault::MessageDuplicated { to } if meant(to, recipient) => fate.duplicated = true,
                 Fault::MessageAltered { to } if meant(to, recipient) => fate.altered = true,
                 _ => {}
@@ -157,13 +168,22 @@ impl Faults {
         })
     }
 
+    /// What is said to a sign-in to a locked maildrop, behind the -ERR; the sign-in is counted.
+    pub fn maildrop_locked(&self) -> Option<String> {
+        self.list.iter().find_map(|(fault, passed)| match fault {
+            Fault::MaildropLocked { skip, times, text } if is_due(*skip, *times, passed) => {
+                let text = text.as_deref().unwrap_or("[IN-USE] The maildrop is in use by another session");
+                Some(text.replace(['\r', '\n'], " "))
+            }
+            _ => None,
+        })
+    }
+
     /// The breakage due at this passage of the point, which is counted.
     pub fn breakage(&self, protocol: Protocol, point: Point, after: bool) -> Option<Breakage> {
         let due = |place: &Place, always_after: bool, passed: &AtomicU32| {
-            place.service == protocol && place.at == point && (place.after || always_after) == after && {
-                let nth = passed.fetch_add(1, Ordering::Relaxed);
-                nth >= place.skip && place.times.is_none_or(|times| nth - place.skip < times)
-            }
+            let here = place.service == protocol && place.at == point && (place.after || always_after) == after;
+            here && is_due(place.skip, place.times, passed)
         };
         self.list.iter().find_map(|(fault, passed)| match fault {
             Fault::Drop(place) => due(place, false, passed).then_some(Breakage::Drop),

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::sandbox::fault::{Fault, Faults};
 use crate::sandbox::message;
 use crate::sandbox::store::{Account, StoredMessage};
 use crate::sandbox::system::System;
@@ -46,7 +47,7 @@ impl Maildrop {
             }
             account.maildrop_locked = true;
             account.last_pop3_login = Some(Instant::now());
-            Ok(snapshot(account))
+            Ok(snapshot(account, &system.faults))
         });
         let (uid_validity, messages) = opened.unwrap_or(Err(Denied::InUse))?;
         Ok(Self { address: address.to_owned(), uid_validity, messages, system })
@@ -110,6 +111,11 @@ impl Maildrop {
         there
     }
 
+    /// Whether any message is marked.
+    pub fn is_marked(&self) -> bool {
+        self.messages.iter().any(|(_, deleted)| *deleted)
+    }
+
     /// Takes all marks back.
     pub fn reset(&mut self) {
         for (_, deleted) in &mut self.messages {
@@ -135,12 +141,16 @@ impl Drop for Maildrop {
     }
 }
 
-fn snapshot(account: &Account) -> (u32, Vec<(StoredMessage, bool)>) {
-    match account.folder("INBOX") {
-        Some(inbox) => {
-            let messages = inbox.messages.iter().cloned();
-            (inbox.uid_validity, messages.map(|message| (message, false)).collect())
-        }
-        None => (0, Vec::new()),
+fn snapshot(account: &mut Account, faults: &Faults) -> (u32, Vec<(StoredMessage, bool)>) {
+    let Some(inbox) = account.folder("INBOX") else { return (0, Vec::new()) };
+    let (uid_validity, uid_next) = (inbox.uid_validity, inbox.uid_next);
+    let mut messages: Vec<_> = inbox.messages.iter().map(|message| (message.clone(), false)).collect();
+    let before = *account.first_seen_by_pop3.get_or_insert(uid_next);
+    if faults.on(Fault::MaildropStale {}) {
+        messages.retain(|(message, _)| message.uid < before);
     }
+    if faults.on(Fault::MaildropReversed {}) {
+        messages.reverse();
+    }
+    (uid_validity, messages)
 }
