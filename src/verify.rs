@@ -188,7 +188,7 @@ impl<'a> Voyage<'a> {
         let arrived = self.outward(out?, recorder).await;
         let copied = self.copy(Leg::Sent, recorder).await;
         if let (Ok(()), Some(reply)) = (arrived, self.reply) {
-            self.homeward(back?, reply, recorder).await?;
+            let _ = self.homeward(back?, reply, recorder).await; // whatever became of it, its copy may be there
             let _ = self.copy(Leg::ReplySent, recorder).await;
         }
         copied
@@ -245,9 +245,16 @@ impl<'a> Voyage<'a> {
         let (over, ended) = watch::channel(false);
         let news = News { sending: progress.clone(), bounced: reports, over: ended };
         let (receivers, others): (Vec<_>, Vec<_>) = self.berths.iter_mut().partition(|berth| is_receiver(berth));
+        let sent = matches!(way.quarry, Quarry::Probe(_)).then_some(way.message);
+        // Where it arrives by one protocol, it is read there, however long the other one takes.
         let arrivals = join_all(receivers.into_iter().map(async |berth| {
-            let arrived = berth.arrival(way.delivery, way.quarry, news.clone(), until, junk, recorder).await;
-            (berth, arrived)
+            match berth.arrival(way.delivery, way.quarry, news.clone(), until, junk, recorder).await {
+                Some(Ok(arrived)) => {
+                    let _ = berth.inspect(way.delivery, arrived, sent, recorder).await;
+                    Ok(())
+                }
+                _ => Err(Halted),
+            }
         }));
         let arrivals = async {
             let arrivals = arrivals.await;
@@ -256,24 +263,14 @@ impl<'a> Voyage<'a> {
         };
         let reports =
             join_all(others.into_iter().filter(|berth| berth.plan.account.name == way.from.name).map(async |berth| {
-                if let Some(reply) = berth.bounce(way.message, &news, until, recorder.bounds().stage).await {
+                if let Some(reply) = berth.bounce(way.message, &news, until, recorder).await {
                     bounced.send_replace(Some(reply));
                 }
             }));
         let submission = submit(smtp, way, &sending, until, recorder);
         let ((), arrivals, _) = tokio::join!(submission, arrivals, reports);
         let left = !matches!(*progress.borrow(), Sending::NotYet | Sending::Refused);
-        let sent = matches!(way.quarry, Quarry::Probe(_)).then_some(way.message);
-        let mut all = Ok(());
-        for (berth, arrived) in arrivals {
-            match arrived {
-                Some(Ok(arrived)) => {
-                    let _ = berth.inspect(way.delivery, arrived, sent, recorder).await;
-                }
-                _ => all = Err(Halted),
-            }
-        }
-        (left, all)
+        (left, arrivals.into_iter().collect())
     }
 
     /// The copy of what was sent, in the sender's own mailbox.

@@ -387,7 +387,7 @@ impl Wait<'_> {
 }
 
 /// Returns when the wait is of no more use.
-async fn until_over(over: &mut watch::Receiver<bool>) {
+pub(super) async fn until_over(over: &mut watch::Receiver<bool>) {
     if over.wait_for(|over| *over).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -3,11 +3,12 @@
 //! A session that failed or was cut off in the middle of a command is dropped where that happened, and never used again.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::account::{Account, Protocol};
 use crate::check::{Junk, Sent};
@@ -15,7 +16,7 @@ use crate::failure::{Failure, Kind, Reply, Skip};
 use crate::outcome::{Concern, Fact, Role};
 use crate::probe::{self, Probe};
 use crate::stage::{At, Leg, Stage};
-use crate::verify::arrival::{self, Found, Sending, Waiting};
+use crate::verify::arrival::{self, Found, Sending, Waiting, until_over};
 use crate::verify::dial::{self, Dial};
 use crate::verify::mailbox::{Baseline, Folder, Mailbox, Wanted};
 use crate::verify::maildrop::{self, Maildrop};
@@ -27,6 +28,9 @@ use crate::wire::imap::Greeted;
 /// What the last questions may take when the time to wait is over.
 const LAST_QUESTIONS: Duration = Duration::from_secs(6);
 
+/// How long a message has to arrive before a report that it could not is looked for by POP3.
+const BEFORE_A_REPORT: Duration = Duration::from_secs(2);
+
 /// A mailbox: its session while there is one, and what was in it before anything was sent.
 pub struct Berth<'a> {
     /// What it is for.
@@ -34,6 +38,8 @@ pub struct Berth<'a> {
     session: Option<Mailbox>,
     baseline: Option<Baseline>,
     maildrop: Option<Maildrop<'a>>,
+    /// What was waited for here will not come: a report has said so.
+    bounced: bool,
 }
 
 /// How far the submission has got, and what else is known of the message on its way.
@@ -59,7 +65,7 @@ pub enum Arrived {
 impl<'a> Berth<'a> {
     /// A mailbox that is not open yet.
     pub fn new(plan: plan::Berth<'a>) -> Berth<'a> {
-        Berth { plan, session: None, baseline: None, maildrop: None }
+        Berth { plan, session: None, baseline: None, maildrop: None, bounced: false }
     }
 
     /// Whether it was opened, and what was in it is known.
@@ -130,10 +136,12 @@ impl<'a> Berth<'a> {
                 biased;
                 Ok(reply) = bounced.wait_for(Option::is_some) => {
                     let reply = reply.clone().map(Box::new);
-                    return Err(Failure { reply, ..Failure::new(Kind::Bounced) });
+                    Err(Failure { reply, ..Failure::new(Kind::Bounced) })
                 }
-                arrived = self.wait(quarry, &news, until, recorder, seen) => arrived?,
+                arrived = self.wait(quarry, &news, until, recorder, seen) => arrived,
             };
+            self.bounced = arrived.as_ref().is_err_and(|failure| failure.kind == Kind::Bounced);
+            let arrived = arrived?;
             let waited_seconds = began.elapsed().as_secs_f64();
             let arrived = arrived.ok_or_else(|| Failure::new(Kind::NotArrived { waited_seconds }))?;
             self.note_arrival(&arrived, junk, seen)?;
@@ -211,8 +219,26 @@ impl<'a> Berth<'a> {
     }
 
     /// Watches, beside all else, for a report that the probe could not be delivered; `None` when the wait is over.
-    pub async fn bounce(&mut self, probe: &Probe, news: &News, until: Instant, patience: Duration) -> Option<Reply> {
-        match self.watch(Quarry::Bounce(probe), news, until, patience).await {
+    pub async fn bounce(
+        &mut self,
+        probe: &Probe,
+        news: &News,
+        until: Instant,
+        recorder: &Recorder<'_>,
+    ) -> Option<Reply> {
+        let (quarry, patience) = (Quarry::Bounce(probe), recorder.bounds().stage);
+        let watched = match &mut self.maildrop {
+            Some(maildrop) => {
+                let (mut over, mut seen) = (news.over.clone(), Seen::default());
+                tokio::select! {
+                    biased;
+                    () = until_over(&mut over) => return None,
+                    watched = look_later(maildrop, quarry, news, until, recorder, &mut seen) => watched.map(drop),
+                }
+            }
+            None => self.watch(quarry, news, until, patience).await.map(drop),
+        };
+        match watched {
             Err(failure) if failure.kind == Kind::Bounced => failure.reply.map(|reply| *reply),
             _ => None, // where the session is lost, the stages that need it tell so
         }
@@ -303,21 +329,43 @@ impl<'a> Berth<'a> {
         let awaited = expected.clone();
         let task = self.baseline.as_ref().map(|baseline| cleanup::Task { account, endpoint, baseline, expected, sent });
         let unfinished = task.as_ref().filter(|_| !keep).map(cleanup::Task::unfinished).unwrap_or_default();
-        let remove = async |seen: &mut Seen| match (&task, &mut self.maildrop) {
-            _ if keep => {
-                seen.fact(Fact::Kept);
-                session.into_iter().for_each(cleanup::leave);
-                Ok(())
-            }
-            (Some(task), _) => cleanup::remove(task, session, recorder, seen).await,
-            (None, Some(maildrop)) => clear_maildrop(maildrop, &awaited, recorder, seen).await,
-            (None, None) => {
-                cleanup::unknown(seen);
-                Ok(())
-            }
+        let bounced = self.bounced;
+        let remove = async |seen: &mut Seen| {
+            let removed = match (&task, &mut self.maildrop) {
+                _ if keep => {
+                    seen.fact(Fact::Kept);
+                    session.into_iter().for_each(cleanup::leave);
+                    Ok(())
+                }
+                (Some(task), _) => cleanup::remove(task, session, recorder, seen).await,
+                (None, Some(maildrop)) => clear_maildrop(maildrop, &awaited, recorder, seen).await,
+                (None, None) => {
+                    cleanup::unknown(seen);
+                    Ok(())
+                }
+            };
+            seen.concerns.retain(|concern| !bounced || *concern != Concern::MayArrive);
+            removed
         };
         let _ = recorder.stage_within(at, name, recorder.bounds().stage, unfinished, remove).await;
     }
+}
+
+/// Each look by POP3 is a sign-in, and a message that arrives at once needs none.
+async fn look_later(
+    maildrop: &mut Maildrop<'_>,
+    quarry: Quarry<'_>,
+    news: &News,
+    until: Instant,
+    recorder: &Recorder<'_>,
+    seen: &mut Seen,
+) -> Result<Option<Arrived>, Failure> {
+    let mut sending = news.sending.clone();
+    if sending.wait_for(|sending| *sending != Sending::NotYet).await.is_err() {
+        return Ok(None);
+    }
+    sleep(BEFORE_A_REPORT).await;
+    wait_by_pop3(maildrop, quarry, news, until, recorder.bounds().stage, recorder, seen).await
 }
 
 /// POP3 has no search and no partial read: a message that may be a report is read whole when it is found, and passed over
@@ -335,12 +383,18 @@ async fn wait_by_pop3(
     let passed_over = || passed_over.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let wait = maildrop::Wait { sending: news.sending.clone(), until, patience };
+        let certain = AtomicUsize::new(0);
         let is_it = |header: &[u8]| match quarry.glance(header) {
-            Glance::This => true,
+            Glance::This => {
+                certain.fetch_add(1, Ordering::Relaxed);
+                true
+            }
             Glance::Perhaps => !passed_over().contains(header),
             Glance::No => false,
         };
-        let Some(found) = maildrop.wait_for(is_it, wait, recorder, seen).await? else { return Ok(None) };
+        let Some(mut found) = maildrop.wait_for(is_it, wait, recorder, seen).await? else { return Ok(None) };
+        // What was only worth reading may be somebody else's.
+        found.copies = certain.load(Ordering::Relaxed).max(1);
         let header =
             found.message.windows(4).position(|end| end == b"\r\n\r\n").map_or(found.message.len(), |end| end + 4);
         let header = &found.message[..header];
