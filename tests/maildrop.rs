@@ -322,8 +322,9 @@ async fn without_quit_nothing_is_deleted_and_a_second_session_does_it() {
         ("stall", "quit", false, true),
         ("drop", "dele", false, true),
         ("drop", "dele", true, true),
-        ("cut", "quit", false, true),
-        ("drop", "quit", true, true),
+        // Only the answer was lost: the second session finds nothing to remove.
+        ("cut", "quit", false, false),
+        ("drop", "quit", true, false),
     ] {
         let skip = if at == "quit" { 2 } else { 0 };
         let place = format!(r#"service = "pop3", at = "{at}", after = {after}, skip = {skip}, times = 1"#);

@@ -57,7 +57,7 @@ impl Maildrop<'_> {
         };
         match again {
             Ok(()) => {
-                if !first.marked.is_empty() {
+                if !first.marked.is_empty() && second.all().next().is_some() {
                     seen.fact(Fact::RemovedAgain { why: NOTHING_WITHOUT_QUIT.to_owned() });
                 }
                 // What is not there any more was deleted after all: only the answer to QUIT was lost.
