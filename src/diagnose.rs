@@ -16,6 +16,7 @@ mod other;
 mod reach;
 mod token;
 mod transaction;
+mod way;
 
 use std::fmt;
 use std::time::Duration;
@@ -280,6 +281,7 @@ const RULES: &[Rule] = &[
     transaction::relay_denied,
     transaction::policy,
     transaction::rejected,
+    delivery::one_protocol_only,
     delivery::not_arrived,
     delivery::bounced,
     delivery::in_junk,

@@ -134,7 +134,10 @@ pub enum Kind {
         description: Option<String>,
     },
     /// What the token endpoint answered is neither a token nor a refusal.
-    TokenUnavailable,
+    TokenUnavailable {
+        /// The HTTP status of the answer (RFC 9110 §15).
+        status: u16,
+    },
     /// The server said no.
     Refused {
         /// Which command of the mail transaction; `None` elsewhere.
@@ -232,6 +235,8 @@ pub enum Skip {
     NothingToDo,
     /// The account has no IMAP endpoint, and POP3 shows no folder but the inbox.
     NoImap,
+    /// POP3 shows the inbox only: what is taken for spam cannot be seen by it.
+    InboxOnly,
     /// The run was stopped before it began.
     Stopped,
     /// It was tried and came to nothing, which says nothing about mail.

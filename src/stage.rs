@@ -53,6 +53,8 @@ pub enum Stage {
     Submit,
     /// Waiting for the probe in the mailbox.
     Arrival,
+    /// Looking into the Junk folder, where the protocol that the probe is received by does not show it (POP3).
+    Junk,
     /// Reading the probe back and comparing it with what was sent.
     Inspect,
     /// The copy in the Sent folder.
@@ -91,6 +93,7 @@ impl Stage {
             Stage::Baseline => "baseline",
             Stage::Submit => "submit",
             Stage::Arrival => "arrival",
+            Stage::Junk => "junk",
             Stage::Inspect => "inspect",
             Stage::Copy => "copy",
             Stage::Remove => "remove",

@@ -271,7 +271,8 @@ fn a_provider_that_gives_no_token_is_told_by_its_own_words() {
         assert!(diagnosis.evidence.iter().any(|text| text.contains("AADSTS70000")), "{diagnosis:#?}");
     }
     for (kind, code) in [
-        (Kind::TokenUnavailable, "token-unavailable"),
+        (Kind::TokenUnavailable { status: 200 }, "token-unavailable"),
+        (Kind::TokenUnavailable { status: 503 }, "token-temporarily-refused"),
         (Kind::CertificateSelfSigned, "token-unavailable"),
         (Kind::HostNotFound, "token-unavailable"),
         (Kind::Timeout { limit_seconds: 30.0 }, "token-unavailable"),

@@ -72,14 +72,17 @@ async fn whatever_else_it_says_is_a_failure_without_a_secret() {
     };
     let cases = [
         (Answer::Says(REFUSED.into()), refused),
-        (Answer::Says("HTTP/1.1 500 Oops\r\nContent-Length: LENGTH\r\n\r\nZq9".into()), Kind::TokenUnavailable),
+        (
+            Answer::Says("HTTP/1.1 500 Oops\r\nContent-Length: LENGTH\r\n\r\nZq9".into()),
+            Kind::TokenUnavailable { status: 500 },
+        ),
         (
             Answer::Says("HTTP/1.1 200 OK\r\nContent-Length: LENGTH\r\n\r\n<html>Zq9</html>".into()),
-            Kind::TokenUnavailable,
+            Kind::TokenUnavailable { status: 200 },
         ),
         (
             Answer::Says("HTTP/1.1 302 Found\r\nLocation: https://localhost/\r\nContent-Length: 0\r\n\r\n".into()),
-            Kind::TokenUnavailable,
+            Kind::TokenUnavailable { status: 302 },
         ),
         (Answer::Says("\0\u{1}Zq9\r\n\r\n".into()), Kind::Malformed),
         (Answer::Endless, Kind::Malformed),
@@ -235,7 +238,8 @@ async fn a_command_gives_the_token_or_the_verification_cannot_run() {
     let outcome = verify_by(&sandbox, &provider, "token = { value = 'Zq9-stale' }", folder.path()).await;
     assert!(failures(&outcome).iter().all(|(stage, _)| *stage == Stage::Login));
     assert!(diagnose(&outcome).iter().all(|diagnosis| diagnosis.code == "token-not-accepted"));
-    assert!(diagnose(&outcome)[0].advice[0].contains("https://mail.sandbox.test/"));
+    let advice = &diagnose(&outcome)[0].advice;
+    assert!(advice[0].contains("get a new one") && advice[1].contains("https://mail.sandbox.test/"), "{advice:?}");
 }
 
 #[cfg(unix)]

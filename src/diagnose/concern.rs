@@ -5,6 +5,7 @@ use crate::outcome::{Concern, Dialled, Outcome, StageRecord};
 
 use super::case::{dialled, family};
 use super::delivery::{junk_advice, junk_cause};
+use super::way::Way;
 use super::{Certainty, Certainty::*, Diagnosis, Verdict, answered};
 
 /// The explanation of a concern: there is always one.
@@ -15,9 +16,13 @@ pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Di
     match concern {
         Concern::AddressFailed { address, result } => address_failed(outcome, record, address, *result, &warn),
         Concern::RelaysWithoutAuthentication { reply } => relays(outcome, record, reply, &warn),
-        Concern::FoundInJunk { folder } => junk_advice(outcome, warn("in-junk", Certain, junk_cause(outcome, folder))),
+        Concern::FoundInJunk { folder } => {
+            let leg = record.at.leg;
+            junk_advice(outcome, leg, warn("in-junk", Certain, junk_cause(outcome, leg, folder)))
+        }
         Concern::Duplicate { times } => {
-            let cause = format!("The message arrived {times} times, although it was sent once.");
+            let what = Way::of(outcome, record.at.leg).awaited();
+            let cause = format!("The {what} arrived {times} times, although it was sent once.");
             warn("duplicate", Certain, cause)
                 .advise("Look for a rule, a forwarding or an alias that delivers mail to this mailbox a second time.")
                 .advise("If there is none, the provider's servers deliver mail twice: tell the provider.")

@@ -1,33 +1,69 @@
 //! Rules for what happens after the message was taken: arrival, inspection, the sent copy.
 
+use crate::account::Protocol;
 use crate::failure::Kind;
 use crate::outcome::{Fact, FiledBy, Outcome};
 use crate::stage::{Leg, Stage};
 
 use super::case::{Case, within};
+use super::way::{Way, What};
 use super::{Certainty::*, Diagnosis};
 
-/// The probe did not arrive.
+/// The name of the inbox in every protocol (RFC 3501 §5.1).
+const INBOX: &str = "INBOX";
+
+/// What is awaited is in the mailbox by one protocol, and the other does not show it.
+pub fn one_protocol_only(case: &Case) -> Option<Diagnosis> {
+    let Kind::NotArrived { waited_seconds } = case.kind() else {
+        return None;
+    };
+    let other = case.outcome.stages.iter().find(|record| {
+        let same = record.at.leg == case.leg() && record.at.stage == Stage::Arrival;
+        same && record.at.protocol != case.protocol() && record.account == case.record.account
+    })?;
+    let folder = other.facts.iter().find_map(|fact| match fact {
+        Fact::Arrived { folder, .. } => Some(folder),
+        _ => None,
+    })?;
+    let (shown_by, protocol, waited) = (other.at.protocol, case.protocol(), within(*waited_seconds));
+    let way = Way::of(case.outcome, case.leg());
+    let cause =
+        format!("The {} is in {folder} by {shown_by}, and {protocol} did not show it within {waited}.", way.awaited());
+    let diagnosis = case.because("one-protocol-only", Certain, cause);
+    if case.protocol() != Protocol::Pop3 {
+        return Some(diagnosis.advise("Check that both protocols are set up with the same mailbox."));
+    }
+    Some(
+        diagnosis
+            .advise_all(
+                (folder != INBOX)
+                    .then(|| format!("POP3 shows the inbox and nothing else: what is in {folder} it never does.")),
+            )
+            .advise(
+                "Look at the POP3 settings on the provider's web site: some providers let POP3 fetch only mail of some \
+                 days, only mail that is new since POP3 was switched on, or each message only once.",
+            )
+            .advise("Check that both protocols are set up with the same mailbox."),
+    )
+}
+
+/// What was awaited did not arrive.
 pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
     let Kind::NotArrived { waited_seconds } = case.kind() else {
         return None;
     };
-    let waited = within(*waited_seconds);
-    let way = Way::of(case);
-    let Way { submission, from, to, lacks } = way;
-    let cause = match case.passed(submission, Stage::Submit) {
-        true => format!("The server took the message, and {} {to} within {waited}.", lacks.to_lowercase()),
-        false => format!("{lacks} {to} within {waited}.").replacen("It did", "The message did", 1),
-    };
-    let mut diagnosis = case.because("not-arrived", Certain, cause);
-    let records =
-        case.outcome.stages.iter().filter(|record| record.at.leg == submission || record.at.stage == Stage::Copy);
-    for fact in records.flat_map(|record| &record.facts) {
+    let way = Way::of(case.outcome, case.leg());
+    let mut diagnosis = case.because("not-arrived", Certain, lack(case, &way, &within(*waited_seconds)));
+    diagnosis = diagnosis.advise_all(unseen(case, &way));
+    if way.what == What::Answer {
+        diagnosis = answerless(&way, diagnosis);
+    }
+    for fact in left_by(case.outcome, &way) {
         match fact {
             Fact::Accepted { queue_id: Some(id), .. } => {
                 diagnosis = diagnosis
                     .seen(format!("queue id at the submission server: {id}"))
-                    .advise(format!("Ask the provider of {} what became of the message {id}.", from));
+                    .advise(format!("Ask the provider of {} what became of the message {id}.", way.from));
             }
             Fact::SentCopy { folder, filed_by: FiledBy::Server, .. } => {
                 diagnosis = diagnosis.seen(format!("the server filed a copy in {folder}: it did take the message"));
@@ -35,15 +71,68 @@ pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
             _ => (),
         }
     }
-    Some(
-        diagnosis
-            .advise(
-                "It may be queued, delayed (greylisting takes up to 30 minutes), filtered or lost: look again later.",
-            )
-            .advise("Look into the other folders of the mailbox, and for a bounce in the inbox of the sender.")
-            .advise("Check filters, forwarding and blocked senders on the provider's web site.")
-            .advise(format!("Check that the receiving account is really the mailbox of {to}.")),
-    )
+    Some(if way.what == What::Answer { diagnosis } else { where_to_look(&way, diagnosis) })
+}
+
+/// What POP3 does not show: the usual reason is a message in the Junk folder.
+fn unseen(case: &Case, way: &Way) -> Vec<String> {
+    if case.protocol() != Protocol::Pop3 {
+        return Vec::new();
+    }
+    let home = way.home;
+    let mut advice = vec![format!(
+        "Look into the Junk folder of {home} on the provider's web site: POP3 shows the inbox only, so that what is taken for \
+         spam never comes."
+    )];
+    let imap = |account: &str| {
+        case.outcome.servers.iter().any(|server| server.account == account && server.protocol == Protocol::Imap)
+    };
+    if way.what == What::Message && imap(&case.record.account) {
+        advice.push("Or set `receive = \"both\"`: then mailtrip looks into the Junk folder by IMAP.".to_owned());
+    }
+    advice
+}
+
+fn lack(case: &Case, way: &Way, waited: &str) -> String {
+    let Way { what, submission, to, home, .. } = *way;
+    let (sent, taken) = (way.sent(), case.passed(submission, Stage::Submit));
+    match (what, taken) {
+        (What::Answer, true) => {
+            format!("The server took the message to {to}, and no answer to it reached {home} within {waited}.")
+        }
+        (What::Answer, false) => format!("No answer to the message to {to} reached {home} within {waited}."),
+        (_, true) => format!("The server took the {sent}, and it did not reach {home} within {waited}."),
+        (_, false) => format!("The {sent} did not reach {home} within {waited}."),
+    }
+}
+
+/// What was seen when it was submitted, and of the sender's copy.
+fn left_by<'a>(outcome: &'a Outcome, way: &Way<'_>) -> impl Iterator<Item = &'a Fact> {
+    let submission = way.submission;
+    let copy = if submission == Leg::ReplySubmission { Leg::ReplySent } else { Leg::Sent };
+    let records = outcome
+        .stages
+        .iter()
+        .filter(move |record| record.at.leg == submission || (record.at.leg == copy && record.at.stage == Stage::Copy));
+    records.flat_map(|record| &record.facts)
+}
+
+fn where_to_look(way: &Way, diagnosis: Diagnosis) -> Diagnosis {
+    let Way { from, home, .. } = *way;
+    diagnosis
+        .advise("It may be queued, delayed (greylisting takes up to 30 minutes), filtered or lost: look again later.")
+        .advise(format!("Look into the other folders of the mailbox, and for a bounce in the inbox of {from}."))
+        .advise("Check filters, forwarding and blocked senders on the provider's web site.")
+        .advise(format!("Check that the receiving account is really the mailbox of {home}."))
+}
+
+/// Somebody else did not answer.
+fn answerless(way: &Way, diagnosis: Diagnosis) -> Diagnosis {
+    let Way { to, home, .. } = *way;
+    diagnosis
+        .advise(format!("Check that {to} is an address that answers by itself, and that it is switched on."))
+        .advise("Many such addresses answer the same sender only once in some days: write to it from another address.")
+        .advise(format!("Look for the answer, and for a report of failure, in all folders of {home}."))
 }
 
 /// A server on the way could not deliver the message, and has said so.
@@ -51,7 +140,7 @@ pub fn bounced(case: &Case) -> Option<Diagnosis> {
     if *case.kind() != Kind::Bounced {
         return None;
     }
-    let to = &case.outcome.to;
+    let way = Way::of(case.outcome, case.leg());
     let status = case.failure.reply.as_ref().and_then(|reply| reply.enhanced.clone()).unwrap_or_default();
     // RFC 3463 §3: the subject of the status says whose concern it is.
     let (cause, advice) = match status.split('.').nth(1) {
@@ -65,55 +154,37 @@ pub fn bounced(case: &Case) -> Option<Diagnosis> {
         }
         _ => ("a server on the way could not deliver it", "Its words say why: tell your provider."),
     };
-    let diagnosis =
-        case.because("bounced", Certain, format!("The message to {to} came back as undeliverable: {cause}."));
-    Some(diagnosis.advise(advice).advise("Delete the report in the sender's inbox: it is left there."))
+    let cause = format!("The {} to {} came back as undeliverable: {cause}.", way.sent(), way.to);
+    let left = format!("Delete the report in the inbox of {}: mailtrip deletes only messages of its own.", way.from);
+    Some(case.because("bounced", Certain, cause).advise(advice).advise(left))
 }
 
-/// The direction that an arrival belongs to.
-struct Way<'a> {
-    submission: Leg,
-    from: &'a str,
-    to: &'a str,
-    lacks: &'static str,
-}
-
-impl<'a> Way<'a> {
-    fn of(case: &Case<'a>) -> Way<'a> {
-        let Outcome { from, to, stages, .. } = case.outcome;
-        let replied = stages.iter().any(|record| record.at.leg == Leg::ReplySubmission);
-        match case.leg() {
-            Leg::ReplyDelivery if replied => {
-                Way { submission: Leg::ReplySubmission, from: to, to: from, lacks: "The reply did not reach" }
-            }
-            Leg::ReplyDelivery => Way { submission: Leg::Submission, from, to: from, lacks: "No answer reached" },
-            _ => Way { submission: Leg::Submission, from, to, lacks: "It did not reach" },
-        }
-    }
-}
-
-/// The probe is in the Junk folder.
+/// What was awaited is in the Junk folder.
 pub fn in_junk(case: &Case) -> Option<Diagnosis> {
     let Kind::InJunk { folder } = case.kind() else {
         return None;
     };
-    let diagnosis = case.because("in-junk", Certain, junk_cause(case.outcome, folder));
-    Some(junk_advice(case.outcome, diagnosis))
+    let diagnosis = case.because("in-junk", Certain, junk_cause(case.outcome, case.leg(), folder));
+    Some(junk_advice(case.outcome, case.leg(), diagnosis))
 }
 
-/// The plain sentence for a probe in the Junk folder.
-pub fn junk_cause(outcome: &Outcome, folder: &str) -> String {
-    format!("The message arrived at {}, but in the folder {folder}: it was taken for spam.", outcome.to)
+/// The plain sentence for what is in the Junk folder.
+pub fn junk_cause(outcome: &Outcome, leg: Leg, folder: &str) -> String {
+    let way = Way::of(outcome, leg);
+    format!("The {} arrived at {}, but in the folder {folder}: it was taken for spam.", way.awaited(), way.home)
 }
 
 /// What can be done about that, with what the receiver found out about the sender.
-pub fn junk_advice(outcome: &Outcome, diagnosis: Diagnosis) -> Diagnosis {
-    let results = facts(outcome).filter_map(|fact| match fact {
+pub fn junk_advice(outcome: &Outcome, leg: Leg, diagnosis: Diagnosis) -> Diagnosis {
+    let facts = outcome.stages.iter().filter(|record| record.at.leg == leg).flat_map(|record| &record.facts);
+    let results = facts.filter_map(|fact| match fact {
         Fact::AuthenticationResults { text } => Some(format!("Authentication-Results: {text}")),
         _ => None,
     });
     let results: Vec<String> = results.collect();
-    let domain = outcome.from.rsplit_once('@').map_or(outcome.from.as_str(), |(_, domain)| domain);
+    let way = Way::of(outcome, leg);
+    let writer = if way.what == What::Answer { way.to } else { way.from };
+    let domain = writer.rsplit_once('@').map_or(writer, |(_, domain)| domain);
     let records = match results.is_empty() {
         true => format!("Check the SPF, DKIM and DMARC records in the DNS of {domain}."),
         false => format!("Where spf, dkim or dmarc is not `pass` above, check these records in the DNS of {domain}."),
@@ -175,9 +246,4 @@ pub fn append_over_quota(case: &Case) -> Option<Diagnosis> {
     }
     let diagnosis = case.because("over-quota", Certain, "The mailbox is full.");
     Some(diagnosis.advise("Delete mail there (also in Trash and Junk), or ask the provider for more space."))
-}
-
-/// What was seen anywhere.
-fn facts(outcome: &Outcome) -> impl Iterator<Item = &Fact> {
-    outcome.stages.iter().flat_map(|record| &record.facts)
 }

@@ -236,6 +236,7 @@ pub fn wrong(case: &Case) -> Option<Diagnosis> {
 fn usual_advice(case: &Case) -> Vec<String> {
     let mut advice = Vec::from_iter(whitespace(case));
     advice.extend(elsewhere(case));
+    advice.extend(open_elsewhere(case));
     advice.push(password());
     advice.push(match case.username() {
         "" => "Check the username: most servers want the full address.".to_owned(),
@@ -278,6 +279,14 @@ fn elsewhere(case: &Case) -> Option<String> {
     })?;
     let (protocol, username) = (other.at.protocol, &case.outcome.server(other)?.username);
     Some(format!("The sign-in over {protocol} as {username} works: use the username and password from there."))
+}
+
+/// A POP3 server without response codes (RFC 2449 §8) refuses a mailbox that is locked like a wrong password.
+fn open_elsewhere(case: &Case) -> Option<String> {
+    let silent = case.failure.reply.as_ref().is_some_and(|reply| reply.response_code.is_none());
+    (case.protocol() == Protocol::Pop3 && silent).then(|| {
+        "Or another program has the mailbox open, as POP3 lets in one at a time: close it, and test again.".to_owned()
+    })
 }
 
 fn password() -> String {

@@ -2,7 +2,7 @@
 
 use crate::account::Protocol;
 use crate::failure::{Kind, Reply};
-use crate::outcome::StageRecord;
+use crate::outcome::{Fact, StageRecord};
 use crate::stage::Stage;
 
 use super::case::Case;
@@ -19,10 +19,23 @@ fn waited_in_vain(case: &Case) -> bool {
     matches!(case.kind(), Kind::LockedOut { .. })
 }
 
+/// Whether this is the clean-up, and nobody was let in before it either: what to do about that is said there.
+fn is_still(case: &Case) -> bool {
+    let locked_out = |kind: &Kind| matches!(kind, Kind::LockedOut { .. });
+    let before = case.outcome.failed().any(|(record, failure)| {
+        record.account == case.record.account && record.at.protocol == Protocol::Pop3 && locked_out(&failure.kind)
+    });
+    case.stage() == Stage::Remove && before
+}
+
 /// `[IN-USE]`: somebody else has the mailbox open.
 pub fn locked(case: &Case) -> Option<Diagnosis> {
     if !kept_out(case) || !case.responded(&["IN-USE"]) {
         return None;
+    }
+    if is_still(case) {
+        let cause = "The mailbox was still locked when the message was to be taken out of it.";
+        return Some(case.because("mailbox-locked", Certain, cause));
     }
     let cause = "The mailbox is locked: another program has it open over POP3, which lets in one at a time.";
     Some(unlock(case.because("mailbox-locked", Certain, cause)))
@@ -30,6 +43,10 @@ pub fn locked(case: &Case) -> Option<Diagnosis> {
 
 /// No response code, and the same password was right a moment before.
 pub fn locked_perhaps(case: &Case) -> Option<Diagnosis> {
+    if is_still(case) && kept_out(case) {
+        let cause = "The server still refused the sign-in when the message was to be taken out of the mailbox.";
+        return Some(case.because("mailbox-locked", Likely, cause));
+    }
     if !waited_in_vain(case) {
         return None;
     }
@@ -44,13 +61,43 @@ pub fn too_soon(case: &Case) -> Option<Diagnosis> {
     if !kept_out(case) || !case.responded(&["LOGIN-DELAY"]) {
         return None;
     }
-    let cause = format!("{} wants more time between two sign-ins to a mailbox than has gone by.", case.host());
+    if is_still(case) {
+        let cause = "The server still wanted no sign-in when the message was to be taken out of the mailbox.";
+        return Some(case.because("login-too-soon", Certain, cause));
+    }
+    let cause = match login_delay(case) {
+        Some(seconds) => {
+            format!(
+                "{} wants {seconds} s between two sign-ins to a mailbox, and less than that had gone by.",
+                case.host()
+            )
+        }
+        None => format!("{} wants more time between two sign-ins to a mailbox than has gone by.", case.host()),
+    };
     Some(
         case.because("login-too-soon", Certain, cause)
             .advise("Run the check less often, and let other mail programs, such as the one on a phone, look less often, too.")
             .advise("Give the check more time (`timeout`): it signs in again for each look into the mailbox, as POP3 demands.")
             .advise("Use IMAP for this mailbox where the server has it: it needs no new sign-in for a look."),
     )
+}
+
+/// What the server announces (LOGIN-DELAY, RFC 2449 §6.5), in seconds.
+fn login_delay(case: &Case) -> Option<u32> {
+    let records = case
+        .outcome
+        .stages
+        .iter()
+        .filter(|record| record.account == case.record.account && record.at.protocol == Protocol::Pop3);
+    let mut names = records.flat_map(|record| &record.facts).flat_map(|fact| match fact {
+        Fact::Capabilities { names } => names.as_slice(),
+        _ => &[],
+    });
+    names.find_map(|name| {
+        let mut words = name.split_whitespace();
+        words.next().filter(|word| word.eq_ignore_ascii_case("LOGIN-DELAY"))?;
+        words.next()?.parse().ok()
+    })
 }
 
 /// `[SYS/TEMP]` at a later look; at the first sign-in `login::temporary` says the same.
@@ -78,9 +125,15 @@ fn unlock(diagnosis: Diagnosis) -> Diagnosis {
 
 /// It was locked for a while, and was opened in the end.
 pub fn busy(record: &StageRecord, times: u32, reply: &Reply) -> Diagnosis {
+    let looks = if times == 1 { "one look".to_owned() } else { format!("{times} looks") };
+    let (certainty, why) = match reply.response_code.as_deref().and_then(|code| code.split(' ').next()) {
+        Some("IN-USE") => (Certain, "another program had it open"),
+        Some("LOGIN-DELAY") => (Certain, "the server wanted more time between two sign-ins"),
+        _ => (Likely, "another program had it open, or the server wanted more time between two sign-ins"),
+    };
     let cause = format!(
-        "The mailbox was locked at {times} of the looks for the message: another program had it open, or the server wanted \
-         more time between two sign-ins. The arrival may have been earlier than it was noticed."
+        "At {looks} for the message the mailbox could not be opened: {why}. The arrival may have been earlier than it was \
+         noticed."
     );
-    Diagnosis::new("mailbox-busy", Verdict::Ok, Some(record.at), Likely, cause).seen(answered(reply))
+    Diagnosis::new("mailbox-busy", Verdict::Ok, Some(record.at), certainty, cause).seen(answered(reply))
 }

@@ -8,6 +8,7 @@ use crate::outcome::{Fact, Outcome, StageRecord, Status};
 
 use super::known;
 use super::maildrop;
+use super::way::{Way, What};
 use super::{Certainty::*, Diagnosis, Verdict};
 
 /// From how many days before its end a certificate is worth a note: they are renewed earlier than that.
@@ -52,6 +53,12 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
         Fact::RemovedAgain { why } => {
             let cause = format!("The message was removed in a second session: {why}.");
             Some(note("session-lost-before-quit", cause))
+        }
+        Fact::Arrived { folder, .. } if Way::of(outcome, record.at.leg).what == What::Answer => {
+            let Way { to, home, .. } = Way::of(outcome, record.at.leg);
+            let cause =
+                format!("The answer of {to} is left in {folder} of {home}: mailtrip removes only messages of its own.");
+            Some(note("answer-left", cause))
         }
         Fact::CleartextPassword => {
             let cause =

@@ -5,7 +5,7 @@ use crate::failure::Kind;
 use crate::outcome::Fact;
 use crate::stage::Stage;
 
-use super::case::Case;
+use super::case::{Case, within};
 use super::known;
 use super::{Certainty::*, Diagnosis};
 
@@ -61,16 +61,45 @@ pub fn unavailable(case: &Case) -> Option<Diagnosis> {
         let diagnosis = case.because("token-command-failed", Certain, cause);
         return Some(diagnosis.advise("Run the command by hand: the token alone has to be on its standard output."));
     }
-    let cause = match case.kind() {
-        Kind::TokenUnavailable => "What answered for the token endpoint does not give tokens.",
-        _ => "No answer could be had from where the token comes from.",
-    };
+    if let Kind::TokenUnavailable { status: 429 | 500.. } = case.kind() {
+        let cause = "The token endpoint is out of service at the moment, or is asked too often.";
+        let diagnosis = case.because("token-temporarily-refused", Certain, cause).advise("Try again in some minutes.");
+        return Some(diagnosis.advise("If it lasts, look at the provider's status page."));
+    }
+    let diagnosis = case.because("token-unavailable", Certain, no_answer(case.kind()));
+    let other = "It may be another page of the provider, or the sign-in page of the network that this machine is in.";
+    let answered = matches!(case.kind(), Kind::TokenUnavailable { .. });
     Some(
-        case.because("token-unavailable", Certain, cause)
+        diagnosis
+            .advise_all(answered.then(|| other.to_owned()))
             .advise("Check `token_url`, or the `provider` and `tenant` of `oauth2`.")
             .advise("The token endpoint is reached directly over HTTPS: no proxy is used.")
             .advise("For a certificate authority of your own, give its certificate as `ca_file`."),
     )
+}
+
+/// Why the token endpoint gave no token, nor said why.
+fn no_answer(kind: &Kind) -> String {
+    let why = match kind {
+        Kind::TokenUnavailable { .. } => {
+            return "What answered for the token endpoint does not give tokens.".to_owned();
+        }
+        Kind::Timeout { limit_seconds } => {
+            let waited = within(*limit_seconds);
+            return format!(
+                "No token came within {waited}: where it comes from, a token endpoint or a command, does not answer."
+            );
+        }
+        Kind::HostNotFound => "its host name has no address",
+        Kind::ResolverFailed => "DNS does not work",
+        Kind::ConnectionRefused => "its port is closed",
+        Kind::Unreachable => "there is no way to it",
+        Kind::NoAnswer => "it does not answer",
+        Kind::ConnectionLost => "the connection was cut",
+        Kind::Malformed => "what answers there does not speak HTTP",
+        _ => "no TLS connection to it that can be trusted comes about",
+    };
+    format!("The token endpoint cannot be asked: {why}.")
 }
 
 /// Microsoft's code for submission that is switched off: 535 5.7.139 SmtpClientAuthentication is disabled.
@@ -93,6 +122,8 @@ pub fn not_taken(case: &Case) -> Option<Diagnosis> {
     }
     let protocol = case.protocol();
     let cause = format!("The server does not accept this token for {protocol} and this username.");
+    let old = "A token lives an hour or so: get a new one, or let mailtrip do it (`oauth2`).".to_owned();
+    let stale = "A token lives an hour or so: check that the command does not give an old one.".to_owned();
     let scope = asked_scope(case).map(|scope| format!("The token has to be good for the scope {scope}."));
     let microsoft = known::provider(case.host()).is_some_and(|provider| provider.name == "Microsoft");
     let usual = match (microsoft, protocol) {
@@ -113,8 +144,10 @@ pub fn not_taken(case: &Case) -> Option<Diagnosis> {
                     Add-MailboxPermission in Exchange).";
     Some(
         case.because("token-not-accepted", Likely, cause)
+            .advise_all(Some(old).filter(|_| from(case) == Some("configuration")))
             .advise_all(scope)
             .advise(usual)
+            .advise_all(Some(stale).filter(|_| from(case) == Some("command")))
             .advise(username)
             .advise(format!("Switch {protocol} on for the mailbox, in its settings or by the administrator."))
             .advise_all(microsoft.then(|| own_name.to_owned())),
@@ -125,6 +158,14 @@ pub fn not_taken(case: &Case) -> Option<Diagnosis> {
 fn by_token(case: &Case) -> bool {
     let token = |fact: &Fact| matches!(fact, Fact::Token { .. });
     case.refused_at(Stage::Login) && case.facts(Stage::Token).any(token)
+}
+
+/// Where the token came from.
+fn from<'a>(case: &Case<'a>) -> Option<&'a str> {
+    case.facts(Stage::Token).find_map(|fact| match fact {
+        Fact::Token { from, .. } => Some(from.as_str()),
+        _ => None,
+    })
 }
 
 /// The scope that the server names in its refusal (RFC 7628 §3.2.2; Google's XOAUTH2 does the same).

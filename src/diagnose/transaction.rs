@@ -1,9 +1,10 @@
 //! Rules for the mail transaction: MAIL, RCPT, DATA and the message (RFC 5321 §3.3, codes of RFC 3463 and RFC 7372).
 
 use crate::failure::{Kind, Step};
-use crate::stage::{Leg, Stage};
+use crate::stage::Stage;
 
 use super::case::Case;
+use super::way::Way;
 use super::{Certainty::*, Diagnosis};
 
 /// Whether the server took the message is not known.
@@ -12,7 +13,7 @@ pub fn uncertain(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let cause = "The whole message was sent, but the server's answer was lost: it may have taken it or not.";
-    let arrived = case.passed(Leg::Delivery, Stage::Arrival);
+    let arrived = case.passed(Way::of(case.outcome, case.leg()).delivery, Stage::Arrival);
     let diagnosis = match arrived {
         true => case
             .because("submission-uncertain", Certain, "The server took the message, but its answer was lost.")
@@ -65,7 +66,7 @@ pub fn mailbox_full(case: &Case) -> Option<Diagnosis> {
     if !case.about(&["2.2"]) && !plain {
         return None;
     }
-    let cause = format!("The mailbox of {} is full.", case.outcome.to);
+    let cause = format!("The mailbox of {} is full.", Way::of(case.outcome, case.leg()).to);
     let certainty = if plain { Likely } else { Certain };
     let diagnosis = case.because("mailbox-full", certainty, cause);
     Some(diagnosis.advise("Delete mail there (also in Trash and Junk), or ask the provider for more space."))
@@ -110,7 +111,7 @@ pub fn sender_address(case: &Case) -> Option<Diagnosis> {
     if !case.about(&["1.7", "1.8"]) {
         return None;
     }
-    let cause = format!("The server does not accept {} as a sender.", case.outcome.from);
+    let cause = format!("The server does not accept {} as a sender.", Way::of(case.outcome, case.leg()).from);
     Some(
         case.because("sender-address-refused", Likely, cause)
             .advise("Check `address`: spelling, and that its domain exists and takes mail."),
@@ -125,7 +126,7 @@ pub fn sender_not_owned(case: &Case) -> Option<Diagnosis> {
     if !at_mail && !at_rcpt && !case.about(&["7.60"]) {
         return None;
     }
-    let cause = format!("The account that signed in may not send as {}.", case.outcome.from);
+    let cause = format!("The account that signed in may not send as {}.", Way::of(case.outcome, case.leg()).from);
     Some(
         case.because("sender-not-owned", Likely, cause)
             .seen(format!("username: {}", case.username()))
@@ -139,7 +140,8 @@ pub fn recipient_domain(case: &Case) -> Option<Diagnosis> {
     if case.step()? != Step::Rcpt || !case.about(&["1.2", "4.4", "1.10"]) {
         return None;
     }
-    let domain = case.outcome.to.rsplit_once('@').map_or(case.outcome.to.as_str(), |(_, domain)| domain);
+    let to = Way::of(case.outcome, case.leg()).to;
+    let domain = to.rsplit_once('@').map_or(to, |(_, domain)| domain);
     let cause = format!("The server finds no mail server for the domain {domain}.");
     Some(
         case.because("recipient-domain", Likely, cause)
@@ -154,7 +156,7 @@ pub fn recipient_unknown(case: &Case) -> Option<Diagnosis> {
     if case.step()? != Step::Rcpt || !(known || plain) {
         return None;
     }
-    let cause = format!("The server knows no mailbox {}.", case.outcome.to);
+    let cause = format!("The server knows no mailbox {}.", Way::of(case.outcome, case.leg()).to);
     Some(
         case.because("recipient-unknown", if known { Certain } else { Likely }, cause)
             .advise("Check the `address` of the receiving account letter by letter.")
@@ -167,7 +169,8 @@ pub fn relay_denied(case: &Case) -> Option<Diagnosis> {
     if case.step()? != Step::Rcpt || !(case.about(&["7.1", "7.0", "7.54"]) || case.coded(&[554])) {
         return None;
     }
-    let cause = format!("The server does not pass mail on to {} for this account.", case.outcome.to);
+    let to = Way::of(case.outcome, case.leg()).to;
+    let cause = format!("The server does not pass mail on to {to} for this account.");
     Some(
         case.because("relay-denied", Likely, cause)
             .advise(
@@ -183,7 +186,8 @@ pub fn authentication_results(case: &Case) -> Option<Diagnosis> {
     if !case.about(&["7.20", "7.21", "7.22", "7.23", "7.24", "7.25", "7.26", "7.27"]) {
         return None;
     }
-    let domain = case.outcome.from.rsplit_once('@').map_or(case.outcome.from.as_str(), |(_, domain)| domain);
+    let from = Way::of(case.outcome, case.leg()).from;
+    let domain = from.rsplit_once('@').map_or(from, |(_, domain)| domain);
     let cause = "The message was rejected because its sender could not be proved (SPF, DKIM or DMARC).";
     Some(
         case.because("sender-not-authenticated", Certain, cause)

@@ -32,6 +32,7 @@ pub fn doing(stage: Stage) -> &'static str {
         Stage::Baseline => "looking into the mailbox",
         Stage::Submit => "sending the probe",
         Stage::Arrival => "waiting for the probe",
+        Stage::Junk => "looking into the Junk folder",
         Stage::Inspect => "reading the probe back",
         Stage::Copy => "looking for the sent copy",
         Stage::Remove => "removing the probe",
@@ -45,6 +46,7 @@ pub fn skip(skip: &Skip) -> String {
         Skip::TurnedOff => "turned off".to_owned(),
         Skip::NothingToDo => "nothing to do".to_owned(),
         Skip::NoImap => "not to be seen by POP3, and the account has no IMAP".to_owned(),
+        Skip::InboxOnly => "POP3 shows the inbox only, and nothing that is taken for spam".to_owned(),
         Skip::Stopped => "skipped, the run was stopped".to_owned(),
         Skip::Inconclusive { failure } => {
             let why = failure.reply.as_deref().map_or_else(|| self::failure(failure), first_line);
@@ -97,7 +99,7 @@ fn kind(kind: &Kind) -> String {
         Kind::CleartextForbidden => "the password was not sent unencrypted",
         Kind::NoMechanism { .. } => "no sign-in mechanism in common",
         Kind::TokenRefused { error, .. } => return format!("no token: {error}"),
-        Kind::TokenUnavailable => "the answer is no token",
+        Kind::TokenUnavailable { status } => return format!("the answer is no token: HTTP status {status}"),
         Kind::Refused { step: None } => "refused",
         Kind::Refused { step: Some(step) } => return format!("{step} refused"),
         Kind::ConnectionLost => "the connection was cut",
@@ -108,7 +110,7 @@ fn kind(kind: &Kind) -> String {
         Kind::NotArrived { waited_seconds } => return format!("not there after {}", seconds(*waited_seconds)),
         Kind::Bounced => "it bounced",
         Kind::LockedOut { waited_seconds, .. } => {
-            return format!("the mailbox was locked for {}", seconds(*waited_seconds));
+            return format!("nobody was let in for {}", seconds(*waited_seconds));
         }
         Kind::InJunk { folder } => return format!("in {folder}"),
         Kind::Altered => "not what was sent",

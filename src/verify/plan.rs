@@ -1,7 +1,7 @@
 //! The plan: which mailboxes take part in a check, and which stages it consists of, in the order in which they are told.
 
 use crate::account::{Account, Endpoint, Proof, Protocol, Security};
-use crate::check::{Check, Sent};
+use crate::check::{Check, Receive, Sent};
 use crate::failure::Skip;
 use crate::outcome::{StageRecord, Status};
 use crate::stage::{At, Leg, Stage};
@@ -111,7 +111,7 @@ impl Plan {
         plan.submission(check, Leg::Submission, check.from());
         for berth in opened_under(Leg::Delivery) {
             plan.mailbox(berth);
-            plan.add(berth.leg, berth.protocol, berth.account, &[Stage::Arrival, Stage::Inspect]);
+            plan.arrival(Leg::Delivery, berth, check.settings().receive != Receive::Both);
         }
         opened_under(Leg::Sent).for_each(|berth| plan.mailbox(berth));
         plan.add(Leg::Sent, Protocol::Imap, check.from(), &[Stage::Copy]);
@@ -120,7 +120,7 @@ impl Plan {
         }
         opened_under(Leg::ReplyDelivery).for_each(|berth| plan.mailbox(berth));
         for berth in berths.iter().filter(|berth| berth.answer) {
-            plan.add(Leg::ReplyDelivery, berth.protocol, berth.account, &[Stage::Arrival, Stage::Inspect]);
+            plan.arrival(Leg::ReplyDelivery, berth, true);
         }
         if let Some(to) = check.to().account().filter(|_| check.settings().reply) {
             opened_under(Leg::ReplySent).for_each(|berth| plan.mailbox(berth));
@@ -147,6 +147,15 @@ impl Plan {
         self.opening(berth.leg, berth.protocol, berth.account, berth.endpoint);
         self.sign_in(berth.leg, berth.protocol, berth.account, berth.endpoint);
         self.add(berth.leg, berth.protocol, berth.account, &[Stage::Baseline]);
+    }
+
+    /// Where only POP3 looks, the Junk folder is not seen, and the report says so.
+    fn arrival(&mut self, leg: Leg, berth: &Berth<'_>, alone: bool) {
+        let &Berth { protocol, account, .. } = berth;
+        self.add(leg, protocol, account, &[Stage::Arrival, Stage::Inspect]);
+        if protocol == Protocol::Pop3 && alone {
+            self.add(leg, protocol, account, &[Stage::Junk]);
+        }
     }
 
     /// What comes before the sign-in: where TLS comes depends on how the endpoint is secured.
@@ -187,6 +196,7 @@ impl Plan {
             complete.push(place.map(|place| records.remove(place)).unwrap_or_else(|| {
                 let blame = failed.iter().find(|failed| failed.leg == at.leg).or(failed.first());
                 let why = match blame {
+                    _ if at.stage == Stage::Junk => Skip::InboxOnly,
                     Some(&at) => Skip::After { at },
                     None if stopped => Skip::Stopped,
                     None => Skip::NothingToDo,

@@ -188,7 +188,7 @@ fn read(answer: &Answer) -> Result<Token, Failure> {
     let no = |why: &str| {
         let kind = if media_type.is_empty() { "of no type" } else { media_type };
         let what = format!("{why}: HTTP status {status}, {} bytes {kind} (RFC 6749 §5)", body.len());
-        Err(Failure::new(Kind::TokenUnavailable).detail(what))
+        Err(Failure::new(Kind::TokenUnavailable { status: *status }).detail(what))
     };
     let Ok(granted) = serde_json::from_slice::<Granted>(body) else {
         return no("not the answer of a token endpoint");
@@ -252,7 +252,7 @@ mod tests {
             (200, ""),
         ] {
             let failure = answered(status, body).unwrap_err();
-            assert_eq!(failure.kind, Kind::TokenUnavailable, "{body}");
+            assert_eq!(failure.kind, Kind::TokenUnavailable { status }, "{body}");
             assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
         }
     }
