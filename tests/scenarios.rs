@@ -9,6 +9,8 @@ mod golden;
 mod harmless;
 #[path = "scenarios/play.rs"]
 mod play;
+#[path = "support/provider.rs"]
+mod provider;
 #[path = "scenarios/scenario.rs"]
 mod scenario;
 #[path = "scenarios/steady.rs"]

@@ -97,7 +97,12 @@ impl<'a> Bystanders<'a> {
         let shown = ours.map(|((address, folder, _), message)| {
             let name = address.split('@').next().unwrap_or_default();
             let deleted = if message.flags.contains("\\Deleted") { " \\Deleted" } else { "" };
-            format!("{name} {folder}{deleted}")
+            let tag = mailtrip::probe::TAG_HEADER;
+            let ours = String::from_utf8_lossy(&message.raw)
+                .lines()
+                .take_while(|line| !line.is_empty())
+                .any(|line| line.starts_with(tag));
+            format!("{name} {folder}{deleted}{}", if ours { "" } else { " (not ours)" })
         });
         shown.collect()
     }

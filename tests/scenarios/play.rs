@@ -17,7 +17,8 @@ use mailtrip::verify::stop::Stop;
 
 use crate::golden::Golden;
 use crate::harmless::{self, Bystanders};
-use crate::scenario::{After, Scenario};
+use crate::provider::{CLIENT_SECRET, REFRESH};
+use crate::scenario::{After, Scenario, Token};
 use crate::steady::steady;
 
 /// What a report may be late by: the run itself ends in time, the machine may be busy.
@@ -34,7 +35,11 @@ pub fn play(path: &Path) -> Result<(), Failed> {
 
 async fn play_in_runtime(path: &Path, scenario: &Scenario) -> Result<(), Failed> {
     let sandbox = Sandbox::start(scenario.sandbox.clone()).await?;
-    let check = scenario.check(&sandbox)?;
+    let (token, _provider) = match &scenario.check.token {
+        Some(token) => token.start().await.map(|(source, provider)| (Some(source), provider))?,
+        None => (None, None),
+    };
+    let check = scenario.check(&sandbox, token)?;
     let bystanders = Bystanders::new(&sandbox, scenario);
     let (_stopper, stop) = Stop::new();
     let began = Instant::now();
@@ -50,7 +55,7 @@ async fn play_in_runtime(path: &Path, scenario: &Scenario) -> Result<(), Failed>
     let left = bystanders.left();
     let outcome = steady(&outcome, &check, &sandbox);
     let reports = reports(&outcome);
-    no_password(&check, &sandbox, &reports)?;
+    no_secret(scenario, &check, &sandbox, &reports)?;
     let mut golden = Golden::default();
     for (extension, text) in &reports {
         match &scenario.reports {
@@ -113,16 +118,21 @@ fn each_stage_once(check: &Check, outcome: &Outcome) -> Result<(), Failed> {
     if planned == recorded { Ok(()) } else { Err(format!("planned {planned:#?}\nrecorded {recorded:#?}").into()) }
 }
 
-/// No password in any report, and none where a sandbox or a debugger shows things; nor in a form that it has on the wire.
-fn no_password(check: &Check, sandbox: &Sandbox, reports: &[(&str, String)]) -> Result<(), Failed> {
+/// No password or token in any report, and none where a sandbox or a debugger shows things; nor in a form that it has on the wire.
+fn no_secret(scenario: &Scenario, check: &Check, sandbox: &Sandbox, reports: &[(&str, String)]) -> Result<(), Failed> {
     let to = check.to().account();
-    let endpoints = [check.from().smtp.as_ref(), to.and_then(|to| to.imap.as_ref())];
-    let configured = endpoints.into_iter().flatten().map(|endpoint| endpoint.credentials.clone()).collect::<Vec<_>>();
+    let endpoints =
+        [check.from().smtp.as_ref(), to.and_then(|to| to.imap.as_ref()), to.and_then(|to| to.pop3.as_ref())];
+    let configured = endpoints.into_iter().flatten().map(|endpoint| &endpoint.credentials);
+    let tokens = sandbox.accounts().iter().filter_map(|user| user.token.clone());
+    let tokens = tokens.chain(scenario.check.token.as_ref().and_then(Token::secret));
+    let mut secrets: Vec<(&str, String)> =
+        configured.filter_map(|one| Some((one.username.as_str(), one.proof.password()?.expose().to_owned()))).collect();
+    secrets.extend(tokens.chain([REFRESH.to_owned(), CLIENT_SECRET.to_owned()]).map(|token| ("", token)));
     let debugged = format!("{check:?}");
     let commands = sandbox.commands().join("\n");
-    for credentials in configured {
-        let password = credentials.proof.password().expect("a password").expose();
-        let sasl = format!("\0{}\0{password}", credentials.username);
+    for (username, password) in &secrets {
+        let sasl = format!("\0{username}\0{password}");
         let escaped = format!("{password:?}");
         let forms = [
             password.to_owned(),

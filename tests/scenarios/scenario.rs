@@ -1,10 +1,14 @@
 //! The form of a scenario file.
 
 use jiff::SignedDuration;
-use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Secret, Security};
-use mailtrip::check::{self, Check, Junk, Limits, Sent};
+use std::sync::Arc;
+
+use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Proof, Secret, Security, TokenSource};
+use mailtrip::check::{self, Check, Junk, Limits, Receive, Sent};
 use mailtrip::sandbox::{self, Sandbox, Service, User};
 use serde::Deserialize;
+
+use crate::provider::{Answer, Provider};
 
 /// A mail system, a check, and what must hold afterwards.
 #[derive(Debug, Deserialize)]
@@ -33,7 +37,8 @@ pub struct After {
     /// The codes of the diagnoses, in order.
     #[serde(default)]
     pub diagnoses: Vec<String>,
-    /// The messages of ours that are still there, each as `alice INBOX` or `alice INBOX \Deleted`.
+    /// What is still there, each as `alice INBOX` or `alice INBOX \Deleted`; what is no message of ours (a report, an answer)
+    /// as `alice INBOX (not ours)`.
     #[serde(default)]
     pub left: Vec<String>,
 }
@@ -61,9 +66,12 @@ fn subject() -> String {
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Checked {
-    /// Names of mailboxes, what stands before the `@`.
+    /// Names of mailboxes, what stands before the `@`. Where the receiver is a responder of the sandbox, its answer is
+    /// waited for.
     pub from: String,
     pub to: String,
+    pub receive: Receive,
+    pub reply: bool,
     pub sent: Sent,
     pub junk: Junk,
     pub keep: bool,
@@ -75,6 +83,9 @@ pub struct Checked {
     pub create_sent_folder: bool,
     pub smtp: Server,
     pub imap: Server,
+    pub pop3: Server,
+    /// What is signed in by instead of a password.
+    pub token: Option<Token>,
 }
 
 impl Default for Checked {
@@ -82,6 +93,8 @@ impl Default for Checked {
         Self {
             from: "alice".to_owned(),
             to: "alice".to_owned(),
+            receive: Receive::default(),
+            reply: false,
             sent: Sent::default(),
             junk: Junk::default(),
             keep: false,
@@ -93,7 +106,63 @@ impl Default for Checked {
             create_sent_folder: false,
             smtp: Server::default(),
             imap: Server::default(),
+            pop3: Server::default(),
+            token: None,
         }
+    }
+}
+
+/// Where the access token comes from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Token {
+    /// It is at hand.
+    Value(String),
+    Command(Vec<String>),
+    /// A token endpoint that is asked by a refresh token.
+    Endpoint(TokenEndpoint),
+}
+
+/// How a token endpoint behaves.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenEndpoint {
+    /// Nobody listens there.
+    Closed,
+    /// It takes the request and says nothing.
+    Silent,
+    /// It answers with this status line, as `200 OK`, and this JSON or whatever it is.
+    Says(String, String),
+}
+
+impl Token {
+    /// What no report may show, as far as it is written down here.
+    pub fn secret(&self) -> Option<String> {
+        match self {
+            Token::Value(token) => Some(token.clone()),
+            Token::Command(words) => words.iter().skip(1).last().cloned(),
+            Token::Endpoint(_) => None,
+        }
+    }
+
+    /// The endpoint, where there is one to be started.
+    pub async fn start(&self) -> Result<(TokenSource, Option<Provider>), String> {
+        let answer = match self {
+            Token::Value(token) => return Ok((TokenSource::AtHand(Secret::new(token)), None)),
+            Token::Command(words) => return Ok((TokenSource::Command(words.clone()), None)),
+            Token::Endpoint(TokenEndpoint::Says(status, body)) => {
+                let header = "Content-Type: application/json\r\nContent-Length: LENGTH";
+                Answer::Says(format!("HTTP/1.1 {status}\r\n{header}\r\n\r\n{body}").into())
+            }
+            Token::Endpoint(TokenEndpoint::Silent | TokenEndpoint::Closed) => Answer::Stalls,
+        };
+        let provider = Provider::start(answer).await;
+        let mut endpoint = provider.endpoint();
+        if matches!(self, Token::Endpoint(TokenEndpoint::Closed)) {
+            let url = format!("https://localhost:{}/token", closed_port()?);
+            endpoint.url = url.parse().map_err(|error| format!("{url}: {error:?}"))?;
+        }
+        Ok((TokenSource::Endpoint(Box::new(endpoint)), Some(provider)))
     }
 }
 
@@ -101,6 +170,8 @@ impl Default for Checked {
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
+    /// Only these accounts have it.
+    pub of: Option<Vec<String>>,
     pub security: Security,
     /// The security that the port is for; by default the one above.
     pub port_for: Option<Security>,
@@ -118,6 +189,7 @@ pub struct Server {
 impl Default for Server {
     fn default() -> Self {
         Self {
+            of: None,
             security: Security::Tls,
             port_for: None,
             closed: false,
@@ -133,13 +205,15 @@ impl Default for Server {
 
 impl Scenario {
     /// The check against a running sandbox.
-    pub fn check(&self, sandbox: &Sandbox) -> Result<Check, String> {
+    pub fn check(&self, sandbox: &Sandbox, token: Option<TokenSource>) -> Result<Check, String> {
         let Checked { from, to, .. } = &self.check;
         let limit = |duration: SignedDuration| duration.try_into().map_err(|error| format!("{duration}: {error}"));
         let settings = check::Settings {
             sent: self.check.sent,
             junk: self.check.junk,
             keep: self.check.keep,
+            receive: self.check.receive,
+            reply: self.check.reply,
             limits: Limits {
                 total: limit(self.check.timeout)?,
                 stage: limit(self.check.stage_timeout)?,
@@ -147,37 +221,60 @@ impl Scenario {
             },
             ..check::Settings::default()
         };
-        let (from, to) = (self.account(from, sandbox)?, self.account(to, sandbox)?);
-        Check::new("scenario", from, to, settings).map_err(|error| error.to_string())
+        let token = token.map(Arc::new);
+        let from = self.account(from, sandbox, token.as_ref())?;
+        let named = format!("{to}@");
+        let responder = self.sandbox.responders.iter().find(|responder| responder.address.starts_with(&named));
+        let check = match responder {
+            Some(responder) => {
+                let to = responder.address.parse().map_err(|error| format!("{}: {error}", responder.address))?;
+                Check::to_responder("scenario", from, to, settings)
+            }
+            None => Check::new("scenario", from, self.account(to, sandbox, token.as_ref())?, settings),
+        };
+        check.map_err(|error| error.to_string())
     }
 
-    fn account(&self, name: &str, sandbox: &Sandbox) -> Result<Account, String> {
+    fn account(&self, name: &str, sandbox: &Sandbox, token: Option<&Arc<TokenSource>>) -> Result<Account, String> {
         let user = sandbox.accounts().iter().find(|user| user.address.starts_with(&format!("{name}@")));
         let user = user.ok_or_else(|| format!("the sandbox has no account {name}"))?;
-        let Checked { smtp, imap, sent_folder, junk_folder, create_sent_folder, .. } = &self.check;
+        let Checked { smtp, imap, pop3, sent_folder, junk_folder, create_sent_folder, .. } = &self.check;
+        let endpoint = |server: &Server, services| {
+            let has = server.of.as_ref().is_none_or(|names| names.iter().any(|one| one == name));
+            has.then(|| server.endpoint(user, sandbox, services, token)).transpose()
+        };
         Ok(Account {
             name: name.to_owned(),
             address: user.address.parse().map_err(|error| format!("{}: {error}", user.address))?,
-            smtp: Some(smtp.endpoint(user, sandbox, [Service::Submissions, Service::Submission])?),
-            imap: Some(imap.endpoint(user, sandbox, [Service::Imaps, Service::Imap])?),
-            pop3: None,
+            smtp: endpoint(smtp, [Service::Submissions, Service::Submission])?,
+            imap: endpoint(imap, [Service::Imaps, Service::Imap])?,
+            pop3: endpoint(pop3, [Service::Pop3s, Service::Pop3])?,
             folders: Folders { sent: sent_folder.clone(), junk: junk_folder.clone(), create_sent: *create_sent_folder },
         })
     }
 }
 
 impl Server {
-    fn endpoint(&self, user: &User, sandbox: &Sandbox, [tls, plain]: [Service; 2]) -> Result<Endpoint, String> {
+    fn endpoint(
+        &self,
+        user: &User,
+        sandbox: &Sandbox,
+        [tls, plain]: [Service; 2],
+        token: Option<&Arc<TokenSource>>,
+    ) -> Result<Endpoint, String> {
         let service = if self.port_for.unwrap_or(self.security) == Security::Tls { tls } else { plain };
         let port = if self.closed { closed_port()? } else { sandbox.port(service) };
         let username = self.username.clone().unwrap_or_else(|| user.address.clone());
-        let password = Secret::new(self.password.as_ref().unwrap_or(&user.password));
+        let proof = match token {
+            Some(token) => Proof::Token(token.clone()),
+            None => Secret::new(self.password.as_ref().unwrap_or(&user.password)).into(),
+        };
         Ok(Endpoint {
             host: "localhost".to_owned(),
             port,
             security: self.security,
             allow_cleartext_password: self.allow_cleartext_password,
-            credentials: Credentials { username, proof: password.into() },
+            credentials: Credentials { username, proof },
             auth: self.auth,
             ca: self.trusted.then(|| sandbox.ca_pem().as_bytes().to_vec()),
             family: mailtrip::Family::Any,
