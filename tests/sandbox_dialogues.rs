@@ -1,5 +1,7 @@
 //! The sandbox's servers, byte for byte, over raw sockets.
 
+#[path = "sandbox_dialogues/answers.rs"]
+mod answers;
 #[path = "sandbox_dialogues/client.rs"]
 mod client;
 #[path = "sandbox_dialogues/faults.rs"]

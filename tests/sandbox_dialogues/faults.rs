@@ -41,9 +41,11 @@ async fn a_login_refused_or_unavailable_in_each_protocol() {
         let mut raw = Raw::tls(&sandbox, Service::Pop3s).await;
         raw.dialogue(&format!("S: +OK …\nC: AUTH PLAIN {PLAIN}\nS: {pop3}…")).await;
     }
-    let sandbox = faulty("fault = 'login-refused', service = 'imap'").await;
-    Raw::smtp(&sandbox).await;
-    Raw::pop3(&sandbox).await;
+    for limited in ["service = 'imap'", "user = 'bob@sandbox.test'"] {
+        let sandbox = faulty(&format!("fault = 'login-refused', {limited}")).await;
+        Raw::smtp(&sandbox).await;
+        Raw::pop3(&sandbox).await;
+    }
 }
 
 #[tokio::test]
@@ -224,12 +226,17 @@ async fn dropped_after_the_dot_the_message_arrives_all_the_same() {
 #[tokio::test]
 async fn dropped_before_or_after_quit_pop3_keeps_or_removes() {
     for (after, left) in [(false, 1), (true, 0)] {
-        let sandbox = faulty(&format!("fault = 'drop', service = 'pop3', at = 'quit', after = {after}")).await;
-        sandbox.put(ALICE, "INBOX", b"x", &[]);
-        let mut raw = Raw::pop3(&sandbox).await;
-        raw.dialogue("C: DELE 1\nS: +OK …\nC: QUIT").await;
-        assert_eq!(raw.rest().await, "");
-        assert_eq!(sandbox.messages(ALICE, "INBOX").len(), left, "after = {after}");
+        for at in ["quit", "update"] {
+            let sandbox = faulty(&format!("fault = 'drop', service = 'pop3', at = '{at}', after = {after}")).await;
+            sandbox.put(ALICE, "INBOX", b"x", &[]);
+            if at == "update" {
+                Raw::pop3(&sandbox).await.dialogue("C: QUIT\nS: +OK …").await;
+            }
+            let mut raw = Raw::pop3(&sandbox).await;
+            raw.dialogue("C: DELE 1\nS: +OK …\nC: QUIT").await;
+            assert_eq!(raw.rest().await, "");
+            assert_eq!(sandbox.messages(ALICE, "INBOX").len(), left, "at = {at}, after = {after}");
+        }
     }
 }
 

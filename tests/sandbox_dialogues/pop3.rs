@@ -194,3 +194,26 @@ async fn a_locked_maildrop_and_a_server_without_capa() {
     ))
     .await;
 }
+
+#[tokio::test]
+async fn a_maildrop_is_locked_for_some_sign_ins_in_the_words_of_an_old_server() {
+    let fault = "{ fault = 'maildrop-locked', skip = 1, times = 1, text = 'Unable to lock maildrop' }";
+    let sandbox = sandbox(&format!("faults = [{fault}]")).await;
+    for said in ["+OK Logged in: …", "-ERR Unable to lock maildrop", "+OK Logged in: …"] {
+        let mut raw = Raw::tls(&sandbox, Service::Pop3s).await;
+        raw.dialogue(&format!("S: +OK …\nC: AUTH PLAIN {PLAIN}\nS: {said}\nC: QUIT\nS: +OK …")).await;
+    }
+}
+
+#[tokio::test]
+async fn the_newest_message_may_be_number_one_and_what_is_new_may_not_be_shown() {
+    let sandbox = sandbox("faults = [{ fault = 'maildrop-reversed' }, { fault = 'maildrop-stale' }]").await;
+    for text in ["1", "22", "333"] {
+        sandbox.put("alice@sandbox.test", "INBOX", text.as_bytes(), &[]);
+    }
+    for _ in 0..2 {
+        let mut raw = Raw::pop3(&sandbox).await;
+        raw.dialogue("C: LIST\nS: +OK\nS: 1 3\nS: 2 2\nS: 3 1\nS: .\nC: QUIT\nS: +OK …").await;
+        sandbox.put("alice@sandbox.test", "INBOX", b"4444", &[]);
+    }
+}
