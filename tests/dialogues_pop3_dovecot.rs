@@ -83,8 +83,8 @@ fn found_and_removed(count: usize, security: Security) -> (u64, u64) {
         let mut maildrop = Maildrop::open(&account, pop3, Leg::Delivery, &recorder()).await.expect("it opens");
         let mut seen = Seen::default();
         let wait = |time| {
-            let (_, sending) = watch::channel(Sending::Taken);
-            Wait { sending, until: Instant::now() + time, patience: LONG }
+            let ((_, sending), (_, over)) = (watch::channel(Sending::Taken), watch::channel(false));
+            Wait { sending, until: Instant::now() + time, patience: LONG, over }
         };
         assert_eq!(maildrop.wait_for(is_ours, wait(Duration::ZERO), &recorder(), &mut seen).await, Ok(None));
         bed.put(BOB, "INBOX", OURS, "");

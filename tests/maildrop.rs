@@ -119,7 +119,8 @@ fn recorder(time: Duration) -> Recorder<'static> {
 /// Waits for ours, the message having been taken.
 async fn wait(maildrop: &mut Maildrop<'_>, time: Duration, seen: &mut Seen) -> Result<Option<Found>, Failure> {
     let (_sending, progress) = watch::channel(Sending::Taken);
-    let wait = Wait { sending: progress, until: Instant::now() + time, patience: LONG };
+    let (_, over) = watch::channel(false);
+    let wait = Wait { sending: progress, until: Instant::now() + time, patience: LONG, over };
     maildrop.wait_for(is_ours, wait, &recorder(LONG), seen).await
 }
 

@@ -306,3 +306,29 @@ fn a_token_that_is_not_taken_is_no_wrong_password() {
     let offered = Failure::new(Kind::NoMechanism { offered: vec!["PLAIN".into()] });
     assert_eq!(only(&refused_token(place, offered)).code, "no-token-mechanism");
 }
+
+#[test]
+fn what_one_protocol_shows_and_the_other_does_not_has_arrived() {
+    let missing = Failure::new(Kind::NotArrived { waited_seconds: 30.0 });
+    let arrived = |folder: &str| Fact::Arrived {
+        folder: folder.to_owned(),
+        uid: None,
+        noticed: mailtrip::outcome::Noticed::Asked,
+        earlier_by_at_most_seconds: 0.0,
+    };
+    for (lacks, shows, folder, advice) in [
+        ("pop3 pop.example.net:995/tls", Protocol::Imap, "INBOX", "Look at the POP3 settings"),
+        ("pop3 pop.example.net:995/tls", Protocol::Imap, "Junk", "what is in Junk it never does"),
+        ("imap imap.example.net:993/tls", Protocol::Pop3, "INBOX", "the same mailbox"),
+    ] {
+        let mut outcome = outcome(server(lacks), Stage::Arrival, missing.clone(), Vec::new());
+        assert_eq!(only(&outcome).code, "not-arrived");
+        let mut other = outcome.stages[0].clone();
+        (other.at.protocol, other.facts, other.status) = (shows, vec![arrived(folder)], Status::Passed);
+        outcome.stages.push(other);
+        let diagnosis = only(&outcome);
+        assert_eq!((diagnosis.code, diagnosis.certainty), ("one-protocol-only", Certain));
+        assert!(diagnosis.cause.contains(&format!("in {folder} by {shows}")), "{}", diagnosis.cause);
+        assert!(diagnosis.advice[0].contains(advice), "{diagnosis:#?}");
+    }
+}

@@ -12,12 +12,14 @@ pub fn uncertain(case: &Case) -> Option<Diagnosis> {
     if *case.kind() != Kind::Uncertain {
         return None;
     }
-    let cause = "The whole message was sent, but the server's answer was lost: it may have taken it or not.";
-    let arrived = case.passed(Way::of(case.outcome, case.leg()).delivery, Stage::Arrival);
+    let way = Way::of(case.outcome, case.leg());
+    let (sent, awaited) = (way.sent(), way.awaited());
+    let cause = format!("The whole {sent} was sent, but the server's answer was lost: it may have taken it or not.");
+    let arrived = case.passed(way.delivery, Stage::Arrival);
     let diagnosis = match arrived {
         true => case
-            .because("submission-uncertain", Certain, "The server took the message, but its answer was lost.")
-            .seen("the message did arrive"),
+            .because("submission-uncertain", Certain, format!("The server took the {sent}, but its answer was lost."))
+            .seen(format!("the {awaited} did arrive")),
         false => case
             .because("submission-uncertain", Certain, cause)
             .advise("Look for the message in the mailbox later. It was not sent again, as it could arrive twice."),

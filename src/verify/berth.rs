@@ -228,14 +228,7 @@ impl<'a> Berth<'a> {
     ) -> Option<Reply> {
         let (quarry, patience) = (Quarry::Bounce(probe), recorder.bounds().stage);
         let watched = match &mut self.maildrop {
-            Some(maildrop) => {
-                let (mut over, mut seen) = (news.over.clone(), Seen::default());
-                tokio::select! {
-                    biased;
-                    () = until_over(&mut over) => return None,
-                    watched = look_later(maildrop, quarry, news, until, recorder, &mut seen) => watched.map(drop),
-                }
-            }
+            Some(maildrop) => look_later(maildrop, quarry, news, until, recorder, &mut Seen::default()).await.map(drop),
             None => self.watch(quarry, news, until, patience).await.map(drop),
         };
         match watched {
@@ -360,11 +353,16 @@ async fn look_later(
     recorder: &Recorder<'_>,
     seen: &mut Seen,
 ) -> Result<Option<Arrived>, Failure> {
-    let mut sending = news.sending.clone();
-    if sending.wait_for(|sending| *sending != Sending::NotYet).await.is_err() {
-        return Ok(None);
+    let (mut sending, mut over) = (news.sending.clone(), news.over.clone());
+    let late_enough = async {
+        let _ = sending.wait_for(|sending| *sending != Sending::NotYet).await;
+        sleep(BEFORE_A_REPORT).await;
+    };
+    tokio::select! {
+        biased;
+        () = until_over(&mut over) => return Ok(None),
+        () = late_enough => {}
     }
-    sleep(BEFORE_A_REPORT).await;
     wait_by_pop3(maildrop, quarry, news, until, recorder.bounds().stage, recorder, seen).await
 }
 
@@ -382,7 +380,7 @@ async fn wait_by_pop3(
     let passed_over: Mutex<HashSet<Vec<u8>>> = Mutex::default();
     let passed_over = || passed_over.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let wait = maildrop::Wait { sending: news.sending.clone(), until, patience };
+        let wait = maildrop::Wait { sending: news.sending.clone(), until, patience, over: news.over.clone() };
         let certain = AtomicUsize::new(0);
         let is_it = |header: &[u8]| match quarry.glance(header) {
             Glance::This => {

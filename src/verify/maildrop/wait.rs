@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Fact, Noticed};
 use crate::stage::Leg;
-use crate::verify::arrival::{Sending, until_taken};
+use crate::verify::arrival::{Sending, until_over, until_taken};
 use crate::verify::recorder::{Recorder, Seen};
 
 use super::search::Mark;
@@ -40,6 +40,8 @@ pub struct Wait {
     pub until: Instant,
     /// How long one look may take.
     pub patience: Duration,
+    /// Turns true when the wait is of no more use; a look that has begun is finished.
+    pub over: watch::Receiver<bool>,
 }
 
 /// What is known so far.
@@ -57,7 +59,8 @@ struct Looks {
 }
 
 impl Maildrop<'_> {
-    /// Waits until a message is there whose header `is_it`; `None` when it is not by the end of the wait.
+    /// Waits until a message is there whose header `is_it`; `None` when it is not by the end of the wait, or the wait is
+    /// over.
     ///
     /// # Errors
     /// [`Kind::LockedOut`] when the mailbox was locked to the end; what else a session can fail from.
@@ -84,6 +87,7 @@ impl Maildrop<'_> {
                     due = Instant::now();
                     continue;
                 }
+                () = until_over(&mut wait.over) => return Ok(None),
                 () = sleep_until(next) => {}
             }
             let began = Instant::now();
