@@ -135,7 +135,7 @@ impl Sandbox {
     }
 
     /// A `mailtrip.toml` that works with this sandbox: an account a mailbox, over implicit TLS, a check of each
-    /// mailbox by itself, and one from the first to the second.
+    /// mailbox by itself, one from the first to the second and back, and one from the first to each address that answers.
     pub fn config(&self, ca_file: &Path) -> String {
         let mut text = String::new();
         for user in self.accounts() {
@@ -148,6 +148,13 @@ impl Sandbox {
         if let [from, to, ..] = names.as_slice() {
             let check = quoted(&format!("{from}-to-{to}"));
             text += &format!("[checks.{check}]\nfrom = {}\nto = {}\nreply = true\n", quoted(from), quoted(to));
+        }
+        for responder in &self.system.settings.responders {
+            let Some(from) = names.first() else { break };
+            let local = responder.address.split('@').next().unwrap_or_default();
+            let name = if names.iter().any(|name| name == local) { &responder.address } else { local };
+            let (check, from, to) = (quoted(&format!("{from}-to-{name}")), quoted(from), quoted(&responder.address));
+            text += &format!("\n[checks.{check}]\nfrom = {from}\nto = {{ address = {to}, expect = \"reply\" }}\n");
         }
         text
     }

@@ -139,7 +139,8 @@ async fn the_configuration_is_toml_with_every_password_intact() {
     let sandbox = sandbox(
         r##"accounts = [
               { address = 'al"ice@sandbox.test', password = " #\"\\$\tü " },
-              { address = 'bob@sandbox.test', password = 'x' }]"##,
+              { address = 'bob@sandbox.test', password = 'x' }]
+           responders = [{ address = 'echo@sandbox.test' }]"##,
     )
     .await;
     let text = sandbox.config(Path::new("/tmp/ca \"x\".pem"));
@@ -151,6 +152,7 @@ async fn the_configuration_is_toml_with_every_password_intact() {
     assert_eq!(account["imap"]["host"].as_str(), Some("localhost"));
     assert_eq!(config["checks"]["al\"ice"]["from"].as_str(), Some("al\"ice"));
     assert_eq!(config["checks"]["al\"ice-to-bob"]["to"].as_str(), Some("bob"));
+    assert_eq!(config["checks"]["al\"ice-to-echo"]["to"]["address"].as_str(), Some("echo@sandbox.test"));
 }
 
 #[tokio::test]
