@@ -95,6 +95,12 @@ impl Maildrop<'_> {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => looks.nothing(began),
                 Err(NoSession::TurnedAway(failure)) => Some(looks.turned_away(failure, seen)),
+                // The run's own time was over in the last look: the looks before it have told what there is to tell.
+                Err(NoSession::Failed(Failure { kind: Kind::Timeout { .. }, .. }))
+                    if began >= wait.until && looks.done > 0 =>
+                {
+                    return Ok(None);
+                }
                 Err(NoSession::Failed(failure)) => return Err(failure),
             };
             if began >= wait.until {
