@@ -8,6 +8,7 @@ mod certificate;
 mod concern;
 mod delivery;
 mod known;
+mod leftover;
 mod login;
 mod maildrop;
 mod note;
@@ -150,11 +151,17 @@ pub fn verdict(outcome: &Outcome) -> Verdict {
 }
 
 fn worst_stage(outcome: &Outcome) -> Verdict {
-    outcome.stages.iter().map(stage_verdict).max().unwrap_or(Verdict::Ok)
+    outcome.stages.iter().map(|record| stage_verdict(outcome, record)).max().unwrap_or(Verdict::Ok)
+}
+
+/// Whether this is the outcome of `mailtrip clean`, which sends nothing.
+pub fn is_clean_up(outcome: &Outcome) -> bool {
+    let has = |leg: Leg| outcome.stages.iter().any(|record| record.at.leg == leg);
+    has(Leg::Cleanup) && !has(Leg::Submission)
 }
 
 /// What one stage makes of the verification.
-fn stage_verdict(record: &StageRecord) -> Verdict {
+fn stage_verdict(outcome: &Outcome, record: &StageRecord) -> Verdict {
     let worst = match &record.status {
         Status::Failed(failure) if failure.could_not_run() => Verdict::Unknown,
         Status::Failed(_) => Verdict::Critical,
@@ -162,7 +169,8 @@ fn stage_verdict(record: &StageRecord) -> Verdict {
         _ if !record.concerns.is_empty() => Verdict::Warning,
         _ => Verdict::Ok,
     };
-    if record.at.leg == Leg::Cleanup { worst.min(Verdict::Warning) } else { worst }
+    let could_not_run = worst == Verdict::Unknown && is_clean_up(outcome);
+    if record.at.leg == Leg::Cleanup && !could_not_run { worst.min(Verdict::Warning) } else { worst }
 }
 
 /// Outside the clean-up nothing passed, or a stage was held up although none failed.
@@ -196,12 +204,33 @@ pub fn diagnose(outcome: &Outcome) -> Vec<Diagnosis> {
     diagnoses.extend(other::stopped(outcome));
     diagnoses.extend(other::cleanup_stopped(outcome));
     diagnoses.extend(other::proved_nothing(outcome));
-    diagnoses.extend(
-        outcome.concerns().map(|(record, concern)| concern::explain(outcome, record, concern).about(outcome, record)),
-    );
+    let concerns = outcome.concerns();
+    let concerns = concerns.map(|(record, concern)| concern::explain(outcome, record, concern).about(outcome, record));
+    diagnoses.extend(merged(concerns));
     diagnoses.extend(note::notes(outcome));
+    diagnoses.extend(outcome.stages.iter().filter_map(|record| leftover::removed(outcome, record)));
     diagnoses.sort_by_key(|diagnosis| (std::cmp::Reverse(diagnosis.verdict), diagnosis.certainty));
     diagnoses
+}
+
+/// What is the same but for its evidence is told once, with the first pieces of evidence of all.
+fn merged(all: impl Iterator<Item = Diagnosis>) -> Vec<Diagnosis> {
+    let mut merged: Vec<Diagnosis> = Vec::new();
+    for diagnosis in all {
+        let same = |other: &&mut Diagnosis| {
+            (other.code, other.stage, &other.cause) == (diagnosis.code, diagnosis.stage, &diagnosis.cause)
+        };
+        let Some(first) = merged.iter_mut().find(same) else {
+            merged.push(diagnosis);
+            continue;
+        };
+        for evidence in diagnosis.evidence {
+            if !first.evidence.contains(&evidence) && first.evidence.len() < MOST_EVIDENCE {
+                first.evidence.push(evidence);
+            }
+        }
+    }
+    merged
 }
 
 /// How the evidence words what a server answered.
@@ -214,6 +243,9 @@ pub(crate) fn configured(server: &Server) -> String {
     let Server { account, protocol, host, port, security, .. } = server;
     format!("{protocol} server {host}, port {port}, security {security}, account {account}")
 }
+
+/// So much evidence of things that are the same is shown.
+const MOST_EVIDENCE: usize = 10;
 
 /// A rule looks at a failed stage and explains it, if it is one that it knows.
 type Rule = fn(&Case) -> Option<Diagnosis>;

@@ -382,6 +382,23 @@ pub enum Fact {
         /// What became of the first.
         why: String,
     },
+    /// A message of an earlier verification was still there.
+    Leftover {
+        /// The folder.
+        folder: String,
+        /// Its UID (IMAP).
+        uid: Option<u32>,
+        /// Its tag.
+        tag: String,
+        /// Address that it was sent from.
+        from: String,
+        /// When it was sent, by the clock of the machine that sent it (RFC 3339).
+        sent: String,
+        /// How long after that it arrived, by the clock of the last server on its way; `None` where that is not known.
+        after_seconds: Option<f64>,
+        /// It was removed.
+        removed: bool,
+    },
     /// The mailbox was locked, or the server wanted no sign-in, at some of the looks for new mail (POP3).
     TurnedAway {
         /// How many times.

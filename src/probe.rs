@@ -1,5 +1,7 @@
 //! The probe: a message with a tag of its own. Composing it and its reply, recognising them, reading their trace
-//! headers back.
+//! headers back; and what is left of an earlier one ([`leftover`]).
+
+pub mod leftover;
 
 use jiff::Timestamp;
 use lettre::Address;
@@ -13,7 +15,11 @@ use crate::outcome::Fact;
 /// The header that carries the tag.
 pub const TAG_HEADER: &str = "X-Mailtrip-Tag";
 
-/// The header fields by which a probe is recognised: all that is ever read of other messages.
+/// The header that says that a message was left in place on purpose.
+pub const KEEP_HEADER: &str = "X-Mailtrip-Keep";
+
+/// The header fields by which a probe, an answer to it and a report about it are recognised: all that is read of other
+/// messages that have come since the baseline, unless one of them looks like an answer or a report.
 pub const RECOGNISED_BY: &str = "X-MAILTRIP-TAG MESSAGE-ID SUBJECT IN-REPLY-TO REFERENCES CONTENT-TYPE AUTO-SUBMITTED";
 
 /// A tagged message, ready to be submitted.
@@ -23,6 +29,7 @@ pub struct Probe {
     /// With its angle brackets.
     message_id: String,
     message: Vec<u8>,
+    keep: bool,
 }
 
 /// Whether a message tells others that a program sent it.
@@ -36,19 +43,20 @@ pub enum Automatic {
 
 impl Probe {
     /// Composes a new probe: MIME (RFC 2045), with Message-ID and Date (RFC 5322), its tag in a header, in the
-    /// Message-ID and in the subject.
+    /// Message-ID and in the subject. One that is to `keep` says so, and so does its reply, so that no later verification
+    /// takes it for a leftover.
     ///
     /// # Errors
     /// When it cannot be composed; the text says why.
-    pub fn compose(from: &Address, to: &Address, automatic: Automatic) -> Result<Probe, String> {
+    pub fn compose(from: &Address, to: &Address, automatic: Automatic, keep: bool) -> Result<Probe, String> {
         let tag = Uuid::new_v4().to_string();
         let subject = format!("mailtrip probe {tag}");
-        let builder = Probe::builder(&tag, from, to, subject);
+        let builder = Probe::builder(&tag, from, to, subject, keep);
         let builder = match automatic {
             Automatic::Marked => builder.header(AutoSubmitted("auto-generated")).header(AutoResponseSuppress),
             Automatic::Unmarked => builder,
         };
-        Probe::finish(builder, tag, from, PROBE_TEXT)
+        Probe::finish(builder, tag, from, keep, PROBE_TEXT)
     }
 
     /// Answers this probe as a mail program does: `Re:`, In-Reply-To and References (RFC 5322 §3.6.4). The answer has a tag
@@ -59,31 +67,32 @@ impl Probe {
     pub fn reply(&self, from: &Address, to: &Address) -> Result<Probe, String> {
         let tag = Uuid::new_v4().to_string();
         let subject = format!("Re: mailtrip probe {}", self.tag);
-        let builder = Probe::builder(&tag, from, to, subject)
+        let builder = Probe::builder(&tag, from, to, subject, self.keep)
             .in_reply_to(self.message_id.clone())
             .references(self.message_id.clone())
             .header(AutoSubmitted("auto-replied"))
             .header(AutoResponseSuppress);
-        Probe::finish(builder, tag, from, REPLY_TEXT)
+        Probe::finish(builder, tag, from, self.keep, REPLY_TEXT)
     }
 
-    fn builder(tag: &str, from: &Address, to: &Address, subject: String) -> MessageBuilder {
-        Message::builder()
+    fn builder(tag: &str, from: &Address, to: &Address, subject: String, keep: bool) -> MessageBuilder {
+        let builder = Message::builder()
             .from(Mailbox::new(None, from.clone()))
             .to(Mailbox::new(None, to.clone()))
             .subject(subject)
             .date_now()
             .message_id(Some(message_id(tag, from)))
-            .header(Tag(tag.to_owned()))
+            .header(Tag(tag.to_owned()));
+        if keep { builder.header(Keep) } else { builder }
     }
 
-    fn finish(builder: MessageBuilder, tag: String, from: &Address, text: &str) -> Result<Probe, String> {
+    fn finish(builder: MessageBuilder, tag: String, from: &Address, keep: bool, text: &str) -> Result<Probe, String> {
         let body = format!("{text}\r\nTag: {tag}\r\n");
         let message = builder
             .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body))
             .map_err(|error| format!("the message from {from} cannot be composed: {error}"))?
             .formatted();
-        Ok(Probe { message_id: message_id(&tag, from), tag, message })
+        Ok(Probe { message_id: message_id(&tag, from), tag, message, keep })
     }
 
     /// The tag: a UUID (RFC 9562) in its usual form.
@@ -187,6 +196,21 @@ impl Header for Tag {
     }
 }
 
+#[derive(Clone)]
+struct Keep;
+
+impl Header for Keep {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str(KEEP_HEADER)
+    }
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Keep)
+    }
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "yes".to_owned())
+    }
+}
+
 /// RFC 3834 §5: responders do not answer a message that is marked as automatic.
 #[derive(Clone)]
 struct AutoSubmitted(&'static str);
@@ -229,7 +253,7 @@ mod tests {
 
     fn probe() -> Probe {
         let (from, to) = (address("alice@example.net"), address("bob@example.org"));
-        Probe::compose(&from, &to, Automatic::Marked).unwrap()
+        Probe::compose(&from, &to, Automatic::Marked, false).unwrap()
     }
 
     #[test]
@@ -289,9 +313,17 @@ mod tests {
     #[test]
     fn a_probe_that_wants_an_answer_is_not_marked_as_automatic() {
         let (from, to) = (address("alice@example.net"), address("echo@example.org"));
-        let probe = Probe::compose(&from, &to, Automatic::Unmarked).unwrap();
+        let probe = Probe::compose(&from, &to, Automatic::Unmarked, false).unwrap();
         let text = String::from_utf8(probe.message().to_vec()).unwrap();
         assert!(!text.contains("Auto-Submitted") && !text.contains("X-Auto-Response-Suppress"), "{text}");
+    }
+
+    #[test]
+    fn a_message_that_is_to_be_kept_says_so_and_its_reply_too() {
+        let (from, to) = (address("alice@example.net"), address("bob@example.org"));
+        let kept = Probe::compose(&from, &to, Automatic::Marked, true).unwrap();
+        let says_so = |probe: &Probe| String::from_utf8_lossy(probe.message()).contains("\r\nX-Mailtrip-Keep: yes\r\n");
+        assert!(says_so(&kept) && says_so(&kept.reply(&to, &from).unwrap()) && !says_so(&probe()));
     }
 
     #[test]

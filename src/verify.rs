@@ -28,6 +28,7 @@ use crate::account::{Account, Endpoint, Protocol};
 use crate::check::{Check, Sent};
 use crate::failure::{Failure, Kind, Skip};
 use crate::outcome::{Fact, Outcome, SCHEMA, Server};
+use crate::probe::leftover::Signs;
 use crate::probe::{Automatic, Probe};
 use crate::stage::{At, Leg, Stage};
 use crate::wire::smtp::{self, Smtp};
@@ -43,6 +44,9 @@ use veil::Veil;
 
 /// No run takes longer, whatever its limits say: a clock cannot be asked for any time in the future.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// A message that is younger than this, or than twice the time of the check, may be of a verification under way.
+const AN_EARLIER_ONE: Duration = Duration::from_secs(3600);
 
 /// Verifies a check. Whatever happens on the network is the outcome, which is complete within the check's time limit.
 ///
@@ -123,7 +127,7 @@ fn messages(check: &Check) -> Result<(Probe, Option<Probe>), String> {
     let (from, to) = (&check.from().address, check.to().address());
     // No responder answers a message that is marked as automatic.
     let automatic = if check.to().account().is_some() { Automatic::Marked } else { Automatic::Unmarked };
-    let probe = Probe::compose(from, to, automatic)?;
+    let probe = Probe::compose(from, to, automatic, check.settings().keep)?;
     let reply = check.settings().reply.then(|| probe.reply(to, from)).transpose()?;
     Ok((probe, reply))
 }
@@ -298,6 +302,7 @@ impl<'a> Voyage<'a> {
     async fn clean_up(self, recorder: &Recorder<'_>) {
         let Voyage { check, probe, reply, berths, left, reply_left, .. } = self;
         let keep = check.settings().keep;
+        let signs = signs(check);
         // What is visible by both protocols is one message: it is removed by IMAP, which sees all folders.
         let by_imap = |berth: &Berth<'_>| berth.plan.protocol == Protocol::Imap && berth.plan.probe && berth.is_open();
         let by_imap = berths.iter().find(|berth| by_imap(berth)).map(|berth| berth.plan.account.name.clone());
@@ -309,11 +314,19 @@ impl<'a> Voyage<'a> {
         join_all(berths.into_iter().map(async |berth| {
             let plan = berth.plan;
             let other = plan.protocol == Protocol::Pop3 && by_imap.as_deref() == Some(plan.account.name.as_str());
-            let (expected, sent) = (chosen(plan.probe && !other, plan.answer), chosen(plan.sent, plan.reply_sent));
-            berth.clean_up(expected, sent, keep, recorder).await;
+            let ours = (chosen(plan.probe && !other, plan.answer), chosen(plan.sent, plan.reply_sent));
+            berth.clean_up(ours, &signs, keep, recorder).await;
         }))
         .await;
     }
+}
+
+/// What tells the leftover of an earlier verification: it was sent by one of the accounts of the check, long before any
+/// verification began that may still be under way in the same mailbox.
+fn signs(check: &Check) -> Signs {
+    let accounts = [Some(check.from()), check.to().account()];
+    let own = accounts.into_iter().flatten().map(|account| account.address.clone()).collect();
+    Signs::new(own, AN_EARLIER_ONE.max(check.settings().limits.total.min(LONGEST) * 2))
 }
 
 /// Opens a submission server; who scouts is told where it was reached.

@@ -129,7 +129,7 @@ async fn found(maildrop: &mut Maildrop<'_>, seen: &mut Seen) -> Found {
 }
 
 async fn remove(maildrop: &mut Maildrop<'_>, time: Duration, seen: &mut Seen) -> Result<usize, Failure> {
-    maildrop.remove(is_ours, &recorder(time), seen).await
+    maildrop.remove(is_ours, |_| None, &recorder(time), seen).await
 }
 
 fn removed() -> Fact {

@@ -28,7 +28,7 @@ impl<'a> Case<'a> {
 
     /// A diagnosis of this stage, with the evidence that every diagnosis has: the server and its own words.
     pub fn because(&self, code: &'static str, certainty: Certainty, cause: impl Into<String>) -> Diagnosis {
-        let verdict = stage_verdict(self.record);
+        let verdict = stage_verdict(self.outcome, self.record);
         let mut diagnosis = Diagnosis::new(code, verdict, Some(self.record.at), certainty, cause.into());
         // A token comes from somewhere else.
         if let Some(server) = self.server.filter(|_| self.stage() != Stage::Token) {

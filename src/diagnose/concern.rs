@@ -6,7 +6,7 @@ use crate::outcome::{Concern, Dialled, Outcome, StageRecord};
 use super::case::{dialled, family};
 use super::delivery::{junk_advice, junk_cause};
 use super::way::Way;
-use super::{Certainty, Certainty::*, Diagnosis, Verdict, answered};
+use super::{Certainty, Certainty::*, Diagnosis, Verdict, answered, is_clean_up, leftover};
 
 /// The explanation of a concern: there is always one.
 pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Diagnosis {
@@ -33,16 +33,16 @@ pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Di
                 .advise("Or create a folder \"Sent\" in a mail program.")
         }
         Concern::LeftBehind { folder, why, uid } => {
-            let cause =
-                format!("A message of this verification is still in {folder}, because it could not be removed.");
-            left(outcome, warn("left-behind", Certain, cause), *uid).seen(why.as_str())
+            let cause = format!("{} could not be removed from {folder}.", leftover::whose(outcome, record, *uid));
+            left(outcome, record, warn("left-behind", Certain, cause), *uid).seen(why.as_str())
         }
         Concern::LeftMarked { folder, uid } => {
             let cause = format!(
-                "A message of this verification is still in {folder}, marked as deleted: removing it there would have \
-                 removed other marked messages with it."
+                "{} is still in {folder}, marked as deleted: removing it there would have removed other marked messages \
+                 with it.",
+                leftover::whose(outcome, record, Some(*uid))
             );
-            left(outcome, warn("left-marked", Certain, cause), Some(*uid)).advise(
+            left(outcome, record, warn("left-marked", Certain, cause), Some(*uid)).advise(
                 "Or let a mail program compact (expunge) the folder, if the other marked messages may go as well.",
             )
         }
@@ -52,6 +52,10 @@ pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Di
             "The message was not found, and may still arrive after this verification.".into(),
         )
         .advise(by_hand(outcome)),
+        Concern::NotLookedInto { folder, why } if is_clean_up(outcome) => {
+            let cause = format!("{folder} was not looked into to its end: leftovers may still be there.");
+            warn("not-looked-into", Certain, cause).advise("Run `mailtrip clean` again.").seen(why.as_str())
+        }
         Concern::NotLookedInto { folder, why } => {
             let cause =
                 format!("{folder} could not be looked into: a message of this verification may still be there.");
@@ -107,8 +111,11 @@ fn address_failed(
     }
 }
 
-fn left(outcome: &Outcome, diagnosis: Diagnosis, uid: Option<u32>) -> Diagnosis {
-    let diagnosis = diagnosis.advise(by_hand(outcome));
+fn left(outcome: &Outcome, record: &StageRecord, diagnosis: Diagnosis, uid: Option<u32>) -> Diagnosis {
+    let diagnosis = match leftover::is_one(outcome, record, uid) {
+        true => diagnosis.advise("Delete it by hand: it has `mailtrip probe` in its subject."),
+        false => diagnosis.advise(by_hand(outcome)),
+    };
     match uid {
         Some(uid) => diagnosis.seen(format!("UID {uid}")),
         None => diagnosis,

@@ -5,7 +5,7 @@ use crate::outcome::{Outcome, StageRecord, Status};
 use crate::stage::Leg;
 
 use super::case::{Case, within};
-use super::{Certainty::*, Diagnosis, Verdict};
+use super::{Certainty::*, Diagnosis, Verdict, is_clean_up};
 
 /// The limit was over.
 pub fn timeout(case: &Case) -> Option<Diagnosis> {
@@ -51,8 +51,9 @@ pub fn malformed(case: &Case) -> Option<Diagnosis> {
 
 /// The run was stopped at this stage.
 pub fn interrupted(case: &Case) -> Option<Diagnosis> {
+    let what = if is_clean_up(case.outcome) { "clean-up" } else { "verification" };
     (*case.kind() == Kind::Interrupted).then(|| {
-        case.because("interrupted", Certain, "The verification was stopped before it was done.")
+        case.because("interrupted", Certain, format!("The {what} was stopped before it was done."))
             .advise("Run it again and let it finish.")
     })
 }
@@ -80,20 +81,22 @@ pub fn unexplained(case: &Case) -> Diagnosis {
 
 /// The run was stopped between two stages, so that no stage failed by it.
 pub fn stopped(outcome: &Outcome) -> Option<Diagnosis> {
-    let interrupted =
-        |(record, failure): (&StageRecord, &Failure)| outside(record) && failure.kind == Kind::Interrupted;
+    let interrupted = |(record, failure): (&StageRecord, &Failure)| {
+        (outside(record) || is_clean_up(outcome)) && failure.kind == Kind::Interrupted
+    };
     if outcome.failed().any(interrupted) {
         return None;
     }
-    let first = skipped(outcome).find(|record| outside(record))?;
-    let cause = "The verification was stopped before it was done.".to_owned();
+    let first = skipped(outcome).find(|record| outside(record) || is_clean_up(outcome))?;
+    let what = if is_clean_up(outcome) { "clean-up" } else { "verification" };
+    let cause = format!("The {what} was stopped before it was done.");
     let diagnosis = Diagnosis::new("interrupted", Verdict::Unknown, Some(first.at), Certain, cause);
     Some(diagnosis.advise("Run it again and let it finish."))
 }
 
 /// The clean-up was stopped before it began.
 pub fn cleanup_stopped(outcome: &Outcome) -> Option<Diagnosis> {
-    let record = skipped(outcome).find(|record| !outside(record))?;
+    let record = skipped(outcome).find(|record| !outside(record)).filter(|_| !is_clean_up(outcome))?;
     let cause = "The clean-up was stopped: messages of the verification may still be in the mailbox.".to_owned();
     let diagnosis = Diagnosis::new("cleanup-stopped", Verdict::Warning, Some(record.at), Certain, cause);
     Some(diagnosis.advise(format!("Delete the messages with {} in their subject by hand.", outcome.tag)))

@@ -146,9 +146,19 @@ pub fn key(record: &StageRecord, server: Option<&Server>) -> String {
         parts.insert(0, format!("{mechanism} as {}", server.username));
     }
     let removed = removed(record);
-    if !removed.is_empty() {
-        parts.push(format!("removed from {}", removed.join(", ")));
-    } else if parts.is_empty() && record.at.stage == Stage::Remove && record.concerns.is_empty() {
+    let earlier = record.facts.iter().filter(|fact| matches!(fact, Fact::Leftover { removed: true, .. })).count();
+    let earlier = match earlier {
+        0 => String::new(),
+        1 => "1 message of an earlier verification".to_owned(),
+        several => format!("{several} messages of earlier verifications"),
+    };
+    match (removed.is_empty(), earlier.is_empty()) {
+        (true, true) => {}
+        (true, false) => parts.push(format!("removed {earlier}")),
+        (false, true) => parts.push(format!("removed from {}", removed.join(", "))),
+        (false, false) => parts.push(format!("removed from {}, and {earlier}", removed.join(", "))),
+    }
+    if parts.is_empty() && record.at.stage == Stage::Remove && record.concerns.is_empty() {
         parts.push("nothing was left".to_owned());
     }
     parts.join(", ")
@@ -262,12 +272,23 @@ pub fn fact(fact: &Fact) -> String {
             format!("copy in {folder}, UID {uid}, {}", self::filed_by(*filed_by))
         }
         Fact::Removed { folder, uid } => format!("removed from {folder}{}", numbered(*uid)),
+        Fact::Leftover { .. } => leftover(fact),
         Fact::RemovedAgain { why } => format!("removed in a second session: {why}"),
         Fact::TurnedAway { times, reply } => {
             format!("turned away {} while looking for new mail: {reply}", count(u64::from(*times), "time"))
         }
         Fact::Kept => "the messages were left where they are, as asked for".to_owned(),
     }
+}
+
+fn leftover(fact: &Fact) -> String {
+    let Fact::Leftover { folder, uid, tag, from, sent, after_seconds, removed } = fact else { return String::new() };
+    let arrived = after_seconds.map(|after| format!(", arrived after {}", seconds(after))).unwrap_or_default();
+    let became = if *removed { "removed from" } else { "still in" };
+    format!(
+        "of an earlier verification, sent {sent} by {from}, tag {tag}{arrived}: {became} {folder}{}",
+        numbered(*uid)
+    )
 }
 
 fn token(fact: &Fact) -> String {

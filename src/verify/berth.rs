@@ -14,6 +14,7 @@ use crate::account::{Account, Protocol};
 use crate::check::{Junk, Sent};
 use crate::failure::{Failure, Kind, Reply, Skip};
 use crate::outcome::{Concern, Fact, Role};
+use crate::probe::leftover::Signs;
 use crate::probe::{self, Probe};
 use crate::stage::{At, Leg, Stage};
 use crate::verify::arrival::{self, Found, Sending, Waiting, until_over};
@@ -310,8 +311,15 @@ impl<'a> Berth<'a> {
             .await
     }
 
-    /// Takes out what was left behind: `expected` are the messages that have left for here, `sent` those whose copy may be here.
-    pub async fn clean_up(mut self, expected: Vec<&Probe>, sent: Vec<&Probe>, keep: bool, recorder: &Recorder<'_>) {
+    /// Takes out what was left behind: `expected` are the messages that have left for here, `sent` those whose copy may be
+    /// here; and what the `signs` tell to be of an earlier verification.
+    pub async fn clean_up(
+        mut self,
+        (expected, sent): (Vec<&Probe>, Vec<&Probe>),
+        signs: &Signs,
+        keep: bool,
+        recorder: &Recorder<'_>,
+    ) {
         let (at, name) = (self.at(Leg::Cleanup, Stage::Remove), &self.account().name);
         let session = self.session.take();
         if expected.is_empty() && sent.is_empty() {
@@ -320,7 +328,8 @@ impl<'a> Berth<'a> {
         }
         let plan::Berth { account, endpoint, .. } = self.plan;
         let awaited = expected.clone();
-        let task = self.baseline.as_ref().map(|baseline| cleanup::Task { account, endpoint, baseline, expected, sent });
+        let task = |baseline| cleanup::Task { account, endpoint, baseline, expected, sent, signs };
+        let task = self.baseline.as_ref().map(task);
         let unfinished = task.as_ref().filter(|_| !keep).map(cleanup::Task::unfinished).unwrap_or_default();
         let bounced = self.bounced;
         let remove = async |seen: &mut Seen| {
@@ -331,7 +340,7 @@ impl<'a> Berth<'a> {
                     Ok(())
                 }
                 (Some(task), _) => cleanup::remove(task, session, recorder, seen).await,
-                (None, Some(maildrop)) => clear_maildrop(maildrop, &awaited, recorder, seen).await,
+                (None, Some(maildrop)) => clear_maildrop(maildrop, &awaited, signs, recorder, seen).await,
                 (None, None) => {
                     cleanup::unknown(seen);
                     Ok(())
@@ -409,10 +418,13 @@ async fn wait_by_pop3(
 async fn clear_maildrop(
     maildrop: &mut Maildrop<'_>,
     expected: &[&Probe],
+    signs: &Signs,
     recorder: &Recorder<'_>,
     seen: &mut Seen,
 ) -> Result<(), Failure> {
-    let removed = maildrop.remove(|header| expected.iter().any(|probe| probe.is(header)), recorder, seen).await?;
+    let is_it = |header: &[u8]| expected.iter().any(|probe| probe.is(header));
+    let earlier = |header: &[u8]| signs.read(header).filter(|leftover| !leftover.kept);
+    let removed = maildrop.remove(is_it, earlier, recorder, seen).await?;
     if removed == 0 {
         seen.concern(Concern::MayArrive);
     }

@@ -1,19 +1,19 @@
 //! The clean-up: takes the probe out of every folder it may be in, and says what it could not take out.
 //!
 //! It removes only a message that it has just fetched and that bears our tag (rule 1), and runs whatever happened before,
-//! on a new connection where the old one is gone.
-
-use std::sync::{Mutex, PoisonError};
+//! on a new connection where the old one is gone. On the way it looks back at the last messages of these folders, and takes
+//! out what an earlier verification has left behind ([`crate::probe::leftover`]).
 
 use tokio::time::{Instant, timeout};
 
 use crate::account::{Account, Endpoint, Protocol};
 use crate::failure::{Failure, Kind};
-use crate::outcome::{Concern, Fact, Role};
+use crate::outcome::{Concern, Role};
 use crate::probe::Probe;
+use crate::probe::leftover::{Leftover, Signs};
 use crate::stage::Leg;
 use crate::verify::dial::{self, Dial};
-use crate::verify::mailbox::{Baseline, Folder, Mailbox, Removal};
+use crate::verify::mailbox::{Baseline, Folder, Mailbox};
 use crate::verify::recorder::{Recorder, Seen};
 use crate::wire::imap::Greeted;
 
@@ -30,14 +30,15 @@ pub struct Task<'a> {
     pub expected: Vec<&'a Probe>,
     /// The messages whose copy may be in the Sent folder.
     pub sent: Vec<&'a Probe>,
+    /// What tells the leftover of an earlier verification.
+    pub signs: &'a Signs,
 }
 
 impl<'a> Task<'a> {
     /// What is to be said of every folder until it is cleared.
     pub fn unfinished(&self) -> Seen {
-        let why = || "the clean-up was not finished".to_owned();
-        let concern = |folder: &Folder| Concern::NotLookedInto { folder: folder.name.clone(), why: why() };
-        Seen { unless_done: self.folders().into_iter().map(concern).collect(), ..Seen::default() }
+        let unless_done = self.folders().into_iter().map(|folder| not_looked_into(folder, UNFINISHED)).collect();
+        Seen { unless_done, ..Seen::default() }
     }
 
     fn folders(&self) -> Vec<&'a Folder> {
@@ -46,6 +47,8 @@ impl<'a> Task<'a> {
         received.chain([self.baseline.sent.as_ref().filter(|_| !self.sent.is_empty())]).flatten().collect()
     }
 }
+
+const UNFINISHED: &str = "the clean-up was not finished";
 
 /// Removes our messages from every folder, in the session that is there if it still works, else in a new one. `seen`
 /// begins as [`Task::unfinished`].
@@ -58,7 +61,8 @@ pub async fn remove(
     recorder: &Recorder<'_>,
     seen: &mut Seen,
 ) -> Result<(), Failure> {
-    let mut sweep = Sweep { task, left: task.folders(), delivered: Vec::new(), seen };
+    let (left, delivered) = (task.folders(), Vec::new());
+    let mut sweep = Sweep { task, left, delivered, looked_for: false, looks_back: true, seen };
     let cleared = match session {
         Some(session) => sweep.in_session(session, recorder).await,
         None => false,
@@ -69,13 +73,13 @@ pub async fn remove(
     };
     if let Err(failure) = &result {
         for concern in &mut sweep.seen.unless_done {
-            if let Concern::NotLookedInto { why, .. } = concern {
+            if let Concern::NotLookedInto { why, .. } | Concern::LeftBehind { why, .. } = concern {
                 *why = self::why(failure);
             }
         }
     }
-    let looked = !sweep.left.iter().any(|folder| folder.role == Role::Inbox);
-    if looked && task.expected.iter().any(|probe| !sweep.delivered.iter().any(|tag| tag == probe.tag())) {
+    let missing = |probe: &&Probe| !sweep.delivered.iter().any(|tag| tag == probe.tag());
+    if sweep.looked_for && task.expected.iter().any(missing) {
         sweep.seen.concern(Concern::MayArrive);
     }
     result
@@ -95,6 +99,10 @@ struct Sweep<'a, 'b> {
     left: Vec<&'a Folder>,
     /// The tags of the messages that had arrived.
     delivered: Vec<String>,
+    /// The inbox was looked into.
+    looked_for: bool,
+    /// Leftovers are looked for, too: not where time is short.
+    looks_back: bool,
     seen: &'b mut Seen,
 }
 
@@ -104,6 +112,7 @@ impl Sweep<'_, '_> {
         let half = recorder.bounds().deadline.saturating_duration_since(Instant::now()) / 2;
         let cleared = timeout(half, self.clear_all(&mut mailbox)).await;
         let cleared = matches!(cleared, Ok(Ok(())));
+        self.looks_back = cleared;
         if cleared {
             leave(mailbox);
         }
@@ -138,51 +147,67 @@ impl Sweep<'_, '_> {
                 Err(failure) => return Err(failure),
             }
             self.left.remove(0);
-            let done = |concern: &Concern| matches!(concern, Concern::NotLookedInto { folder: name, .. } if *name == folder.name);
-            self.seen.unless_done.retain(|concern| !done(concern));
+            self.seen.unless_done.retain(|concern| !is_about(concern, folder));
         }
         Ok(())
     }
 
     async fn clear(&mut self, mailbox: &mut Mailbox, folder: &Folder) -> Result<(), Failure> {
-        for uid in self.find(mailbox, folder).await? {
-            let name = folder.name.clone();
-            match mailbox.remove(folder, uid).await {
-                Ok(Removal::Gone) => self.seen.fact(Fact::Removed { folder: name, uid: Some(uid) }),
-                Ok(Removal::OnlyMarked) => self.seen.concern(Concern::LeftMarked { folder: name, uid }),
-                Ok(Removal::StillThere) => {
-                    let why = "the server says that it is gone, and shows it still".to_owned();
-                    self.seen.concern(Concern::LeftBehind { folder: name, uid: Some(uid), why });
-                }
-                Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
-                    self.seen.concern(Concern::LeftBehind { folder: name, uid: Some(uid), why: why(&failure) });
-                }
-                Err(failure) => return Err(failure),
-            }
+        let (mut uids, earlier) = self.find(mailbox, folder).await?;
+        uids.extend(earlier.iter().map(|(uid, _)| uid));
+        if uids.is_empty() {
+            return Ok(());
         }
+        // From here on it is known what is there, should the session be lost.
+        let unless_done = &mut self.seen.unless_done;
+        let place = unless_done.iter().position(|concern| is_about(concern, folder)).unwrap_or(unless_done.len());
+        unless_done.retain(|concern| !is_about(concern, folder));
+        let left = |&uid: &u32| {
+            let (folder, why) = (folder.name.clone(), UNFINISHED.to_owned());
+            Concern::LeftBehind { folder, uid: Some(uid), why }
+        };
+        unless_done.splice(place..place, uids.iter().map(left));
+        mailbox.remove(folder, &uids).await?.tell(folder, &earlier, self.seen);
         Ok(())
     }
 
-    /// Our messages in a folder, and which of them have arrived.
-    async fn find(&mut self, mailbox: &mut Mailbox, folder: &Folder) -> Result<Vec<u32>, Failure> {
+    /// Our messages in a folder; and what is left there of earlier verifications. Notes which of ours have arrived.
+    async fn find(
+        &mut self,
+        mailbox: &mut Mailbox,
+        folder: &Folder,
+    ) -> Result<(Vec<u32>, Vec<(u32, Leftover)>), Failure> {
         let copies = folder.role == Role::Sent;
         let ours = if copies { &self.task.sent } else { &self.task.expected };
-        let found = Mutex::new(Vec::new());
         let unreadable = mailbox.imap.unreadable();
+        let mut tags = Vec::new();
         let is_ours = |header: &[u8]| {
             let probe = ours.iter().find(|probe| probe.is(header));
-            found.lock().unwrap_or_else(PoisonError::into_inner).extend(probe.map(|probe| probe.tag().to_owned()));
+            tags.extend(probe.map(|probe| probe.tag().to_owned()));
             probe.is_some()
         };
-        let uids = mailbox.find(folder, is_ours).await?;
+        let (uids, tagged) = mailbox.find_and_look_back(folder, is_ours, self.looks_back).await?;
         if mailbox.imap.unreadable() > unreadable {
-            let why = "the server described a message there in a way that cannot be read".to_owned();
-            self.seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why });
+            let why = "the server described a message there in a way that cannot be read";
+            self.seen.concern(not_looked_into(folder, why));
         }
         if !copies {
-            self.delivered.append(&mut found.into_inner().unwrap_or_else(PoisonError::into_inner));
+            self.delivered.append(&mut tags);
+            self.looked_for |= folder.role == Role::Inbox;
         }
-        Ok(uids)
+        let earlier = mailbox.leftovers(folder, &tagged, self.task.signs).await?;
+        Ok((uids, earlier.into_iter().filter(|(_, leftover)| !leftover.kept).collect()))
+    }
+}
+
+fn not_looked_into(folder: &Folder, why: &str) -> Concern {
+    Concern::NotLookedInto { folder: folder.name.clone(), why: why.to_owned() }
+}
+
+fn is_about(concern: &Concern, folder: &Folder) -> bool {
+    match concern {
+        Concern::NotLookedInto { folder: name, .. } | Concern::LeftBehind { folder: name, .. } => *name == folder.name,
+        _ => false,
     }
 }
 

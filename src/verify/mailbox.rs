@@ -1,6 +1,9 @@
 //! A mailbox during a verification: which folders it has, what is new in them since the baseline, and taking one
 //! message out. All that later stages need of IMAP is here, in terms of folders and UIDs.
 
+mod leftovers;
+mod removal;
+
 use crate::account::Folders;
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Fact, KnownBy, Role};
@@ -8,6 +11,9 @@ use crate::probe::RECOGNISED_BY;
 use crate::verify::folder;
 use crate::wire::imap::mailbox_name::{encode, quoted};
 use crate::wire::imap::{Event, Imap, Tag};
+
+pub use leftovers::Seek;
+pub use removal::Removal;
 
 /// A folder, and where in it new messages begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,17 +81,6 @@ pub struct Mailbox {
 struct Open {
     wire_name: String,
     uid_validity: Option<u32>,
-}
-
-/// What became of a message that was to be removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removal {
-    /// It is gone.
-    Gone,
-    /// It is marked `\\Deleted` and still there: an EXPUNGE would have taken other messages with it.
-    OnlyMarked,
-    /// The server says that it has expunged it, and shows it still.
-    StillThere,
 }
 
 /// What SELECT said of a mailbox.
@@ -233,26 +228,55 @@ impl Mailbox {
     /// # Errors
     /// When the folder cannot be opened or read, or the session is lost.
     pub async fn find(&mut self, folder: &Folder, is_it: impl Fn(&[u8]) -> bool) -> Result<Vec<u32>, Failure> {
+        let (uids, _) = self.find_and_look_back(folder, is_it, false).await?;
+        Ok(uids)
+    }
+
+    /// The same, and, if it is to look `back`, the UIDs of other messages that bear a tag: of those that are new, and of
+    /// the last that were there before, in the same flight.
+    ///
+    /// # Errors
+    /// As [`Mailbox::find`].
+    pub async fn find_and_look_back(
+        &mut self,
+        folder: &Folder,
+        mut is_it: impl FnMut(&[u8]) -> bool,
+        back: bool,
+    ) -> Result<(Vec<u32>, Vec<u32>), Failure> {
         // A server need not show what has come in the meantime in a folder that is open, before it is asked to look.
         let look = if self.is_open(folder) { None } else { Some(self.send_select(&folder.wire_name).await?) };
         if look.is_none() {
             self.imap.run("NOOP", drop).await?;
         }
         let fetch = self.imap.send(&Mailbox::fetch_new(folder)).await?;
+        let glance = match leftovers::look_back(folder).filter(|_| back) {
+            Some(command) => Some(self.imap.send(&command).await?),
+            None => None,
+        };
         if let Some(select) = look {
             self.selected(&folder.wire_name, select).await?;
         }
         let mut uids = Vec::new();
-        if self.renumbered(folder) {
+        let mut tagged = leftovers::Tagged::default();
+        let all = Folder { uid_next: 1, ..folder.clone() };
+        let renumbered = self.renumbered(folder);
+        let mut take = |event: Event| {
+            uids.extend(new_message(&event, if renumbered { &all } else { folder }, &mut is_it));
+            tagged.take(&event);
+        };
+        if renumbered {
             self.imap.finish(&fetch, drop).await?;
-            let all = Folder { uid_next: 1, ..folder.clone() };
-            self.imap.run(&Mailbox::fetch_new(&all), |event| uids.extend(new_message(&event, &all, &is_it))).await?;
+            self.imap.run(&Mailbox::fetch_new(&all), &mut take).await?;
         } else {
-            self.imap.finish(&fetch, |event| uids.extend(new_message(&event, folder, &is_it))).await?;
+            self.imap.finish(&fetch, &mut take).await?;
+        }
+        if let Some(glance) = glance {
+            tolerate(self.imap.finish(&glance, &mut take).await)?;
         }
         uids.sort_unstable();
         uids.dedup();
-        Ok(uids)
+        let others = tagged.but(&uids);
+        Ok((uids, others))
     }
 
     /// The same, in a folder that is opened anew even if it is open.
@@ -327,42 +351,6 @@ impl Mailbox {
         Ok(words.nth(1).filter(|_| known).and_then(|uid| uid.parse().ok()))
     }
 
-    /// Takes one message out of a folder, which must have been [found](Mailbox::find) there just before: marks it, and
-    /// expunges it by its UID (RFC 4315). Without UIDPLUS only an EXPUNGE of everything that is marked exists:
-    /// that is sent only if nothing else is.
-    ///
-    /// # Errors
-    /// When the server refuses to mark or to expunge it, or the session is lost.
-    pub async fn remove(&mut self, folder: &Folder, uid: u32) -> Result<Removal, Failure> {
-        self.enter(folder).await?;
-        let mark = self.imap.send(&format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)")).await?;
-        let look = format!("UID FETCH {uid} (UID)");
-        let look = if self.imap.offers("UIDPLUS") {
-            let expunge = self.imap.send(&format!("UID EXPUNGE {uid}")).await?;
-            let look = self.imap.send(&look).await?;
-            self.imap.finish(&mark, drop).await?;
-            self.imap.finish(&expunge, drop).await?;
-            look
-        } else {
-            self.imap.finish(&mark, drop).await?;
-            let (mut ours, mut others) = (false, false);
-            let search = self.imap.run("UID SEARCH DELETED", |event| {
-                let found = found(event);
-                ours |= found.contains(&uid);
-                others |= found.iter().any(|&found| found != uid);
-            });
-            tolerate(search.await)?;
-            if !ours || others {
-                return Ok(Removal::OnlyMarked);
-            }
-            self.imap.run("EXPUNGE", drop).await?;
-            self.imap.send(&look).await?
-        };
-        let mut still_there = false;
-        self.imap.finish(&look, |event| still_there |= uid_of(&event) == uid).await?;
-        Ok(if still_there { Removal::StillThere } else { Removal::Gone })
-    }
-
     /// Makes the Sent folder that the configuration names.
     ///
     /// # Errors
@@ -399,7 +387,7 @@ impl Opened {
 }
 
 /// The UID of a new message whose header `is_it`, if that is what was fetched.
-fn new_message(event: &Event, folder: &Folder, is_it: &impl Fn(&[u8]) -> bool) -> Option<u32> {
+fn new_message(event: &Event, folder: &Folder, mut is_it: impl FnMut(&[u8]) -> bool) -> Option<u32> {
     let (uid, header) = new_header(event, folder)?;
     is_it(header).then_some(uid)
 }

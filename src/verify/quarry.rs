@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn an_answer_may_name_the_probe_in_its_text_only() {
         let address = |text: &str| text.parse().unwrap();
-        let probe = Probe::compose(&address("a@b.test"), &address("echo@b.test"), Automatic::Unmarked).unwrap();
+        let probe = Probe::compose(&address("a@b.test"), &address("echo@b.test"), Automatic::Unmarked, false).unwrap();
         let quarry = Quarry::Answer(&probe);
         assert_eq!(quarry.glance(probe.message()), Glance::No, "the probe itself is no answer");
         let header = b"Subject: Auto: thank you\r\n\r\n";

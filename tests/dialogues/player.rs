@@ -458,10 +458,12 @@ impl Session {
                 let uid = messages.last().map_or(0, |message| message.uid);
                 ok(format!("* {} FETCH (UID {uid})\r\n", messages.len()))
             }
+            ["FETCH", ..] => ok(fetched(mail.folder(&open), &name(1), command)),
             ["UID", "FETCH", ..] => ok(fetched(mail.folder(&open), &name(2), command)),
             ["UID", "STORE", ..] => {
-                let uid = name(2).parse().unwrap_or(0);
-                mail.folder(&open).messages.iter_mut().filter(|one| one.uid == uid).for_each(|one| one.deleted = true);
+                let set = name(2);
+                let stored = mail.folder(&open).messages.iter_mut().filter(|one| is_in(&set, one.uid));
+                stored.for_each(|one| one.deleted = true);
                 ok(String::new())
             }
             ["UID", "SEARCH", ..] => {
@@ -469,8 +471,8 @@ impl Session {
                 ok(format!("* SEARCH{}\r\n", marked.map(|message| format!(" {}", message.uid)).collect::<String>()))
             }
             ["UID", "EXPUNGE", ..] => {
-                let uid: u32 = name(2).parse().unwrap_or(0);
-                mail.folder(&open).messages.retain(|message| !message.deleted || message.uid != uid);
+                let set = name(2);
+                mail.folder(&open).messages.retain(|message| !message.deleted || !is_in(&set, message.uid));
                 ok(String::new())
             }
             ["EXPUNGE"] => {
@@ -492,15 +494,24 @@ impl Session {
     }
 }
 
-/// `n:*` is at least the last message (RFC 9051 §6.4.9).
+/// Whether `4,7` has this UID.
+fn is_in(set: &str, uid: u32) -> bool {
+    set.split(',').any(|one| one.parse() == Ok(uid))
+}
+
+/// `n:*` is at least the last message (RFC 9051 §6.4.9). By sequence numbers, if `command` says so.
 fn fetched(folder: &Folder, set: &str, command: &str) -> String {
     let last = folder.messages.last().map_or(0, |message| message.uid);
-    let range = match set.split_once(":*") {
-        Some((from, _)) => from.parse::<u32>().unwrap_or(1).min(last)..=u32::MAX,
-        None => set.parse::<u32>().map_or(0..=0, |uid| uid..=uid),
+    let by_uid = command.starts_with("UID");
+    let asked = |place: usize, uid: u32| {
+        let number = if by_uid { uid } else { place as u32 + 1 };
+        match set.split_once(":*") {
+            Some((from, _)) => from.parse::<u32>().unwrap_or(1).min(last) <= number,
+            None => is_in(set, number),
+        }
     };
     let mut answer = String::new();
-    for (place, message) in folder.messages.iter().enumerate().filter(|(_, message)| range.contains(&message.uid)) {
+    for (place, message) in folder.messages.iter().enumerate().filter(|(place, message)| asked(*place, message.uid)) {
         let raw = String::from_utf8_lossy(&message.raw);
         let number = place + 1;
         let uid = message.uid;
@@ -519,6 +530,7 @@ fn fetched(folder: &Folder, set: &str, command: &str) -> String {
 
 fn header(raw: &str) -> String {
     let head = raw.split("\r\n\r\n").next().unwrap_or_default();
-    let wanted = |line: &&str| ["X-Mailtrip-Tag:", "Message-ID:", "Subject:"].iter().any(|name| line.starts_with(name));
+    let names = ["X-Mailtrip-", "Message-ID:", "Subject:", "From:", "Date:", "Received:"];
+    let wanted = |line: &&str| names.iter().any(|name| line.starts_with(name));
     head.split("\r\n").filter(wanted).map(|line| format!("{line}\r\n")).collect::<String>() + "\r\n"
 }

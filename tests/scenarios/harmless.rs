@@ -36,22 +36,27 @@ impl<'a> Bystanders<'a> {
         let there = Mutex::default();
         let one_session = scenario.check.from == scenario.check.to;
         let bystanders = Self { sandbox, folders, coming, one_session, there };
-        before.iter().for_each(|foreign| bystanders.put(foreign));
         let found = bystanders.all().map(|(place, message)| (place, (message.flags, message.raw.to_vec())));
         *bystanders.lock() = found.collect();
+        before.iter().for_each(|foreign| bystanders.put(foreign));
         bystanders
     }
 
     fn put(&self, foreign: &Foreign) {
-        let Foreign { to, folder, subject, flags, .. } = foreign;
+        let Foreign { to, folder, subject, raw, ours, flags, .. } = foreign;
         let address = self.address(to);
-        let raw = format!(
-            "From: someone@elsewhere.test\r\nTo: {address}\r\nSubject: {subject}\r\n\r\nNot a test message.\r\n"
-        );
+        let usual = || {
+            format!(
+                "From: someone@elsewhere.test\r\nTo: {address}\r\nSubject: {subject}\r\n\r\nNot a test message.\r\n"
+            )
+        };
+        let raw = raw.as_ref().map_or_else(usual, |raw| raw.replace('\n', "\r\n"));
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let uid = self.sandbox.put(&address, folder, raw.as_bytes(), &flags).expect("the mailbox exists");
         let flags = flags.into_iter().map(str::to_owned).collect();
-        self.lock().insert((address, folder.clone(), uid), (flags, raw.into_bytes()));
+        if !ours {
+            self.lock().insert((address, folder.clone(), uid), (flags, raw.into_bytes()));
+        }
     }
 
     fn address(&self, name: &str) -> String {
@@ -127,11 +132,13 @@ pub fn commands(commands: &[String], bystanders: &Bystanders<'_>) -> Result<(), 
         let words: Vec<&str> = line.split_whitespace().skip(1).collect();
         match words.as_slice() {
             ["SELECT", rest @ ..] => folder = rest.join(" ").trim_matches('"').to_owned(),
-            ["UID", "STORE" | "EXPUNGE", uid, ..] => {
-                let uid: u32 = uid.parse().map_err(|_| format!("more than one message at once: {line}"))?;
+            ["UID", "STORE" | "EXPUNGE", set, ..] => {
+                let uids: Result<Vec<u32>, _> = set.split(',').map(str::parse).collect();
+                let uids = uids.map_err(|_| format!("messages that are not named one by one: {line}"))?;
                 let there = bystanders.lock();
                 // Of two sessions side by side it is not known which folder each has open.
-                if bystanders.one_session && there.keys().any(|(_, other, number)| (other, *number) == (&folder, uid)) {
+                let is_theirs = |(_, other, number): &Place| *other == folder && uids.contains(number);
+                if bystanders.one_session && there.keys().any(is_theirs) {
                     return Err(format!("that message in {folder} is not ours: {line}").into());
                 }
             }

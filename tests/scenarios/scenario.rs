@@ -43,7 +43,7 @@ pub struct After {
     pub left: Vec<String>,
 }
 
-/// A message that is nobody's business.
+/// A message that is nobody's business, unless it is ours.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Foreign {
@@ -54,6 +54,11 @@ pub struct Foreign {
     pub flags: Vec<String>,
     #[serde(default = "subject")]
     pub subject: String,
+    /// All of it, where it is another one, with LF for a line end.
+    pub raw: Option<String>,
+    /// It is of an earlier verification: it is to be removed, not to be left alone.
+    #[serde(default)]
+    pub ours: bool,
     /// The stage at whose beginning it comes, such as `submission submit`; before everything where there is none.
     pub during: Option<String>,
 }

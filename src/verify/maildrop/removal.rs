@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Concern, Fact};
+use crate::probe::leftover::Leftover;
 use crate::stage::Leg;
 use crate::verify::recorder::{Recorder, Seen};
 use crate::wire::pop3::Pop3;
@@ -35,24 +36,27 @@ struct Progress {
 
 impl Maildrop<'_> {
     /// Removes every message whose header `is_it`, of those that have come since the baseline, and says how many there
-    /// were. A session that is lost before its QUIT is answered has deleted nothing; then one more is tried.
+    /// were; and what is left of an `earlier` verification, as far as it has come since, too. A session that is lost before its QUIT is answered has deleted nothing; then one more is tried.
     ///
     /// # Errors
     /// When no session is to be had, or the second is lost as well; what may be left is among the concerns then.
     pub async fn remove(
         &mut self,
         is_it: impl Fn(&[u8]) -> bool,
+        earlier: impl Fn(&[u8]) -> Option<Leftover>,
         recorder: &Recorder<'_>,
         seen: &mut Seen,
     ) -> Result<usize, Failure> {
+        let wanted = |header: &[u8]| is_it(header) || earlier(header).is_some();
+        let earlier = |hit: &Hit| earlier(&hit.header).filter(|_| !is_it(&hit.header));
         let until = recorder.bounds().deadline - LAST_WORDS;
         let mut first = Progress::default();
-        let Err(failure) = self.try_to_remove(&is_it, &mut first, until, recorder).await else {
-            return Ok(first.tell(seen));
+        let Err(failure) = self.try_to_remove(&wanted, &mut first, until, recorder).await else {
+            return Ok(first.tell(earlier, seen));
         };
         let mut second = Progress::default();
         let again = match first.signed_in {
-            true => self.try_to_remove(&is_it, &mut second, until, recorder).await,
+            true => self.try_to_remove(&wanted, &mut second, until, recorder).await,
             false => Err(failure),
         };
         match again {
@@ -63,7 +67,7 @@ impl Maildrop<'_> {
                 // What is not there any more was deleted after all: only the answer to QUIT was lost.
                 let found = |hit: &Hit| second.all().any(|other| other.unique_id == hit.unique_id);
                 first.marked.retain(|hit| !found(hit));
-                Ok(first.tell_marked(seen) + second.tell(seen))
+                Ok(first.tell_marked(&earlier, seen) + second.tell(earlier, seen))
             }
             Err(failure) => {
                 let marked = if second.marked.is_empty() { first.marked } else { second.marked };
@@ -154,19 +158,31 @@ impl Progress {
         self.marked.iter().chain(self.left.iter().map(|(hit, _)| hit))
     }
 
-    /// QUIT was answered by consent: what was marked is gone.
-    fn tell(self, seen: &mut Seen) -> usize {
+    /// QUIT was answered by consent: what was marked is gone. How many of them were not of an earlier verification.
+    fn tell(self, earlier: impl Fn(&Hit) -> Option<Leftover>, seen: &mut Seen) -> usize {
+        let mut ours = 0;
         for (hit, why) in &self.left {
+            match earlier(hit) {
+                Some(leftover) => seen.fact(leftover.fact(INBOX, None, false)),
+                None => ours += 1,
+            }
             seen.concern(left_behind(hit, why));
         }
-        self.left.len() + self.tell_marked(seen)
+        ours + self.tell_marked(earlier, seen)
     }
 
-    fn tell_marked(&self, seen: &mut Seen) -> usize {
-        for _ in &self.marked {
-            seen.fact(Fact::Removed { folder: INBOX.to_owned(), uid: None });
+    fn tell_marked(&self, earlier: impl Fn(&Hit) -> Option<Leftover>, seen: &mut Seen) -> usize {
+        let mut ours = 0;
+        for hit in &self.marked {
+            match earlier(hit) {
+                Some(leftover) => seen.fact(leftover.fact(INBOX, None, true)),
+                None => {
+                    ours += 1;
+                    seen.fact(Fact::Removed { folder: INBOX.to_owned(), uid: None });
+                }
+            }
         }
-        self.marked.len()
+        ours
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) struct Mark {
 pub(super) struct Hit {
     pub number: u32,
     pub unique_id: Option<String>,
+    pub header: Vec<u8>,
 }
 
 impl Mark {
@@ -76,7 +77,7 @@ impl Mark {
                 header => header?,
             };
             if is_it(&header) {
-                hits.push(Hit { number, unique_id });
+                hits.push(Hit { number, unique_id, header });
             } else {
                 looked_at.extend(unique_id);
             }

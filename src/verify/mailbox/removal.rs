@@ -1,0 +1,135 @@
+//! Taking messages out of a folder: exactly those that are named, and no other.
+
+use std::collections::HashSet;
+
+use crate::failure::{Failure, Kind};
+use crate::outcome::{Concern, Fact};
+use crate::probe::leftover::Leftover;
+use crate::verify::recorder::Seen;
+use crate::wire::imap::Event;
+
+use super::{Folder, Mailbox, found, tolerate, uid_of};
+
+/// So many messages are named in one command: a server need not take a line of more than 8192 bytes (RFC 7162 §4).
+pub(super) const AT_ONCE: usize = 100;
+
+/// What became of messages that were to be removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removal {
+    /// These are gone.
+    pub gone: Vec<u32>,
+    /// These are marked `\\Deleted` and still there: an EXPUNGE would have taken other messages with them.
+    pub marked: Vec<u32>,
+    /// These are still there for another reason.
+    pub left: Vec<(u32, String)>,
+}
+
+impl Removal {
+    /// What there is to say of it: of each of our own messages, and of each that is left of an `earlier` verification.
+    pub fn tell(self, folder: &Folder, earlier: &[(u32, Leftover)], seen: &mut Seen) {
+        let leftover = |uid: u32| earlier.iter().find(|(known, _)| *known == uid).map(|(_, leftover)| leftover);
+        let name = || folder.name.clone();
+        for uid in self.gone {
+            seen.fact(match leftover(uid) {
+                Some(leftover) => folder.leftover(leftover, uid, true),
+                None => Fact::Removed { folder: name(), uid: Some(uid) },
+            });
+        }
+        let marked = self.marked.into_iter().map(|uid| (uid, Concern::LeftMarked { folder: name(), uid }));
+        let left = self.left.into_iter();
+        let left = left.map(|(uid, why)| (uid, Concern::LeftBehind { folder: name(), uid: Some(uid), why }));
+        for (uid, concern) in marked.chain(left) {
+            seen.facts.extend(leftover(uid).map(|leftover| folder.leftover(leftover, uid, false)));
+            seen.concern(concern);
+        }
+    }
+}
+
+impl Mailbox {
+    /// Takes these messages out of a folder, which must all have been fetched and recognised there just before: marks them,
+    /// and expunges them by their UIDs (RFC 4315). Without UIDPLUS only an EXPUNGE of everything that is marked exists: that
+    /// is sent only if everything that is marked is among them. What the server refuses is part of the result.
+    ///
+    /// # Errors
+    /// When the session is lost: it is not known then what became of them.
+    pub async fn remove(&mut self, folder: &Folder, uids: &[u32]) -> Result<Removal, Failure> {
+        self.enter(folder).await?;
+        let sets: Vec<String> = uids.chunks(AT_ONCE).map(set).collect();
+        let wanted: HashSet<u32> = uids.iter().copied().collect();
+        let removed = match self.imap.offers("UIDPLUS") {
+            true => self.remove_by_uid(&sets, &wanted).await,
+            false => self.remove_if_alone(&sets, &wanted).await,
+        };
+        let (expunged, still_there) = match removed {
+            Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
+                let why = failure.reply.as_ref().map_or(String::new(), |reply| format!("the server said: {reply}"));
+                let left = uids.iter().map(|&uid| (uid, why.clone())).collect();
+                return Ok(Removal { left, ..Removal::default() });
+            }
+            removed => removed?,
+        };
+        let mut removal = Removal::default();
+        for &uid in uids {
+            match still_there.contains(&uid) {
+                false => removal.gone.push(uid),
+                true if expunged => {
+                    removal.left.push((uid, "the server says that it is gone, and shows it still".to_owned()));
+                }
+                true => removal.marked.push(uid),
+            }
+        }
+        Ok(removal)
+    }
+
+    /// In one flight. Whether they were expunged, and which of them are still there.
+    async fn remove_by_uid(&mut self, sets: &[String], wanted: &HashSet<u32>) -> Result<(bool, HashSet<u32>), Failure> {
+        let mut awaited = Vec::new();
+        let mut looks = Vec::new();
+        for set in sets {
+            awaited.push(self.imap.send(&format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)")).await?);
+            awaited.push(self.imap.send(&format!("UID EXPUNGE {set}")).await?);
+            looks.push(self.imap.send(&format!("UID FETCH {set} (UID)")).await?);
+        }
+        for tag in &awaited {
+            self.imap.finish(tag, drop).await?;
+        }
+        let mut there = HashSet::new();
+        for look in &looks {
+            self.imap.finish(look, |event| there.extend(wanted.get(&uid_of(&event)))).await?;
+        }
+        Ok((true, there))
+    }
+
+    /// The same without UIDPLUS.
+    async fn remove_if_alone(
+        &mut self,
+        sets: &[String],
+        wanted: &HashSet<u32>,
+    ) -> Result<(bool, HashSet<u32>), Failure> {
+        for set in sets {
+            self.imap.run(&format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)"), drop).await?;
+        }
+        let (mut ours, mut others) = (false, false);
+        let search = self.imap.run("UID SEARCH DELETED", |event: Event| {
+            for uid in found(event) {
+                *if wanted.contains(&uid) { &mut ours } else { &mut others } = true;
+            }
+        });
+        tolerate(search.await)?;
+        let alone = ours && !others;
+        if alone {
+            self.imap.run("EXPUNGE", drop).await?;
+        }
+        let mut there = HashSet::new();
+        for set in sets {
+            let look = format!("UID FETCH {set} (UID)");
+            self.imap.run(&look, |event| there.extend(wanted.get(&uid_of(&event)))).await?;
+        }
+        Ok((alone, there))
+    }
+}
+
+/// `4,7,9`
+pub(super) fn set(uids: &[u32]) -> String {
+    uids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
