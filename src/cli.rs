@@ -27,6 +27,8 @@ pub enum Command {
     Demo(Demo),
     /// Verify checks of the configuration, or one address without a configuration
     Verify(Box<Verify>),
+    /// Remove what earlier verifications have left behind in the mailboxes of accounts, and nothing else
+    Clean(Box<Clean>),
     /// Run the mail system of the demo in the foreground, and print a configuration for it
     Sandbox(Sandbox),
     /// Print an annotated configuration with every key and its default
@@ -93,6 +95,37 @@ pub struct Verify {
     /// What to do about the Sent folder [default: auto]
     #[arg(long, value_name = "MODE")]
     pub sent: Option<SentMode>,
+    /// Without a configuration.
+    #[command(flatten)]
+    pub given: Given,
+}
+
+/// `mailtrip clean`
+#[derive(Debug, Args)]
+#[command(mut_arg("smtp", |smtp| smtp.hide(true)))]
+pub struct Clean {
+    /// Names of accounts in the configuration (all of them if none is named), or one address
+    #[arg(value_name = "ACCOUNT|ADDRESS")]
+    pub targets: Vec<String>,
+    /// The configuration [default: $MAILTRIP_CONFIG, ./mailtrip.toml, ~/.config/mailtrip/config.toml]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Leave alone what was sent later than this long ago, such as 30m or 24h. A verification that is under way
+    /// loses its messages with less than the time that it takes; 0s takes away everything
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = age)]
+    pub older_than: std::time::Duration,
+    /// Only list what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How the report is shown.
+    #[command(flatten)]
+    pub show: Show,
+    /// Limit of the whole run, such as 10m or 90s [default: 2m]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<std::time::Duration>,
+    /// Which addresses are used.
+    #[command(flatten)]
+    pub network: Network,
     /// Without a configuration.
     #[command(flatten)]
     pub given: Given,
@@ -227,9 +260,13 @@ fn formats() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name())).try_map(|name| name.parse::<Format>())
 }
 
-fn duration(text: &str) -> Result<std::time::Duration, String> {
-    let expected = || "expected a time such as 2m, 90s or 1m 30s".to_owned();
+fn age(text: &str) -> Result<std::time::Duration, String> {
+    let expected = || "expected a time such as 1h, 90m or 1h 30m".to_owned();
     let duration: jiff::SignedDuration = text.parse().map_err(|_| expected())?;
-    let duration = std::time::Duration::try_from(duration).map_err(|_| expected())?;
+    std::time::Duration::try_from(duration).map_err(|_| expected())
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let duration = age(text).map_err(|_| "expected a time such as 2m, 90s or 1m 30s".to_owned())?;
     if duration.is_zero() { Err("a limit of zero leaves no time to verify anything".to_owned()) } else { Ok(duration) }
 }

@@ -23,8 +23,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lettre::Address;
+
 use crate::account::{Account, Endpoint, Proof};
-use crate::check::Check;
+use crate::check::{Check, Limits};
 use crate::provider::Provider;
 
 pub use check::Overrides;
@@ -56,6 +58,19 @@ pub struct Loaded {
     pub notices: Vec<Notice>,
     /// What is to be known about the providers whose presets are used by these checks.
     pub provider_notes: Vec<ProviderNote>,
+}
+
+/// The accounts of a configuration.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    /// Those that were asked for, in the order of the names, or all in alphabetical order.
+    pub accounts: Vec<Account>,
+    /// The addresses of all accounts, whichever were asked for.
+    pub own: Vec<Address>,
+    /// How long things may take where no check says so.
+    pub limits: Limits,
+    /// What works and is worth pointing out, in the order of the file.
+    pub notices: Vec<Notice>,
 }
 
 /// What is to be known about the provider of an account; worth showing when a sign-in is refused.
@@ -100,6 +115,38 @@ fn find_by(variable: impl Fn(&str) -> Option<OsString>, exists: impl Fn(&Path) -
 /// # Errors
 /// When the file cannot be read, something is wrong in it, a name is unknown, or a password cannot be fetched.
 pub async fn load(path: &Path, names: &[String], overrides: &Overrides) -> Result<Loaded, ConfigError> {
+    let source = source(path).await?;
+    let (document, mut notices) = document::read(&source, overrides)?;
+    let wanted = document.select(names)?;
+    if document.holds_a_password {
+        notices.extend(fetch::readable_by_others(path));
+    }
+    let names = wanted.iter().flat_map(|entry| [document.from(entry), document.to(entry)]).flatten();
+    let names = names.map(|name| name.get_ref().as_str());
+    let accounts = fetch::accounts(&document, names, &surroundings(path), &source).await?;
+    loaded(&document, &wanted, &accounts, overrides, notices)
+}
+
+/// Loads the accounts with these names, or all of them if there is no name, without regard to what checks there are.
+/// Only their passwords are fetched.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_accounts(path: &Path, names: &[String], overrides: &Overrides) -> Result<Accounts, ConfigError> {
+    let source = source(path).await?;
+    let (document, mut notices) = document::read(&source, overrides)?;
+    let wanted = document.select_accounts(names)?;
+    let limits = document.usual_limits(overrides).map_err(|(_, sentence)| Finding::new(sentence))?;
+    if document.holds_a_password {
+        notices.extend(fetch::readable_by_others(path));
+    }
+    let mut fetched = fetch::accounts(&document, wanted.iter().copied(), &surroundings(path), &source).await?;
+    let accounts = wanted.iter().filter_map(|name| fetched.remove(name)).collect();
+    let own = document.accounts.values().map(|entry| entry.account.address.clone()).collect();
+    Ok(Accounts { accounts, own, limits, notices })
+}
+
+async fn source(path: &Path) -> Result<Source, ConfigError> {
     let file = path.to_string_lossy();
     let cannot = |why: String| ConfigError::from(Finding::new(format!("the configuration `{file}` {why}")));
     let bytes = secret::file::contents(path.to_owned(), LARGEST, PATIENCE).await.map_err(cannot)?;
@@ -107,16 +154,13 @@ pub async fn load(path: &Path, names: &[String], overrides: &Overrides) -> Resul
         let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
         cannot(format!("is not UTF-8: see line {line}"))
     })?;
-    let source = Source::new(&file, text);
-    let (document, mut notices) = document::read(&source, overrides)?;
-    let wanted = document.select(names)?;
-    if document.holds_a_password {
-        notices.extend(fetch::readable_by_others(path));
-    }
+    Ok(Source::new(&file, text))
+}
+
+/// Where variables and relative paths of a configuration are looked up.
+fn surroundings(path: &Path) -> Surroundings {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let surroundings = Surroundings { variable: |name| env::var_os(name), folder };
-    let accounts = fetch::accounts(&document, &wanted, &surroundings, &source).await?;
-    loaded(&document, &wanted, &accounts, overrides, notices)
+    Surroundings { variable: |name| env::var_os(name), folder }
 }
 
 /// Reads a configuration without fetching anything: every check is there, with blank passwords and without

@@ -8,21 +8,25 @@ mod prompt;
 mod signals;
 
 use std::io::{IsTerminal, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anstream::AutoStream;
 use clap::Parser;
+use futures_util::future::join_all;
+use lettre::Address;
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Family, Folders, Secret, Security, TokenSource};
-use mailtrip::check::{Check, Settings};
+use mailtrip::check::{Check, Limits, Settings};
 use mailtrip::config::{self, Overrides};
 use mailtrip::diagnose::{Verdict, verdict};
 use mailtrip::outcome::Outcome;
-use mailtrip::provider;
+use mailtrip::provider::{self, Provider};
 use mailtrip::report::terminal::Style;
 use mailtrip::report::{self, Format};
 use mailtrip::sandbox::{self, Sandbox, Service};
 use mailtrip::verify;
+use mailtrip::verify::clearance::{self, Clearance};
+use mailtrip::verify::recorder::Listener;
 use mailtrip::verify::stop::{Stop, Stopper};
 
 use cli::{Cli, Command};
@@ -67,6 +71,7 @@ async fn run(command: Command) -> Result<Verdict, Unable> {
     match command {
         Command::Demo(demo) => demonstrate(demo).await,
         Command::Verify(verify) => verify_all(*verify).await,
+        Command::Clean(clean) => clean_all(*clean).await,
         Command::Sandbox(settings) => serve_sandbox(settings).await,
         Command::Config => print(config::EXAMPLE).map(|()| Verdict::Ok),
         Command::Report(report) => render_again(report),
@@ -129,14 +134,13 @@ async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
         targets if targets.iter().any(|target| target.contains('@')) => {
             Err("either checks of the configuration or one address can be verified, not both at once".to_owned())
         }
-        _ if arguments.given.any() => {
-            Err("--smtp, --imap, --pop3, --username, --password-command, --token-command, --ca-file and \
-                 --allow-cleartext-password go with an ADDRESS; a check has its own in the configuration"
-                .to_owned())
-        }
+        _ if arguments.given.any() => Err(GO_WITH_AN_ADDRESS.to_owned()),
         names => checks_of_config(names, arguments).await,
     }
 }
+
+const GO_WITH_AN_ADDRESS: &str = "--smtp, --imap, --pop3, --username, --password-command, --token-command, --ca-file and \
+     --allow-cleartext-password go with an ADDRESS; an account has its own in the configuration";
 
 fn overrides(arguments: &cli::Verify) -> Overrides {
     Overrides {
@@ -152,10 +156,7 @@ fn overrides(arguments: &cli::Verify) -> Overrides {
 }
 
 async fn checks_of_config(names: &[String], arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
-    let path = arguments.config.clone().or_else(config::find).ok_or(
-        "there is no configuration: name one with --config, write one with `mailtrip config > mailtrip.toml`, \
-         or verify an address with `mailtrip verify ADDRESS`",
-    )?;
+    let path = configuration(&arguments.config, "verify")?;
     let loaded = config::load(&path, names, &overrides(arguments)).await.map_err(|error| error.to_string())?;
     if !arguments.show.quiet {
         loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
@@ -166,12 +167,38 @@ async fn checks_of_config(names: &[String], arguments: &cli::Verify) -> Result<V
     Ok(loaded.checks)
 }
 
+fn configuration(named: &Option<PathBuf>, command: &str) -> Result<PathBuf, Unable> {
+    named.clone().or_else(config::find).ok_or_else(|| {
+        format!(
+            "there is no configuration: name one with --config, write one with `mailtrip config > mailtrip.toml`, \
+             or {command} an address with `mailtrip {command} ADDRESS`"
+        )
+    })
+}
+
 async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Check, Unable> {
     if let Some(config) = &arguments.config {
         return Err(format!("an address is verified without a configuration: leave out --config {}", config.display()));
     }
+    let given = (&arguments.given, arguments.show.quiet);
+    let account = account_of_address(address, given, "verify", provider::Given::account).await?;
+    let overrides = overrides(arguments);
+    let (account, settings) = (overrides.account(account), overrides.settings()?);
+    Check::new(address, account.clone(), account, settings).map_err(|error| error.to_string())
+}
+
+/// What is made of what was given.
+type Assembled = Result<(Account, Option<&'static Provider>), provider::Incomplete>;
+
+/// The account of an address, with its password, and unless it is to be `quiet` with what is to be known about its provider.
+async fn account_of_address(
+    address: &str,
+    (given, quiet): (&cli::Given, bool),
+    command: &str,
+    assemble: fn(provider::Given) -> Assembled,
+) -> Result<Account, Unable> {
     let cli::Given { smtp, imap, pop3, username, password_command, token_command, ca_file, allow_cleartext_password } =
-        &arguments.given;
+        given;
     let parsed = address.parse().map_err(|error| format!("{address:?} is not an address: {error}"))?;
     let ca = match ca_file {
         Some(path) => Some(config::certificates_from_file(path).await?),
@@ -187,14 +214,14 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
         ca,
         allow_cleartext_password: *allow_cleartext_password,
     };
-    let incomplete = |error| format!("{error}: see `mailtrip verify --help`");
-    given.clone().account().map_err(incomplete)?; // before anybody is asked for a password
+    let incomplete = |error| format!("{error}: see `mailtrip {command} --help`");
+    assemble(given.clone()).map_err(incomplete)?; // before anybody is asked for a password
     given.proof = match token_command {
         Some(command) => TokenSource::Command(config::shell(command)).into(),
         None => password(address, password_command.as_deref()).await?.into(),
     };
-    let (account, provider) = given.account().map_err(incomplete)?;
-    if !arguments.show.quiet {
+    let (account, provider) = assemble(given).map_err(incomplete)?;
+    if !quiet {
         let told = provider
             .filter(|_| token_command.is_none())
             .and_then(|provider| Some(format!("{}: {}", provider.title, provider.note?)));
@@ -202,9 +229,7 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
         let hosts = [&account.smtp, &account.imap].into_iter().flatten();
         hosts.filter_map(|endpoint| provider::hint(&endpoint.host)).for_each(note);
     }
-    let overrides = overrides(arguments);
-    let (account, settings) = (overrides.account(account), overrides.settings()?);
-    Check::new(address, account.clone(), account, settings).map_err(|error| error.to_string())
+    Ok(account)
 }
 
 /// From a command, the environment, or the terminal; never from an argument, which others could read.
@@ -253,6 +278,78 @@ async fn verify_check(check: &Check, stop: &Stop, show: &cli::Show, style: &Styl
     } else {
         verify::run(check, stop, &()).await
     }
+}
+
+async fn clean_all(arguments: cli::Clean) -> Result<Verdict, Unable> {
+    let mut signals = signals()?;
+    let clearances = tokio::select! {
+        clearances = wanted_clearances(&arguments) => clearances?,
+        () = signals.next() => return Err("stopped before anything was looked at".to_owned()),
+    };
+    let (stopper, stop) = Stop::new();
+    tokio::spawn(stop_on_signals(signals, stopper));
+    let (show, style) = (&arguments.show, style(&arguments.show));
+    let live = Live::default();
+    let watched = show.format == Format::Terminal && !show.quiet && std::io::stderr().is_terminal();
+    let listener: &dyn Listener = if watched { &live } else { &() };
+    // One that does not answer must not hold up the others.
+    let all = join_all(clearances.iter().map(|clearance| clearance::run(clearance, &stop, listener)));
+    let outcomes = if watched { live.while_doing(style.width, all).await } else { all.await };
+    print_unless_quiet(&outcomes, show, &style)?;
+    Ok(worst(&outcomes))
+}
+
+async fn wanted_clearances(arguments: &cli::Clean) -> Result<Vec<Clearance>, Unable> {
+    let (accounts, own, limits) = match arguments.targets.as_slice() {
+        [address] if address.contains('@') => account_to_clean(address, arguments).await?,
+        targets if targets.iter().any(|target| target.contains('@')) => {
+            return Err(
+                "either accounts of the configuration or one address can be cleaned, not both at once".to_owned()
+            );
+        }
+        _ if arguments.given.any() => return Err(GO_WITH_AN_ADDRESS.to_owned()),
+        names => accounts_of_config(names, arguments).await?,
+    };
+    let mut clearances = Vec::new();
+    for account in accounts {
+        let name = account.name.clone();
+        let account = Overrides { family: arguments.network.family(), ..Overrides::default() }.account(account);
+        match Clearance::new(account, own.clone(), arguments.older_than, arguments.dry_run, limits.clone()) {
+            Some(clearance) => clearances.push(clearance),
+            None if arguments.targets.is_empty() => {}
+            None => {
+                return Err(format!("account `{name}` has neither `imap` nor `pop3`, so it has no mailbox to clean"));
+            }
+        }
+    }
+    if clearances.is_empty() { Err("no account has a mailbox to clean".to_owned()) } else { Ok(clearances) }
+}
+
+/// The accounts to clean, the addresses that verifications send from, and how long it may take.
+type ToClean = (Vec<Account>, Vec<Address>, Limits);
+
+async fn accounts_of_config(names: &[String], arguments: &cli::Clean) -> Result<ToClean, Unable> {
+    let path = configuration(&arguments.config, "clean")?;
+    let overrides = Overrides { timeout: arguments.timeout, ..Overrides::default() };
+    let loaded = config::load_accounts(&path, names, &overrides).await.map_err(|error| error.to_string())?;
+    if !arguments.show.quiet {
+        loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
+    }
+    Ok((loaded.accounts, loaded.own, loaded.limits))
+}
+
+async fn account_to_clean(address: &str, arguments: &cli::Clean) -> Result<ToClean, Unable> {
+    if let Some(config) = &arguments.config {
+        return Err(format!("an address is cleaned without a configuration: leave out --config {}", config.display()));
+    }
+    if arguments.given.smtp.is_some() {
+        return Err("nothing is sent to clean a mailbox: leave out --smtp".to_owned());
+    }
+    let given = (&arguments.given, arguments.show.quiet);
+    let account = account_of_address(address, given, "clean", provider::Given::mailbox).await?;
+    let overrides = Overrides { timeout: arguments.timeout, ..Overrides::default() };
+    let own = vec![account.address.clone()];
+    Ok((vec![account], own, overrides.settings()?.limits))
 }
 
 fn worst(outcomes: &[Outcome]) -> Verdict {

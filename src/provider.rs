@@ -175,12 +175,24 @@ impl Given {
     /// When there is no server to submit to, or none to receive by IMAP or POP3, or a password would
     /// go in the clear without permission.
     pub fn account(self) -> Result<(Account, Option<&'static Provider>), Incomplete> {
+        self.assembled(true)
+    }
+
+    /// The same for an account that nothing is sent from, so that it needs no server to submit to.
+    ///
+    /// # Errors
+    /// As [`Given::account`], but for that.
+    pub fn mailbox(self) -> Result<(Account, Option<&'static Provider>), Incomplete> {
+        self.assembled(false)
+    }
+
+    fn assembled(self, sends: bool) -> Result<(Account, Option<&'static Provider>), Incomplete> {
         let provider = by_domain(self.address.domain());
         let smtp = self.endpoint(Protocol::Smtp, &self.smtp, provider)?;
         let imap = self.endpoint(Protocol::Imap, &self.imap, provider)?;
         let pop3 = self.endpoint(Protocol::Pop3, &self.pop3, provider)?;
         let mut missing = Vec::new();
-        if smtp.is_none() {
+        if sends && smtp.is_none() {
             missing.push(Protocol::Smtp);
         }
         if imap.is_none() && pop3.is_none() {
@@ -287,6 +299,8 @@ mod tests {
         let error = given("jane@example.net").account().unwrap_err();
         assert_eq!(error.to_string(), "the SMTP and the IMAP server of `example.net` is not known and has to be given");
         let smtp = Some("127.0.0.1:2525/none".parse().unwrap());
+        let error = given("jane@example.net").mailbox().unwrap_err();
+        assert_eq!(error.to_string(), "the IMAP server of `example.net` is not known and has to be given");
         let error = Given { smtp, ..given("jane@gmail.com") }.account().unwrap_err();
         assert_eq!(error, Incomplete::Cleartext { protocol: Protocol::Smtp });
     }

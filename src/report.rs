@@ -11,7 +11,7 @@ pub mod words;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::diagnose::{Verdict, diagnose, is_answered, round_trip, verdict};
+use crate::diagnose::{Verdict, diagnose, is_answered, is_clean_up, round_trip, verdict};
 use crate::outcome::Outcome;
 
 use terminal::Style;
@@ -59,6 +59,9 @@ impl FromStr for Format {
 /// The report on these outcomes.
 pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
     match format {
+        Format::Terminal if !outcomes.is_empty() && outcomes.iter().all(is_clean_up) => {
+            terminal::clearance::render(outcomes, style)
+        }
         Format::Terminal => {
             let reports: Vec<String> = outcomes.iter().map(|outcome| terminal::render(outcome, style)).collect();
             reports.join("\n")
@@ -69,6 +72,9 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
 
 /// A verification in one line, without its verdict, safe to print: what went wrong, or what was proved.
 pub fn headline(outcome: &Outcome) -> String {
+    if is_clean_up(outcome) {
+        return printable::printable(&terminal::clearance::sentence(std::slice::from_ref(outcome)));
+    }
     let arrived = round_trip(outcome).map(human::duration);
     let verdict = verdict(outcome);
     let diagnoses = diagnose(outcome);

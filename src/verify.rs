@@ -3,6 +3,7 @@
 pub mod arrival;
 pub mod berth;
 pub mod cleanup;
+pub mod clearance;
 pub mod dial;
 mod folder;
 pub mod mailbox;
@@ -99,14 +100,6 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
 }
 
 fn servers(check: &Check) -> Vec<Server> {
-    let server = |account: &Account, protocol, endpoint: &Endpoint| Server {
-        account: account.name.clone(),
-        protocol,
-        host: endpoint.host.clone(),
-        port: endpoint.port,
-        security: endpoint.security,
-        username: endpoint.credentials.username.clone(),
-    };
     let submissions = [Some(check.from()), check.to().account().filter(|_| check.settings().reply)];
     let submissions = submissions.into_iter().flatten();
     let submissions = submissions.filter_map(|account| Some((account, Protocol::Smtp, account.smtp.as_ref()?)));
@@ -120,6 +113,17 @@ fn servers(check: &Check) -> Vec<Server> {
         }
     }
     servers
+}
+
+fn server(account: &Account, protocol: Protocol, endpoint: &Endpoint) -> Server {
+    Server {
+        account: account.name.clone(),
+        protocol,
+        host: endpoint.host.clone(),
+        port: endpoint.port,
+        security: endpoint.security,
+        username: endpoint.credentials.username.clone(),
+    }
 }
 
 /// The probe, and the reply to it where one is wanted.

@@ -14,7 +14,7 @@ use super::names::{listed, nearest};
 use super::section::Section;
 use super::source::Source;
 use crate::account::Account;
-use crate::check::{Check, Invalid, Sent};
+use crate::check::{Check, Invalid, Limits, Sent};
 
 /// A configuration, before anything is fetched.
 pub(super) struct Document {
@@ -186,6 +186,30 @@ impl Document {
         })
     }
 
+    /// The names of these accounts, each once; of all, if there is no name.
+    pub fn select_accounts<'d>(&'d self, names: &[String]) -> Result<Vec<&'d str>, ConfigError> {
+        let known = || self.accounts.keys().map(String::as_str);
+        if names.is_empty() {
+            return Ok(known().collect());
+        }
+        let mut wanted = Vec::new();
+        for name in names {
+            let Some(name) = known().find(|known| known == name) else { return Err(unknown("account", name, known)) };
+            if !wanted.contains(&name) {
+                wanted.push(name);
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// How long things may take where no check says so.
+    ///
+    /// # Errors
+    /// A sentence, and the place it is about unless that is the command line.
+    pub fn usual_limits(&self, overrides: &Overrides) -> Result<Limits, (Option<Range<usize>>, String)> {
+        check::Options::default().settings(&self.defaults, overrides).map(|settings| settings.limits)
+    }
+
     /// The checks with these names, each once; all, if there is no name.
     pub fn select(&self, names: &[String]) -> Result<Vec<&check::Entry>, ConfigError> {
         if names.is_empty() {
@@ -195,13 +219,7 @@ impl Document {
         for name in names {
             let known = || self.checks.iter().map(|entry| entry.name.get_ref().as_str());
             let Some(entry) = self.checks.iter().find(|entry| entry.name.get_ref() == name) else {
-                let mut error = Finding::new(format!("there is no check `{name}`"));
-                let list = format!("the checks are {}", listed(known()));
-                match nearest(name, known()) {
-                    Some(meant) => error.help(format!("did you mean `{meant}`? {list}")),
-                    None => error.help(list),
-                };
-                return Err(error.into());
+                return Err(unknown("check", name, known));
             };
             if !wanted.iter().any(|other| std::ptr::eq(*other, entry)) {
                 wanted.push(entry);
@@ -209,4 +227,14 @@ impl Document {
         }
         Ok(wanted)
     }
+}
+
+fn unknown<'n, I: Iterator<Item = &'n str>>(what: &str, name: &str, known: impl Fn() -> I) -> ConfigError {
+    let mut error = Finding::new(format!("there is no {what} `{name}`"));
+    let list = format!("the {what}s are {}", listed(known()));
+    match nearest(name, known()) {
+        Some(meant) => error.help(format!("did you mean `{meant}`? {list}")),
+        None => error.help(list),
+    };
+    error.into()
 }

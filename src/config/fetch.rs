@@ -6,7 +6,6 @@ use std::path::Path;
 use serde_spanned::Spanned;
 
 use super::account::{Entry, Need, slot};
-use super::check;
 use super::document::Document;
 use super::finding::{ConfigError, Finding, Findings, Notice};
 use super::secret::{Surroundings, file};
@@ -14,25 +13,20 @@ use super::source::Source;
 use super::{LARGEST, PATIENCE};
 use crate::account::{Account, Proof};
 
-/// The accounts of these checks, ready for use.
+/// The accounts with these names, ready for use.
 ///
 /// # Errors
 /// All passwords and certificates that cannot be had.
 pub(super) async fn accounts<'d>(
     document: &'d Document,
-    wanted: &[&check::Entry],
+    names: impl IntoIterator<Item = &str>,
     surroundings: &Surroundings,
     source: &Source,
 ) -> Result<HashMap<&'d str, Account>, ConfigError> {
     let mut found = Findings::new(source);
     let mut accounts = HashMap::new();
-    let mut names = Vec::new();
-    for entry in wanted {
-        names.extend(document.from(entry));
-        names.extend(document.to(entry));
-    }
     for name in names {
-        let Some((name, entry)) = document.accounts.get_key_value(name.get_ref()) else { continue };
+        let Some((name, entry)) = document.accounts.get_key_value(name) else { continue };
         if !accounts.contains_key(name.as_str()) {
             accounts.insert(name.as_str(), account(entry, surroundings, &mut found).await);
         }

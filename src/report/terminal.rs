@@ -1,6 +1,7 @@
 //! The report for people: a table from top to bottom, then causes and what to do, the verdict last.
 
 mod causes;
+pub mod clearance;
 mod live;
 mod page;
 mod table;

@@ -48,7 +48,7 @@ impl<'a> Task<'a> {
     }
 }
 
-const UNFINISHED: &str = "the clean-up was not finished";
+pub(super) const UNFINISHED: &str = "the clean-up was not finished";
 
 /// Removes our messages from every folder, in the session that is there if it still works, else in a new one. `seen`
 /// begins as [`Task::unfinished`].
@@ -211,7 +211,7 @@ fn is_about(concern: &Concern, folder: &Folder) -> bool {
     }
 }
 
-fn why(failure: &Failure) -> String {
+pub(super) fn why(failure: &Failure) -> String {
     match (&failure.reply, &failure.detail) {
         (Some(reply), _) => format!("the server said: {reply}"),
         (None, Some(detail)) => detail.clone(),

@@ -97,6 +97,11 @@ impl Mailbox {
         Mailbox { imap, open: None }
     }
 
+    /// How many messages are best removed at a time: without UIDPLUS all at once, or they would block each other.
+    pub fn batch(&self) -> usize {
+        if self.imap.offers("UIDPLUS") { removal::AT_ONCE } else { usize::MAX }
+    }
+
     /// Finds the folders, notes where new messages begin in each, and leaves the inbox open.
     ///
     /// Where the server has LIST-EXTENDED, LIST-STATUS and SPECIAL-USE this is a single round trip.

@@ -23,6 +23,7 @@ use crate::stage::{At, Leg, Stage};
 use crate::verify::dial::{self, Dial};
 use crate::verify::recorder::{Halted, Recorder};
 use crate::wire::pop3::{Greeted, Pop3};
+pub(super) use removal::NOTHING_WITHOUT_QUIT;
 use search::Mark;
 pub use wait::Wait;
 
@@ -156,7 +157,7 @@ fn is_passing(stage: Stage, failure: &Failure) -> bool {
 }
 
 /// QUIT of a session in which nothing was marked, without making anybody wait for the answer.
-fn leave(pop3: Pop3) -> JoinHandle<()> {
+pub(super) fn leave(pop3: Pop3) -> JoinHandle<()> {
     tokio::spawn(async move {
         let _ = timeout(LEAVE, pop3.quit()).await;
     })

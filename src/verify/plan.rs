@@ -132,6 +132,16 @@ impl Plan {
         plan
     }
 
+    /// The stages of cleaning up a mailbox without a verification.
+    pub fn of_clearance(account: &Account, protocol: Protocol, endpoint: &Endpoint) -> Plan {
+        let mut plan = Plan(Vec::new());
+        plan.opening(Leg::Delivery, protocol, account, endpoint);
+        plan.sign_in(Leg::Delivery, protocol, account, endpoint);
+        plan.add(Leg::Delivery, protocol, account, &[Stage::Baseline]);
+        plan.add(Leg::Cleanup, protocol, account, &[Stage::Remove]);
+        plan
+    }
+
     fn submission(&mut self, check: &Check, leg: Leg, account: &Account) {
         if let Some(endpoint) = &account.smtp {
             self.opening(leg, Protocol::Smtp, account, endpoint);

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
-use crate::account::{Credentials, Secret};
+use crate::account::{Account, Credentials, Secret};
 use crate::check::Check;
 use crate::failure::{Failure, Reply, Skip};
 use crate::outcome::{Concern, Fact, StageRecord, Status};
@@ -36,9 +36,12 @@ struct Form {
 impl Veil {
     /// Over the passwords of both accounts.
     pub fn of(check: &Check) -> Veil {
-        let accounts = [Some(check.from()), check.to().account()];
-        let endpoints =
-            accounts.into_iter().flatten().flat_map(|account| [&account.smtp, &account.imap, &account.pop3]);
+        Veil::over([Some(check.from()), check.to().account()].into_iter().flatten())
+    }
+
+    /// Over the passwords of these accounts.
+    pub fn over<'a>(accounts: impl IntoIterator<Item = &'a Account>) -> Veil {
+        let endpoints = accounts.into_iter().flat_map(|account| [&account.smtp, &account.imap, &account.pop3]);
         Veil(endpoints.flatten().flat_map(|endpoint| forms(&endpoint.credentials)).collect())
     }
 

@@ -33,6 +33,9 @@ const MOST_READ: usize = 32 * 1024 * 1024;
 /// What is larger is no probe, nor an answer to one, and is not fetched for its header where TOP is missing.
 const LARGEST_PROBE: u64 = 256 * 1024;
 
+/// So many commands leave in one flight: short enough for any buffer on the way.
+const LARGEST_FLIGHT: usize = 50;
+
 /// No list of capabilities has more lines than this.
 const MOST_CAPABILITIES: usize = 128;
 
@@ -53,6 +56,8 @@ pub struct Pop3 {
     top: bool,
     /// The same of UIDL.
     uidl: bool,
+    /// It takes several commands in one flight (RFC 2449 §6.6).
+    pipelining: bool,
     /// The least time between two sign-ins that the server asks for (LOGIN-DELAY, RFC 2449 §6.5).
     pub login_delay: Option<Duration>,
 }
@@ -97,7 +102,8 @@ impl Dialogue for Greeted {
         }
         let login_delay = self.parameter("LOGIN-DELAY").and_then(|seconds| seconds.parse().ok());
         let login_delay = login_delay.map(|seconds: u32| Duration::from_secs(seconds.into()));
-        Ok((Pop3 { stream: self.stream, top: true, uidl: true, login_delay }, sign_in))
+        let pipelining = self.offers("PIPELINING");
+        Ok((Pop3 { stream: self.stream, top: true, uidl: true, pipelining, login_delay }, sign_in))
     }
 
     fn greeting(&self) -> &str {
@@ -270,6 +276,54 @@ impl Pop3 {
         Ok(header_of(message))
     }
 
+    /// The headers of several messages, by TOP alone, without what is beyond 64 KiB; `None` for one that the server does
+    /// not show so. Nothing here marks a message as read.
+    ///
+    /// # Errors
+    /// When an answer does not end, or the connection is lost.
+    pub async fn headers(&mut self, numbers: &[u32]) -> Result<Vec<Option<Vec<u8>>>, Failure> {
+        let mut headers = Vec::new();
+        for flight in numbers.chunks(self.flight()) {
+            let commands: Vec<String> = flight.iter().map(|number| format!("TOP {number} 0")).collect();
+            self.say(&commands).await?;
+            for _ in flight {
+                let (reply, end) = self.first_line().await?;
+                headers.push(match is_ok(&reply) {
+                    true => Some(text::read(&mut self.stream, end, LARGEST_HEADER, MOST_READ).await?.0),
+                    false => None,
+                });
+            }
+        }
+        Ok(headers)
+    }
+
+    /// Marks several messages to be deleted at [`Pop3::quit`]; what the server said of each that it does not delete.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub async fn delete_all(&mut self, numbers: &[u32]) -> Result<Vec<Option<Reply>>, Failure> {
+        let mut refusals = Vec::new();
+        for flight in numbers.chunks(self.flight()) {
+            let commands: Vec<String> = flight.iter().map(|number| format!("DELE {number}")).collect();
+            self.say(&commands).await?;
+            for _ in flight {
+                let reply = answer(&mut self.stream).await?;
+                refusals.push(Some(reply).filter(|reply| !is_ok(reply)));
+            }
+        }
+        Ok(refusals)
+    }
+
+    /// How many commands may leave at once.
+    fn flight(&self) -> usize {
+        if self.pipelining { LARGEST_FLIGHT } else { 1 }
+    }
+
+    async fn say(&mut self, commands: &[String]) -> Result<(), Failure> {
+        commands.iter().for_each(|command| self.stream.transcript.sent(command));
+        self.stream.send((commands.join("\r\n") + "\r\n").as_bytes()).await
+    }
+
     /// One whole message (RETR).
     ///
     /// # Errors
@@ -285,8 +339,11 @@ impl Pop3 {
 
     /// Sends a command whose answer goes on after its first line; how that line ends says how the others do.
     async fn ask(&mut self, line: &str) -> Result<(Reply, text::LineEnd), Failure> {
-        self.stream.transcript.sent(line);
-        self.stream.send(format!("{line}\r\n").as_bytes()).await?;
+        self.say(&[line.to_owned()]).await?;
+        self.first_line().await
+    }
+
+    async fn first_line(&mut self) -> Result<(Reply, text::LineEnd), Failure> {
         let mut line = self.stream.raw_line().await?;
         let end = text::LineEnd::of(&line);
         line.truncate(line.trim_ascii_end().len());

@@ -28,20 +28,26 @@ impl Removal {
     /// What there is to say of it: of each of our own messages, and of each that is left of an `earlier` verification.
     pub fn tell(self, folder: &Folder, earlier: &[(u32, Leftover)], seen: &mut Seen) {
         let leftover = |uid: u32| earlier.iter().find(|(known, _)| *known == uid).map(|(_, leftover)| leftover);
-        let name = || folder.name.clone();
-        for uid in self.gone {
+        for &uid in &self.gone {
             seen.fact(match leftover(uid) {
                 Some(leftover) => folder.leftover(leftover, uid, true),
-                None => Fact::Removed { folder: name(), uid: Some(uid) },
+                None => Fact::Removed { folder: folder.name.clone(), uid: Some(uid) },
             });
         }
-        let marked = self.marked.into_iter().map(|uid| (uid, Concern::LeftMarked { folder: name(), uid }));
-        let left = self.left.into_iter();
-        let left = left.map(|(uid, why)| (uid, Concern::LeftBehind { folder: name(), uid: Some(uid), why }));
-        for (uid, concern) in marked.chain(left) {
-            seen.facts.extend(leftover(uid).map(|leftover| folder.leftover(leftover, uid, false)));
-            seen.concern(concern);
-        }
+        let still_there = earlier.iter().filter(|(uid, _)| !self.gone.contains(uid));
+        seen.facts.extend(still_there.map(|(uid, leftover)| folder.leftover(leftover, *uid, false)));
+        seen.concerns.extend(self.concerns(folder));
+    }
+
+    /// What is not as it should be.
+    pub fn concerns(self, folder: &Folder) -> impl Iterator<Item = Concern> {
+        let name = folder.name.clone();
+        let marked = self.marked.into_iter().map(|uid| (uid, None));
+        let left = self.left.into_iter().map(|(uid, why)| (uid, Some(why)));
+        marked.chain(left).map(move |(uid, why)| match why {
+            None => Concern::LeftMarked { folder: name.clone(), uid },
+            Some(why) => Concern::LeftBehind { folder: name.clone(), uid: Some(uid), why },
+        })
     }
 }
 

@@ -21,7 +21,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// The pauses while the mailbox is locked; at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
 
-const NOTHING_WITHOUT_QUIT: &str =
+pub(in crate::verify) const NOTHING_WITHOUT_QUIT: &str =
     "the session ended before the server had answered QUIT, and without QUIT POP3 deletes nothing";
 
 /// How far a session has got.
