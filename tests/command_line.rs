@@ -1,7 +1,11 @@
 //! The command itself: what it prints where, how it exits, how it is stopped.
 
+#[path = "command_line/clean.rs"]
+mod clean;
 #[path = "command_line/demo.rs"]
 mod demo;
+#[path = "support/leftover.rs"]
+mod leftover;
 #[path = "command_line/program.rs"]
 mod program;
 #[path = "command_line/sandbox.rs"]

@@ -1,8 +1,12 @@
 //! What no server should ever say, and what odd real ones do say.
 #![allow(missing_docs)]
 
+#[path = "dialogues/clean.rs"]
+mod clean;
 #[path = "dialogues/imap.rs"]
 mod imap;
+#[path = "support/leftover.rs"]
+mod leftover;
 #[path = "dialogues/player.rs"]
 mod player;
 #[path = "dialogues/relay.rs"]

@@ -15,7 +15,7 @@ pub fn send(signal: &str, process: u32) {
 }
 
 /// Waits until the mail system has got so many commands that contain this word.
-fn until(system: &System, word: &str, times: usize) {
+pub fn until(system: &System, word: &str, times: usize) {
     let patience = Instant::now() + Duration::from_secs(30);
     while system.sandbox.commands().iter().filter(|command| command.contains(word)).count() < times {
         assert!(Instant::now() < patience, "no {word} in {:#?}", system.sandbox.commands());

@@ -11,6 +11,7 @@ use mailtrip::outcome::{Concern, Fact, Outcome};
 use mailtrip::report::{Format, render, terminal::Style};
 use mailtrip::stage::{Leg, Stage};
 use mailtrip::verify;
+use mailtrip::verify::clearance::{self, Clearance};
 use mailtrip::verify::stop::Stop;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -111,7 +112,7 @@ pub struct Mail {
 }
 
 impl Mail {
-    fn new() -> Mail {
+    pub fn new() -> Mail {
         let mut folders = BTreeMap::new();
         for name in ["INBOX", "Junk", "Sent"] {
             let mut folder = Folder { next: 1, validity: 7, messages: Vec::new() };
@@ -228,6 +229,39 @@ pub async fn play_account(
     let mut servers = JoinSet::new();
     let smtp_port = serve(&mut servers, mail.clone(), smtp, false).await;
     let imap_port = serve(&mut servers, mail.clone(), imap, true).await;
+    let mut account = account(Some(smtp_port), imap_port);
+    let mut settings = Settings { limits: LIMITS, transcript: true, ..Settings::default() };
+    change(&mut account, &mut settings);
+    let total = settings.limits.total;
+    let check = Check::new("dialogue", account.clone(), account, settings).expect("a check");
+    let began = Instant::now();
+    let outcome = verify::run(&check, &Stop::new().1, &()).await;
+    played(outcome, &mail, servers, began, total).await
+}
+
+/// Cleans the mailbox up against the script; what holds of every run is asserted here. The script may stop it.
+pub async fn clean(
+    imap: Script,
+    prepare: impl FnOnce(&mut Mail),
+    dry_run: bool,
+    limits: Limits,
+    stop: &Stop,
+) -> Played {
+    let mut mail = Mail::new();
+    prepare(&mut mail);
+    let mail = Arc::new(Mutex::new(mail));
+    let mut servers = JoinSet::new();
+    let account = account(None, serve(&mut servers, mail.clone(), imap, true).await);
+    let own = vec![account.address.clone(), "other@b.test".parse().expect("an address")];
+    let total = limits.total;
+    let hour = Duration::from_secs(3600);
+    let clearance = Clearance::new(account, own, hour, dry_run, limits).expect("there is a mailbox");
+    let began = Instant::now();
+    let outcome = clearance::run(&clearance, stop, &()).await;
+    played(outcome, &mail, servers, began, total).await
+}
+
+fn account(smtp: Option<u16>, imap: u16) -> Account {
     let endpoint = |port| Endpoint {
         host: "127.0.0.1".to_owned(),
         port,
@@ -239,20 +273,23 @@ pub async fn play_account(
         family: mailtrip::Family::Any,
         expect_auth: false,
     };
-    let mut account = Account {
+    Account {
         name: "a".to_owned(),
         address: "a@b.test".parse().expect("an address"),
-        smtp: Some(endpoint(smtp_port)),
-        imap: Some(endpoint(imap_port)),
+        smtp: smtp.map(endpoint),
+        imap: Some(endpoint(imap)),
         pop3: None,
         folders: Folders::default(),
-    };
-    let mut settings = Settings { limits: LIMITS, transcript: true, ..Settings::default() };
-    change(&mut account, &mut settings);
-    let total = settings.limits.total;
-    let check = Check::new("dialogue", account.clone(), account, settings).expect("a check");
-    let began = Instant::now();
-    let outcome = verify::run(&check, &Stop::new().1, &()).await;
+    }
+}
+
+async fn played(
+    outcome: Outcome,
+    mail: &Mutex<Mail>,
+    mut servers: JoinSet<()>,
+    began: Instant,
+    total: Duration,
+) -> Played {
     let took = began.elapsed();
     servers.shutdown().await;
     let mail = std::mem::replace(&mut *mail.lock().expect("no server panicked"), Mail::new());
@@ -466,6 +503,14 @@ impl Session {
                 stored.for_each(|one| one.deleted = true);
                 ok(String::new())
             }
+            ["UID", "SEARCH", set, "HEADER", name, ..] => {
+                let (from, to) = set.split_once(':').expect("a range of sequence numbers");
+                let range = from.parse::<usize>().expect("a number")..=to.parse::<usize>().expect("a number");
+                let messages = mail.folder(&open).messages.iter().enumerate();
+                let has = |raw: &[u8]| header(&String::from_utf8_lossy(raw)).contains(&format!("{name}:"));
+                let found = messages.filter(|(place, one)| range.contains(&(place + 1)) && has(&one.raw));
+                ok(format!("* SEARCH{}\r\n", found.map(|(_, one)| format!(" {}", one.uid)).collect::<String>()))
+            }
             ["UID", "SEARCH", ..] => {
                 let marked = mail.folder(&open).messages.iter().filter(|message| message.deleted);
                 ok(format!("* SEARCH{}\r\n", marked.map(|message| format!(" {}", message.uid)).collect::<String>()))
@@ -505,8 +550,11 @@ fn fetched(folder: &Folder, set: &str, command: &str) -> String {
     let by_uid = command.starts_with("UID");
     let asked = |place: usize, uid: u32| {
         let number = if by_uid { uid } else { place as u32 + 1 };
-        match set.split_once(":*") {
-            Some((from, _)) => from.parse::<u32>().unwrap_or(1).min(last) <= number,
+        match set.split_once(':') {
+            Some((from, "*")) => from.parse::<u32>().unwrap_or(1).min(last) <= number,
+            Some((from, to)) => {
+                from.parse::<u32>().is_ok_and(|from| from <= number) && to.parse().is_ok_and(|to| number <= to)
+            }
             None => is_in(set, number),
         }
     };

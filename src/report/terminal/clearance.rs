@@ -31,8 +31,12 @@ fn mailbox(page: &mut Page, outcome: &Outcome) {
             nothing = false;
             let (word, ink) = became(outcome, fact);
             let uid = uid.map(|uid| format!(", UID {uid}")).unwrap_or_default();
-            let arrived = after_seconds.map(|after| format!(", arrived after {}", human::seconds(after)));
-            let (sent, arrived) = (sent.replacen('T', " ", 1).replacen('Z', " UTC", 1), arrived.unwrap_or_default());
+            let arrived = match after_seconds {
+                None => String::new(),
+                Some(after) if *after < 1.0 => ", arrived at once".to_owned(),
+                Some(after) => format!(", arrived after {}", human::seconds(*after)),
+            };
+            let sent = sent.replacen('T', " ", 1).replacen('Z', " UTC", 1);
             let text = format!("{folder}{uid}: sent {sent} by {from}{arrived}, tag {tag}");
             page.row(&[(ink, format!("  {word:14}"))], Ink::Plain, &text);
         }
@@ -80,16 +84,15 @@ pub fn sentence(outcomes: &[Outcome]) -> String {
             number => parts.push(format!("{number} {told}")),
         }
     }
-    if parts.is_empty() {
-        parts.push("nothing of an earlier verification was found".to_owned());
-    }
     let unfinished = |outcome: &&Outcome| {
         let failed = outcome.stages.iter().any(|record| !matches!(record.status, Status::Passed));
         failed || outcome.concerns().any(|(_, concern)| matches!(concern, Concern::NotLookedInto { .. }))
     };
     let unfinished: Vec<String> = outcomes.iter().filter(unfinished).map(|outcome| outcome.check.clone()).collect();
-    if !unfinished.is_empty() {
-        parts.push(format!("not looked into to the end: {}", human::few(&unfinished, 5)));
+    match unfinished.is_empty() {
+        true if parts.is_empty() => parts.push("nothing of an earlier verification was found".to_owned()),
+        true => {}
+        false => parts.push(format!("not cleaned up to the end: {}", human::few(&unfinished, 5))),
     }
     parts.join(", ")
 }
