@@ -121,9 +121,13 @@ pub async fn load(path: &Path, names: &[String], overrides: &Overrides) -> Resul
     if document.holds_a_password {
         notices.extend(fetch::readable_by_others(path));
     }
-    let names = wanted.iter().flat_map(|entry| [document.from(entry), document.to(entry)]).flatten();
-    let names = names.map(|name| name.get_ref().as_str());
-    let accounts = fetch::accounts(&document, names, &surroundings(path), &source).await?;
+    let mut names = Vec::new();
+    for entry in &wanted {
+        names.extend(
+            [document.from(entry), document.to(entry)].into_iter().flatten().map(|name| name.get_ref().as_str()),
+        );
+    }
+    let accounts = fetch::accounts(&document, &names, &surroundings(path), &source).await?;
     loaded(&document, &wanted, &accounts, overrides, notices)
 }
 
@@ -132,15 +136,15 @@ pub async fn load(path: &Path, names: &[String], overrides: &Overrides) -> Resul
 ///
 /// # Errors
 /// As [`load`].
-pub async fn load_accounts(path: &Path, names: &[String], overrides: &Overrides) -> Result<Accounts, ConfigError> {
+pub async fn load_accounts(path: &Path, names: &[String]) -> Result<Accounts, ConfigError> {
     let source = source(path).await?;
-    let (document, mut notices) = document::read(&source, overrides)?;
+    let (document, mut notices) = document::read(&source, &Overrides::default())?;
     let wanted = document.select_accounts(names)?;
-    let limits = document.usual_limits(overrides).map_err(|(_, sentence)| Finding::new(sentence))?;
+    let limits = document.usual_limits().map_err(|(_, sentence)| Finding::new(sentence))?;
     if document.holds_a_password {
         notices.extend(fetch::readable_by_others(path));
     }
-    let mut fetched = fetch::accounts(&document, wanted.iter().copied(), &surroundings(path), &source).await?;
+    let mut fetched = fetch::accounts(&document, &wanted, &surroundings(path), &source).await?;
     let accounts = wanted.iter().filter_map(|name| fetched.remove(name)).collect();
     let own = document.accounts.values().map(|entry| entry.account.address.clone()).collect();
     Ok(Accounts { accounts, own, limits, notices })

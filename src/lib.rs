@@ -26,8 +26,9 @@
 //! search is exact, and its cost does not depend on how full the mailbox is. The probe is waited for while it is still
 //! being submitted ([`verify::arrival`]): some servers deliver before they answer. It is read back and compared; the
 //! Sent folder is looked into ([`verify::sent`]); the reply goes the same way back, with sender and receiver changed;
-//! then, whatever happened, [`verify::cleanup`] removes the probe
-//! within a time of its own, on a new connection where the old one is lost.
+//! then, whatever happened, [`verify::cleanup`] removes the probe within a time of its own, on a new connection where the
+//! old one is lost; and with it what an earlier verification has left behind in the same folders. To look for that in whole
+//! mailboxes without a verification is [`verify::clearance`]; its result is an [`Outcome`], too.
 //!
 //! Every stage passes through [`verify::recorder`], the only stopwatch: it bounds the stage, records how it ended and
 //! tells the listener. `run` returns an [`Outcome`], not a `Result`: whatever happens on the network is the result. An
@@ -61,13 +62,14 @@
 //! | the servers of well-known providers | [`provider`] |
 //! | the configuration file and its errors | [`config`], `config.example.toml` |
 //! | the message, its tag and its reply | [`probe`] |
+//! | a message that an earlier verification has left behind | [`probe::leftover`] |
 //! | what is waited for in a mailbox | [`verify::quarry`], [`bounce`] |
 //! | names of legs and stages | [`stage`] |
 //! | names of what can go wrong; the server's words | [`failure`] |
 //! | facts, warnings, the JSON form | [`outcome`], [`report::json`] |
 //! | the story from beginning to end | [`verify`] |
 //! | whether the server takes mail from anybody | [`verify::relay`], [`wire::smtp::Smtp::would_relay`] |
-//! | what is deleted, and when not | [`verify::cleanup`], [`verify::mailbox`] |
+//! | what is deleted, and when not | [`verify::cleanup`], [`verify::mailbox::Removal`], [`verify::clearance`] |
 //! | how a sign-in is done: SASL, one place for all protocols | [`wire::sasl`] |
 //! | access tokens: by a command, or from a token endpoint over HTTPS | [`account::TokenSource`], [`wire::token`] |
 //! | sockets, TLS, SMTP, IMAP, POP3 | [`wire`], [`wire::tls`], [`wire::smtp`], [`wire::imap`], [`wire::pop3`] |
@@ -77,7 +79,7 @@
 //!
 //! # Rules
 //!
-//! 1. It never harms mail: it deletes only what it has just fetched and what bears its own tag, by UID.
+//! 1. It never harms mail: it deletes only what it has just fetched and what is its own by every sign, by UID.
 //! 2. It never hangs: each stage has a limit and the run has one, and what is read from a server is bounded in size.
 //! 3. It never leaks: a [`Secret`] cannot be printed, is zeroed on drop, and is masked in transcripts where it is sent,
 //!    not searched for afterwards. What servers say is escaped by each report for its own format.

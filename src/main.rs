@@ -310,6 +310,7 @@ async fn wanted_clearances(arguments: &cli::Clean) -> Result<Vec<Clearance>, Una
         _ if arguments.given.any() => return Err(GO_WITH_AN_ADDRESS.to_owned()),
         names => accounts_of_config(names, arguments).await?,
     };
+    let limits = Limits { total: arguments.timeout.unwrap_or(limits.total), ..limits };
     let mut clearances = Vec::new();
     for account in accounts {
         let name = account.name.clone();
@@ -330,8 +331,7 @@ type ToClean = (Vec<Account>, Vec<Address>, Limits);
 
 async fn accounts_of_config(names: &[String], arguments: &cli::Clean) -> Result<ToClean, Unable> {
     let path = configuration(&arguments.config, "clean")?;
-    let overrides = Overrides { timeout: arguments.timeout, ..Overrides::default() };
-    let loaded = config::load_accounts(&path, names, &overrides).await.map_err(|error| error.to_string())?;
+    let loaded = config::load_accounts(&path, names).await.map_err(|error| error.to_string())?;
     if !arguments.show.quiet {
         loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
     }
@@ -347,9 +347,8 @@ async fn account_to_clean(address: &str, arguments: &cli::Clean) -> Result<ToCle
     }
     let given = (&arguments.given, arguments.show.quiet);
     let account = account_of_address(address, given, "clean", provider::Given::mailbox).await?;
-    let overrides = Overrides { timeout: arguments.timeout, ..Overrides::default() };
     let own = vec![account.address.clone()];
-    Ok((vec![account], own, overrides.settings()?.limits))
+    Ok((vec![account], own, Limits::default()))
 }
 
 fn worst(outcomes: &[Outcome]) -> Verdict {

@@ -170,6 +170,36 @@ async fn only_the_passwords_of_the_wanted_checks_are_fetched() {
 }
 
 #[tokio::test]
+async fn accounts_are_loaded_without_regard_to_the_checks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mailtrip.toml");
+    let text = r#"
+        [defaults]
+        timeout = "5m"
+        [accounts.alice]
+        address = "alice@gmail.com"
+        password = { value = "its password" }
+        [accounts.bob]
+        address = "bob@gmail.com"
+        password = { env = "MAILTRIP_NO_SUCH_VARIABLE" }
+        [checks.out]
+        from = "alice"
+        timeout = "10s"
+        cleanup_timeout = "2s"
+    "#;
+    fs::write(&path, text).unwrap();
+    let loaded = config::load_accounts(&path, &["alice".to_owned()]).await.unwrap();
+    let names: Vec<&str> = loaded.accounts.iter().map(|account| account.name.as_str()).collect();
+    assert_eq!((names, loaded.limits.total), (vec!["alice"], Duration::from_secs(300)));
+    let own: Vec<String> = loaded.own.iter().map(ToString::to_string).collect();
+    assert_eq!(own, ["alice@gmail.com", "bob@gmail.com"], "of those that were not asked for, too");
+    let error = config::load_accounts(&path, &[]).await.unwrap_err().to_string();
+    assert!(error.contains("MAILTRIP_NO_SUCH_VARIABLE"), "{error}");
+    let error = config::load_accounts(&path, &["alise".to_owned()]).await.unwrap_err().to_string();
+    assert!(error.contains("there is no account `alise`") && error.contains("did you mean `alice`?"), "{error}");
+}
+
+#[tokio::test]
 async fn usernames_and_passwords_are_taken_as_they_are() {
     let text = TWO.replace("MAILTRIP_TEST_THAT_IS_NOT_SET", "CARGO_PKG_NAME");
     let loaded = load(&text, &[]).await.unwrap_or_else(|error| panic!("{error}"));

@@ -92,7 +92,7 @@ fn found_and_removed(count: usize, security: Security) -> (u64, u64) {
         let found = found.expect("it is there");
         assert_eq!((found.number as usize, found.message.as_slice()), (count + 1, OURS));
         assert!(found.unique_id.is_some());
-        assert_eq!(maildrop.remove(is_ours, &recorder(), &mut seen).await, Ok(1));
+        assert_eq!(maildrop.remove(is_ours, |_| None, &recorder(), &mut seen).await, Ok(1));
         assert_eq!(seen.concerns, []);
     });
     let left = bed.messages(BOB, "INBOX");

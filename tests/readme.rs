@@ -82,11 +82,13 @@ fn complaint(arguments: &[String], folder: &Path) -> Option<String> {
     // What the command says when it has understood its arguments, and does not find what it needs.
     let expected = match arguments.first().map(String::as_str) {
         Some("verify") if arguments.iter().any(|argument| argument == "--help") => None,
-        Some("verify") if arguments.iter().any(|argument| argument.contains('@') || argument.contains("$ADDRESS")) => {
+        Some("verify" | "clean")
+            if arguments.iter().any(|argument| argument.contains('@') || argument.contains("$ADDRESS")) =>
+        {
             add("--ca-file", "missing.pem");
             Some("missing.pem, cannot be read")
         }
-        Some("verify") => {
+        Some("verify" | "clean") => {
             add("--config", "missing.toml");
             Some("error: the configuration `")
         }

@@ -189,6 +189,7 @@ fn verdicts_are_what_the_stories_say() {
         ("every-kind", "2"),
         ("interrupted", "3"),
         ("several", "2 2 3"),
+        ("clean", "1 2 0 3"),
     ];
     for (path, outcomes) in data() {
         let name = path.file_stem().unwrap().to_str().unwrap();
@@ -400,7 +401,7 @@ fn the_data_has_every_kind_fact_and_concern() {
     let kinds = kinds();
     let facts = "addresses address tls certificate greeting capabilities relay-refused token mechanism username-without-domain \
                  password-edge-whitespace cleartext-password folder accepted arrived identical hop \
-                 authentication-results sent-copy removed removed-again turned-away kept";
+                 authentication-results sent-copy removed removed-again leftover turned-away kept";
     let concerns = "address-failed relays-without-authentication found-in-junk no-sent-folder left-behind left-marked may-arrive not-looked-into";
     let expected = kinds.iter().map(name).chain(facts.split_whitespace()).chain(concerns.split_whitespace());
     let missing: Vec<&str> = expected.filter(|name| !seen.contains(*name)).collect();

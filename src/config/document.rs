@@ -206,8 +206,8 @@ impl Document {
     ///
     /// # Errors
     /// A sentence, and the place it is about unless that is the command line.
-    pub fn usual_limits(&self, overrides: &Overrides) -> Result<Limits, (Option<Range<usize>>, String)> {
-        check::Options::default().settings(&self.defaults, overrides).map(|settings| settings.limits)
+    pub fn usual_limits(&self) -> Result<Limits, (Option<Range<usize>>, String)> {
+        check::Options::default().settings(&self.defaults, &Overrides::default()).map(|settings| settings.limits)
     }
 
     /// The checks with these names, each once; all, if there is no name.

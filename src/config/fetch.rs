@@ -19,14 +19,14 @@ use crate::account::{Account, Proof};
 /// All passwords and certificates that cannot be had.
 pub(super) async fn accounts<'d>(
     document: &'d Document,
-    names: impl IntoIterator<Item = &str>,
+    names: &[&str],
     surroundings: &Surroundings,
     source: &Source,
 ) -> Result<HashMap<&'d str, Account>, ConfigError> {
     let mut found = Findings::new(source);
     let mut accounts = HashMap::new();
     for name in names {
-        let Some((name, entry)) = document.accounts.get_key_value(name) else { continue };
+        let Some((name, entry)) = document.accounts.get_key_value(*name) else { continue };
         if !accounts.contains_key(name.as_str()) {
             accounts.insert(name.as_str(), account(entry, surroundings, &mut found).await);
         }

@@ -36,16 +36,7 @@ pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Di
             let cause = format!("{} could not be removed from {folder}.", leftover::whose(outcome, record, *uid));
             left(outcome, record, warn("left-behind", Certain, cause), *uid).seen(why.as_str())
         }
-        Concern::LeftMarked { folder, uid } => {
-            let cause = format!(
-                "{} is still in {folder}, marked as deleted: removing it there would have removed other marked messages \
-                 with it.",
-                leftover::whose(outcome, record, Some(*uid))
-            );
-            left(outcome, record, warn("left-marked", Certain, cause), Some(*uid)).advise(
-                "Or let a mail program compact (expunge) the folder, if the other marked messages may go as well.",
-            )
-        }
+        Concern::LeftMarked { folder, uid } => left_marked(outcome, record, folder, *uid, &warn),
         Concern::MayArrive => warn(
             "may-arrive",
             Certain,
@@ -53,7 +44,7 @@ pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Di
         )
         .advise(by_hand(outcome)),
         Concern::NotLookedInto { folder, why } if is_clean_up(outcome) => {
-            let cause = format!("{folder} was not looked into to its end: leftovers may still be there.");
+            let cause = format!("{folder} was not looked into to its end: messages of mailtrip may still be there.");
             warn("not-looked-into", Certain, cause).advise("Run `mailtrip clean` again.").seen(why.as_str())
         }
         Concern::NotLookedInto { folder, why } => {
@@ -109,6 +100,21 @@ fn address_failed(
             .advise("If IPv6 works for other servers, tell the provider which address does not answer."),
         _ => diagnosis.advise("Tell the provider which address does not answer: mail programs may choose it."),
     }
+}
+
+fn left_marked(
+    outcome: &Outcome,
+    record: &StageRecord,
+    folder: &str,
+    uid: u32,
+    warn: &dyn Fn(&'static str, Certainty, String) -> Diagnosis,
+) -> Diagnosis {
+    let cause = format!(
+        "{} is still in {folder}, marked as deleted: removing it there would have removed other marked messages with it.",
+        leftover::whose(outcome, record, Some(uid))
+    );
+    left(outcome, record, warn("left-marked", Certain, cause), Some(uid))
+        .advise("Or let a mail program compact (expunge) the folder, if the other marked messages may go as well.")
 }
 
 fn left(outcome: &Outcome, record: &StageRecord, diagnosis: Diagnosis, uid: Option<u32>) -> Diagnosis {

@@ -261,8 +261,7 @@ impl Mailbox {
         if let Some(select) = look {
             self.selected(&folder.wire_name, select).await?;
         }
-        let mut uids = Vec::new();
-        let mut tagged = leftovers::Tagged::default();
+        let (mut uids, mut tagged) = (Vec::new(), leftovers::Tagged::default());
         let all = Folder { uid_next: 1, ..folder.clone() };
         let renumbered = self.renumbered(folder);
         let mut take = |event: Event| {

@@ -67,22 +67,11 @@ async fn clear_folder(
     seen: &mut Seen,
 ) -> Result<(), Failure> {
     let stop = &recorder.bounds().stop;
-    let unreadable = mailbox.imap.unreadable();
-    let sought = tokio::select! {
+    let Seek { leftovers, unfinished } = tokio::select! {
         biased;
         () = stop.requested(Reach::Journey) => return Err(stopped()),
-        sought = mailbox.seek(folder, &clearance.signs) => sought,
+        sought = seek(clearance, mailbox, folder) => sought?,
     };
-    let Seek { leftovers, mut unfinished } = match sought {
-        // The server said no, and the session goes on.
-        Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
-            Seek { unfinished: Some(why(&failure)), ..Seek::default() }
-        }
-        sought => sought?,
-    };
-    if mailbox.imap.unreadable() > unreadable {
-        unfinished.get_or_insert("the server described a message there in a way that cannot be read".to_owned());
-    }
     let about =
         |concern: &Concern| matches!(concern, Concern::NotLookedInto { folder: name, .. } if *name == folder.name);
     seen.unless_done.retain(|concern| !about(concern));
@@ -102,4 +91,20 @@ async fn clear_folder(
         seen.concerns.extend(removal.concerns(folder));
     }
     Ok(())
+}
+
+/// What is left in a folder. Where the server says no, the session goes on.
+async fn seek(clearance: &Clearance, mailbox: &mut Mailbox, folder: &Folder) -> Result<Seek, Failure> {
+    let unreadable = mailbox.imap.unreadable();
+    let mut sought = match mailbox.seek(folder, &clearance.signs).await {
+        Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
+            Seek { unfinished: Some(why(&failure)), ..Seek::default() }
+        }
+        sought => sought?,
+    };
+    if mailbox.imap.unreadable() > unreadable {
+        let why = "the server described a message there in a way that cannot be read";
+        sought.unfinished.get_or_insert(why.to_owned());
+    }
+    Ok(sought)
 }

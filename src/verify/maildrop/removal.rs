@@ -9,6 +9,7 @@ use crate::failure::{Failure, Kind};
 use crate::outcome::{Concern, Fact};
 use crate::probe::leftover::Leftover;
 use crate::stage::Leg;
+use crate::verify::cleanup::why;
 use crate::verify::recorder::{Recorder, Seen};
 use crate::wire::pop3::Pop3;
 
@@ -70,13 +71,7 @@ impl Maildrop<'_> {
                 Ok(first.tell_marked(&earlier, seen) + second.tell(earlier, seen))
             }
             Err(failure) => {
-                let marked = if second.marked.is_empty() { first.marked } else { second.marked };
-                if marked.is_empty() {
-                    seen.concern(Concern::NotLookedInto { folder: INBOX.to_owned(), why: why(&failure) });
-                }
-                for hit in marked {
-                    seen.concern(left_behind(&hit, NOTHING_WITHOUT_QUIT));
-                }
+                tell_lost(if second.marked.is_empty() { first.marked } else { second.marked }, &failure, seen);
                 Err(failure)
             }
         }
@@ -186,6 +181,16 @@ impl Progress {
     }
 }
 
+/// No session came to its end.
+fn tell_lost(marked: Vec<Hit>, failure: &Failure, seen: &mut Seen) {
+    if marked.is_empty() {
+        seen.concern(Concern::NotLookedInto { folder: INBOX.to_owned(), why: why(failure) });
+    }
+    for hit in marked {
+        seen.concern(left_behind(&hit, NOTHING_WITHOUT_QUIT));
+    }
+}
+
 fn left_behind(hit: &Hit, why: &str) -> Concern {
     let id = hit.unique_id.as_ref().map_or(String::new(), |id| format!(" (its unique id: {id})"));
     Concern::LeftBehind { folder: INBOX.to_owned(), uid: None, why: format!("{why}{id}") }
@@ -193,12 +198,4 @@ fn left_behind(hit: &Hit, why: &str) -> Concern {
 
 fn is_refusal(failure: &Failure) -> bool {
     matches!(failure.kind, Kind::Refused { .. })
-}
-
-fn why(failure: &Failure) -> String {
-    match (&failure.reply, &failure.detail) {
-        (Some(reply), _) => format!("the server said: {reply}"),
-        (None, Some(detail)) => detail.clone(),
-        (None, None) => "the connection was lost".to_owned(),
-    }
 }
