@@ -5,6 +5,7 @@ use std::time::Duration;
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Protocol, Secret, Security};
 use mailtrip::failure::{Failure, Kind};
 use mailtrip::outcome::{Concern, Fact};
+use mailtrip::probe::leftover::Signs;
 use mailtrip::sandbox::{Sandbox, Service};
 use mailtrip::stage::Leg;
 use mailtrip::verify::arrival::Sending;
@@ -16,8 +17,11 @@ use mailtrip::wire::pop3::{Greeted, Pop3};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+#[path = "support/leftover.rs"]
+mod leftover;
 #[path = "support/proxy.rs"]
 mod proxy;
+use leftover::leftover;
 use proxy::{Behaviour, Proxy};
 
 const ALICE: &str = "alice@sandbox.test";
@@ -236,6 +240,23 @@ async fn every_copy_is_noticed_and_removed() {
     assert_eq!(found(&mut maildrop, &mut seen).await.copies, 2);
     assert_eq!(remove(&mut maildrop, LONG, &mut seen).await, Ok(2));
     assert_eq!(bed.all(), 0);
+}
+
+/// Only new headers are read, so that only what comes in between is noticed; and it is no arrival of ours.
+#[tokio::test]
+async fn a_leftover_that_comes_in_between_is_removed_and_told_apart() {
+    let bed = Bed::start("existing = 3").await;
+    bed.put(leftover(ALICE, 1).as_bytes());
+    let mut maildrop = bed.open().await;
+    bed.put(leftover(ALICE, 2).as_bytes());
+    let signs = Signs::new(vec![ALICE.parse().unwrap()], Duration::from_secs(3600));
+    let mut seen = Seen::default();
+    let removed = maildrop.remove(is_ours, |header| signs.read(header), &recorder(LONG), &mut seen).await;
+    assert_eq!(removed, Ok(0));
+    let [Fact::Leftover { tag, removed: true, uid: None, after_seconds: Some(7500.0), .. }] = &seen.facts[..] else {
+        panic!("{seen:?}")
+    };
+    assert_eq!((tag.as_str(), bed.all()), (leftover::tag(2).as_str(), 4));
 }
 
 #[tokio::test]

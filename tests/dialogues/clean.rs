@@ -10,7 +10,7 @@ use mailtrip::stage::{Leg, Stage};
 use mailtrip::verify::stop::Stop;
 
 use crate::leftover::like_one;
-use crate::player::{self, Act, Folder, LIMITS, Mail, Played, Script, close, on, once, say, usual};
+use crate::player::{self, Act, Folder, LIMITS, Mail, Played, Script, close, on, once, play, play_with, say, usual};
 
 const OWN: &str = "a@b.test";
 
@@ -271,4 +271,51 @@ async fn a_stop_ends_it_between_two_sets() {
     assert_eq!(verdict(&played.outcome), Verdict::Unknown);
     let remove = played.outcome.stages.last().expect("a stage");
     assert!(matches!(&remove.status, Status::Failed(failure) if failure.kind == Kind::Interrupted));
+}
+
+/// What a verification said in the inbox when it cleaned up.
+fn last_look(played: &Played) -> Vec<&str> {
+    let said: Vec<&str> = played.mail.imap.iter().map(String::as_str).collect();
+    let last = said.iter().rposition(|line| *line == "SELECT \"INBOX\"").expect("the inbox was opened again");
+    let until = said[last + 1..].iter().position(|line| line.starts_with("SELECT") || *line == "LOGOUT");
+    said[last + 1..].iter().take(until.unwrap_or(usize::MAX)).copied().collect()
+}
+
+/// It costs one command more, and no more round trips where nothing is found; what is young costs one.
+#[tokio::test]
+async fn a_verification_looks_back_in_the_same_flight() {
+    const NEW: &str = "UID FETCH 4:* (UID BODY.PEEK[HEADER.FIELDS (X-MAILTRIP-TAG MESSAGE-ID SUBJECT IN-REPLY-TO REFERENCES \
+                       CONTENT-TYPE AUTO-SUBMITTED)])";
+    const BACK: &str = "FETCH 1:* (UID BODY.PEEK[HEADER.FIELDS (X-MAILTRIP-TAG X-MAILTRIP-KEEP)])";
+    const REMOVAL: [&str; 3] = ["UID STORE 4 +FLAGS.SILENT (\\Deleted)", "UID EXPUNGE 4", "UID FETCH 4 (UID)"];
+    let played = play(usual(), usual()).await;
+    played.is_whole();
+    assert_eq!(last_look(&played), [&[NEW, BACK][..], &REMOVAL].concat());
+    let old = "Fri, 20 Nov 2020 10:02:11 +0000";
+    let kept = like_one(OWN, 1, old, "X-Mailtrip-Keep: yes\r\n");
+    let young = like_one(OWN, 2, "Fri, 20 Nov 2120 10:02:11 +0000", "");
+    for (message, looks) in [(kept, 0), (young, 1), (like_one("mallory@elsewhere.test", 3, old, ""), 1)] {
+        let raw = message.clone();
+        let played = play_with(usual(), usual(), |mail| _ = mail.folder("INBOX").add(raw.as_bytes()), |_| {}).await;
+        let look =
+            "UID FETCH 4 (UID BODY.PEEK[HEADER.FIELDS (X-MAILTRIP-TAG X-MAILTRIP-KEEP MESSAGE-ID FROM DATE RECEIVED)])";
+        assert_eq!(last_look(&played).iter().filter(|line| **line == look).count(), looks, "{:#?}", last_look(&played));
+        assert_eq!((left(&played, "INBOX"), told(&played)), (vec![message], vec![]));
+    }
+    // In a mailbox of many the last hundred are looked at; with keep none is.
+    let many = |mail: &mut Mail| (0..150).for_each(|_| _ = mail.folder("INBOX").add(b"Subject: x\r\n\r\n"));
+    let played = play_with(usual(), usual(), many, |_| {}).await;
+    assert!(last_look(&played).iter().any(|line| line.starts_with("FETCH 54:* ")), "{:#?}", last_look(&played));
+    let played = play_with(usual(), usual(), |_| {}, |settings| settings.keep = true).await;
+    assert!(!played.mail.imap.iter().any(|line| line.starts_with("FETCH")), "{:#?}", played.mail.imap);
+}
+
+/// What cannot be looked back at is no reason not to clean up.
+#[tokio::test]
+async fn a_look_back_that_is_refused_does_no_harm() {
+    let script = on("FETCH 1:*", |tag| say(format!("{tag} BAD what?\r\n")));
+    play(usual(), script).await.is_whole();
+    let script = on("FETCH 1:*", |_| Act::Close(Vec::new()));
+    let played = play(usual(), script).await;
+    assert_eq!((played.concerns(), played.mail.probes()), (vec![], vec![]), "a second session does not look back");
 }
