@@ -12,8 +12,11 @@ pub fn is_one(outcome: &Outcome, record: &StageRecord, uid: Option<u32>) -> bool
 
 /// The beginning of a sentence about a message that is still there.
 pub fn whose(outcome: &Outcome, record: &StageRecord, uid: Option<u32>) -> &'static str {
+    // By POP3 it is not known which one it is.
+    let one_of_both = |fact: &Fact| matches!(fact, Fact::Leftover { uid: None, removed: false, .. });
     match is_one(outcome, record, uid) {
         true => "A message of an earlier verification",
+        false if record.facts.iter().any(one_of_both) => "A message of this or an earlier verification",
         false => "A message of this verification",
     }
 }
@@ -58,7 +61,7 @@ fn after(fact: &Fact) -> Option<f64> {
 
 /// `12 s`, `2 min 5 s`, `2 h 5 min`, `3 days 4 h`.
 fn human(seconds: f64) -> String {
-    let whole = seconds.max(0.0).min(1e12) as u64;
+    let whole = (seconds as u64).min(1_000_000_000_000); // what is no time is none
     let (days, hours, minutes) = (whole / 86_400, whole / 3600, whole / 60);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{whole} s"),

@@ -68,7 +68,7 @@ impl Maildrop<'_> {
                 // What is not there any more was deleted after all: only the answer to QUIT was lost.
                 let found = |hit: &Hit| second.all().any(|other| other.unique_id == hit.unique_id);
                 first.marked.retain(|hit| !found(hit));
-                Ok(first.tell_marked(&earlier, seen) + second.tell(earlier, seen))
+                Ok(first.tell_marked(earlier, seen) + second.tell(earlier, seen))
             }
             Err(failure) => {
                 tell_lost(if second.marked.is_empty() { first.marked } else { second.marked }, &failure, seen);
