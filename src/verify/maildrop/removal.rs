@@ -37,7 +37,8 @@ struct Progress {
 
 impl Maildrop<'_> {
     /// Removes every message whose header `is_it`, of those that have come since the baseline, and says how many there
-    /// were; and what is left of an `earlier` verification, as far as it has come since, too. A session that is lost before its QUIT is answered has deleted nothing; then one more is tried.
+    /// were; and what is left of an `earlier` verification, as far as it has come since, too. A session that is lost
+    /// before its QUIT is answered has deleted nothing; then one more is tried.
     ///
     /// # Errors
     /// When no session is to be had, or the second is lost as well; what may be left is among the concerns then.
