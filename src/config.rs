@@ -15,6 +15,7 @@ mod particulars;
 mod proof;
 mod secret;
 mod section;
+mod sign_in;
 mod source;
 
 use std::collections::HashMap;

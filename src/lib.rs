@@ -40,7 +40,7 @@
 //! Imports only go down; `tests/floors.rs` holds them.
 //!
 //! ```text
-//! 5   main ─ cli, live, prompt
+//! 5   main ─ subcommand ─ cli, console, live, prompt, signals
 //! 3   verify                        report
 //! 2   wire   probe   bounce   config   diagnose      sandbox
 //! 1   outcome   provider

@@ -5,7 +5,7 @@ pub mod berth;
 pub mod cleanup;
 pub mod clearance;
 pub mod dial;
-mod folder;
+pub mod folder;
 pub mod mailbox;
 pub mod maildrop;
 pub mod plan;
@@ -58,33 +58,15 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
     let start = Instant::now();
     let total = limits.total.min(LONGEST);
     let reserve = limits.cleanup.min(total / 2);
-    let journey = Bounds {
+    let bounds = Bounds {
         stage: limits.stage.min(LONGEST),
         deadline: start + total - reserve,
         stop: stop.clone(),
         reach: Reach::Journey,
     };
-    let recorder = Recorder::new(journey, listener).veiled(Veil::of(check));
+    let recorder = Recorder::new(bounds, listener).veiled(Veil::of(check));
     let plan = Plan::of(check);
-    let tag = match messages(check) {
-        Ok((probe, reply)) => {
-            let (scouts, inquiries) = relay::inquiries(check);
-            let voyage = Voyage::new(check, &probe, reply.as_ref(), scouts);
-            let (over, ended) = watch::channel(false);
-            let there_and_back = async {
-                voyage.there_and_back(reserve, start + total, &recorder).await;
-                over.send_replace(true);
-            };
-            tokio::join!(there_and_back, relay::ask_all(inquiries, ended, &recorder));
-            probe.tag().to_owned()
-        }
-        Err(why) => {
-            let at = At::new(Leg::Submission, Stage::Submit, Protocol::Smtp);
-            let failure = Failure::new(Kind::Local).detail(why);
-            let _ = recorder.stage::<()>(at, &check.from().name, async |_| Err(failure)).await;
-            String::new()
-        }
-    };
+    let tag = journey(check, reserve, start + total, &recorder).await;
     Outcome {
         schema: SCHEMA,
         check: check.name().to_owned(),
@@ -97,6 +79,28 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
         conversations: if check.settings().transcript { recorder.conversations() } else { Vec::new() },
         stages: recorder.finish(&plan),
     }
+}
+
+/// There and back, and what is asked beside it; the tag of the probe, empty where none could be composed.
+async fn journey(check: &Check, reserve: Duration, until: Instant, recorder: &Recorder<'_>) -> String {
+    let (probe, reply) = match messages(check) {
+        Ok(messages) => messages,
+        Err(why) => {
+            let at = At::new(Leg::Submission, Stage::Submit, Protocol::Smtp);
+            let failure = Failure::new(Kind::Local).detail(why);
+            let _ = recorder.stage::<()>(at, &check.from().name, async |_| Err(failure)).await;
+            return String::new();
+        }
+    };
+    let (scouts, inquiries) = relay::inquiries(check);
+    let voyage = Voyage::new(check, &probe, reply.as_ref(), scouts);
+    let (over, ended) = watch::channel(false);
+    let there_and_back = async {
+        voyage.there_and_back(reserve, until, recorder).await;
+        over.send_replace(true);
+    };
+    tokio::join!(there_and_back, relay::ask_all(inquiries, ended, recorder));
+    probe.tag().to_owned()
 }
 
 fn servers(check: &Check) -> Vec<Server> {

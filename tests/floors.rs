@@ -23,9 +23,11 @@ const FLOORS: &[(&str, u8)] = &[
     ("verify", 3),
     ("report", 3),
     ("cli", 5),
+    ("console", 5),
     ("live", 5),
     ("prompt", 5),
     ("signals", 5),
+    ("subcommand", 5),
     ("main", 5),
 ];
 

@@ -1,7 +1,6 @@
 //! `[accounts.NAME]`: an account with everything decided but its passwords and certificates, which are fetched later.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use lettre::Address;
 use serde_spanned::Spanned;
@@ -10,9 +9,9 @@ use super::endpoint::{self, Given};
 use super::finding::Findings;
 use super::names::{listed, nearest};
 use super::particulars::Particulars;
-use super::proof::{self, ProofSource};
 use super::section::Section;
-use crate::account::{Account, Auth, Endpoint, Folders, Protocol};
+use super::sign_in::{Need, SignIn};
+use crate::account::{Account, Endpoint, Folders, Protocol};
 use crate::provider::{self, Passwords, Provider};
 
 /// The keys of an account.
@@ -44,50 +43,6 @@ pub(super) struct Entry {
     pub account: Account,
     pub provider: Option<&'static Provider>,
     pub needs: Vec<Need>,
-}
-
-/// What one endpoint of an account needs before it can be used.
-pub(super) struct Need {
-    pub protocol: Protocol,
-    pub proof: Arc<Spanned<ProofSource>>,
-    pub ca_file: Option<Spanned<String>>,
-    /// The certificates for the token endpoint: those that are stated where the proof is, else the account's.
-    pub token_ca_file: Option<Spanned<String>>,
-}
-
-/// How to sign in, as an account or one of its endpoints states it.
-pub(super) struct SignIn {
-    pub username: Option<String>,
-    pub proof: Option<Arc<Spanned<ProofSource>>>,
-    pub ca_file: Option<Spanned<String>>,
-    pub auth: Option<Spanned<Auth>>,
-    /// What it signs in by is stated, be it in a way that can be used or not.
-    pub states_proof: bool,
-}
-
-impl SignIn {
-    pub fn read(section: &Section, found: &mut Findings) -> SignIn {
-        SignIn {
-            username: section.text("username", found).map(Spanned::into_inner),
-            proof: proof::read(section, found).map(Arc::new),
-            ca_file: section.text("ca_file", found),
-            auth: auth(section, found),
-            states_proof: proof::is_stated(section),
-        }
-    }
-}
-
-fn auth(section: &Section, found: &mut Findings) -> Option<Spanned<Auth>> {
-    let choices = [
-        ("auto", Auth::Auto),
-        ("plain", Auth::Plain),
-        ("login", Auth::Login),
-        ("xoauth2", Auth::Xoauth2),
-        ("oauthbearer", Auth::Oauthbearer),
-        ("cram-md5", Auth::CramMd5),
-        ("scram-sha-256", Auth::ScramSha256),
-    ];
-    section.choice("auth", &choices, found)
 }
 
 /// Reads an account; `None` when something is wrong with it that was found.

@@ -2,10 +2,10 @@
 
 use serde_spanned::Spanned;
 
-use super::account::{Need, SignIn};
 use super::finding::Findings;
 use super::particulars::Particulars;
 use super::section::Section;
+use super::sign_in::{Need, SignIn};
 use crate::account::{Auth, Credentials, Endpoint, Protocol, Security};
 use crate::provider::{self, Form, Preset, Provider};
 

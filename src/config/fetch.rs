@@ -5,10 +5,11 @@ use std::path::Path;
 
 use serde_spanned::Spanned;
 
-use super::account::{Entry, Need, slot};
+use super::account::{Entry, slot};
 use super::document::Document;
 use super::finding::{ConfigError, Finding, Findings, Notice};
 use super::secret::{Surroundings, file};
+use super::sign_in::Need;
 use super::source::Source;
 use super::{LARGEST, PATIENCE};
 use crate::account::{Account, Proof};

@@ -13,7 +13,8 @@ use crate::probe::Probe;
 use crate::probe::leftover::{Leftover, Signs};
 use crate::stage::Leg;
 use crate::verify::dial::{self, Dial};
-use crate::verify::mailbox::{Baseline, Folder, Mailbox};
+use crate::verify::folder::Folder;
+use crate::verify::mailbox::{Baseline, Mailbox};
 use crate::verify::recorder::{Recorder, Seen};
 use crate::wire::imap::Greeted;
 

@@ -1,12 +1,52 @@
-//! Which folder is Junk and which is Sent: as configured, else as the server marks it (SPECIAL-USE, RFC 6154), else
+//! A folder, and which one is Junk and which is Sent: as configured, else as the server marks it (SPECIAL-USE, RFC 6154), else
 //! by a well-known name.
 
 use crate::account::Folders;
 use crate::failure::{Failure, Kind};
-use crate::outcome::{KnownBy, Role};
-use crate::verify::mailbox::{Folder, Wanted};
+use crate::outcome::{Fact, KnownBy, Role};
 use crate::wire::imap::mailbox_name::{decode, encode};
 use crate::wire::imap::{Event, Listed, StatusOf};
+
+/// A folder, and where in it new messages begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// What it is to the verification.
+    pub role: Role,
+    /// Its name as it is on the wire.
+    pub wire_name: String,
+    /// Its name, readable.
+    pub name: String,
+    /// How its role is known.
+    pub known_by: KnownBy,
+    /// How many messages it held before anything was sent.
+    pub messages: Option<u32>,
+    /// Messages with this UID and higher came after the baseline (RFC 9051 §2.3.1.1).
+    pub uid_next: u32,
+    /// The UIDs mean something only as long as this stays the same.
+    pub uid_validity: Option<u32>,
+}
+
+impl Folder {
+    /// As a fact for the report.
+    pub fn fact(&self) -> Fact {
+        Fact::Folder {
+            role: self.role,
+            name: self.name.clone(),
+            known_by: self.known_by,
+            messages: self.messages,
+            uid_next: Some(self.uid_next),
+        }
+    }
+}
+
+/// Which of the folders are wanted beside the inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The Junk folder.
+    pub junk: bool,
+    /// The Sent folder.
+    pub sent: bool,
+}
 
 /// Names of the Sent folder in common clients, servers and languages, in lower case, without what stands above them.
 const SENT: &[&str] = &[

@@ -6,46 +6,14 @@ mod removal;
 
 use crate::account::Folders;
 use crate::failure::{Failure, Kind};
-use crate::outcome::{Fact, KnownBy, Role};
+use crate::outcome::{KnownBy, Role};
 use crate::probe::RECOGNISED_BY;
-use crate::verify::folder;
+use crate::verify::folder::{self, Folder, Wanted};
 use crate::wire::imap::mailbox_name::{encode, quoted};
 use crate::wire::imap::{Event, Imap, Tag};
 
 pub use leftovers::Seek;
 pub use removal::Removal;
-
-/// A folder, and where in it new messages begin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folder {
-    /// What it is to the verification.
-    pub role: Role,
-    /// Its name as it is on the wire.
-    pub wire_name: String,
-    /// Its name, readable.
-    pub name: String,
-    /// How its role is known.
-    pub known_by: KnownBy,
-    /// How many messages it held before anything was sent.
-    pub messages: Option<u32>,
-    /// Messages with this UID and higher came after the baseline (RFC 9051 §2.3.1.1).
-    pub uid_next: u32,
-    /// The UIDs mean something only as long as this stays the same.
-    pub uid_validity: Option<u32>,
-}
-
-impl Folder {
-    /// As a fact for the report.
-    pub fn fact(&self) -> Fact {
-        Fact::Folder {
-            role: self.role,
-            name: self.name.clone(),
-            known_by: self.known_by,
-            messages: self.messages,
-            uid_next: Some(self.uid_next),
-        }
-    }
-}
 
 /// The folders of one account that matter to a verification.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,15 +26,6 @@ pub struct Baseline {
     pub sent: Option<Folder>,
     /// Why the folder that the configuration names for them is not there.
     pub missing_sent: Option<Failure>,
-}
-
-/// Which of the folders are wanted beside the inbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
-    /// The Junk folder.
-    pub junk: bool,
-    /// The Sent folder.
-    pub sent: bool,
 }
 
 /// A session on an account's mailbox.

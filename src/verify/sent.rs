@@ -9,7 +9,8 @@ use crate::check::Sent;
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Concern, Fact, FiledBy};
 use crate::probe::Probe;
-use crate::verify::mailbox::{Baseline, Folder, Mailbox};
+use crate::verify::folder::Folder;
+use crate::verify::mailbox::{Baseline, Mailbox};
 use crate::verify::recorder::Seen;
 
 /// How long a server that files copies itself may take for it, and the time between two looks.

@@ -6,10 +6,11 @@ use crate::failure::{Failure, Kind};
 use crate::outcome::{Fact, Role};
 use crate::probe::TAG_HEADER;
 use crate::probe::leftover::{self, FIELDS, GLANCE, Glance, Leftover, Signs};
+use crate::verify::folder::Folder;
 use crate::wire::imap::Event;
 
 use super::removal::{AT_ONCE, set};
-use super::{Folder, Mailbox, found};
+use super::{Mailbox, found};
 
 /// A verification looks back at so many messages of a folder, so that it costs the same in a full mailbox.
 const LAST: u32 = 100;

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Concern, Fact};
 use crate::probe::leftover::Leftover;
+use crate::verify::folder::Folder;
 use crate::verify::recorder::Seen;
 use crate::wire::imap::Event;
 
-use super::{Folder, Mailbox, found, tolerate, uid_of};
+use super::{Mailbox, found, tolerate, uid_of};
 
 /// So many messages are named in one command: a server need not take a line of more than 8192 bytes (RFC 7162 §4).
 pub(super) const AT_ONCE: usize = 100;

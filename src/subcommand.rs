@@ -1,0 +1,42 @@
+//! The subcommands, one file each, and what several of them do.
+
+pub mod clean;
+pub mod demo;
+mod given;
+pub mod report;
+pub mod sandbox;
+pub mod verify;
+
+use std::path::{Path, PathBuf};
+
+use mailtrip::config;
+use mailtrip::verify::stop::Stopper;
+
+use crate::console::Unable;
+use crate::signals::Signals;
+
+/// The configuration that is named, or that is found.
+fn configuration(named: &Option<PathBuf>, command: &str) -> Result<PathBuf, Unable> {
+    named.clone().or_else(config::find).ok_or_else(|| {
+        format!(
+            "there is no configuration: name one with --config, write one with `mailtrip config > mailtrip.toml`, \
+             or {command} an address with `mailtrip {command} ADDRESS`"
+        )
+    })
+}
+
+fn signals() -> Result<Signals, Unable> {
+    Signals::new().map_err(|error| format!("signals cannot be waited for: {error}"))
+}
+
+/// Once stops the run, which then cleans up; twice leaves the clean-up out.
+async fn stop_on_signals(mut signals: Signals, stopper: Stopper) {
+    loop {
+        signals.next().await;
+        stopper.stop();
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, Unable> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}

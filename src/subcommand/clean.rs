@@ -1,0 +1,96 @@
+//! `mailtrip clean`: what earlier verifications have left behind is removed.
+
+use std::io::IsTerminal;
+
+use futures_util::future::join_all;
+use lettre::Address;
+use mailtrip::account::Account;
+use mailtrip::check::Limits;
+use mailtrip::config::{self, Overrides};
+use mailtrip::diagnose::Verdict;
+use mailtrip::provider;
+use mailtrip::report::Format;
+use mailtrip::verify::clearance::{self, Clearance};
+use mailtrip::verify::recorder::Listener;
+use mailtrip::verify::stop::Stop;
+
+use crate::cli;
+use crate::console::{Unable, note, print_unless_quiet, style, worst};
+use crate::live::Live;
+
+use super::{configuration, given, signals, stop_on_signals};
+
+/// Removes it.
+///
+/// # Errors
+/// When it cannot be begun.
+pub async fn run(arguments: cli::Clean) -> Result<Verdict, Unable> {
+    let mut signals = signals()?;
+    let clearances = tokio::select! {
+        clearances = wanted_clearances(&arguments) => clearances?,
+        () = signals.next() => return Err("stopped before anything was looked at".to_owned()),
+    };
+    let (stopper, stop) = Stop::new();
+    tokio::spawn(stop_on_signals(signals, stopper));
+    let (show, style) = (&arguments.show, style(&arguments.show));
+    let live = Live::default();
+    let watched = show.format == Format::Terminal && !show.quiet && std::io::stderr().is_terminal();
+    let listener: &dyn Listener = if watched { &live } else { &() };
+    // One that does not answer must not hold up the others.
+    let all = join_all(clearances.iter().map(|clearance| clearance::run(clearance, &stop, listener)));
+    let outcomes = if watched { live.while_doing(style.width, all).await } else { all.await };
+    print_unless_quiet(&outcomes, show, &style)?;
+    Ok(worst(&outcomes))
+}
+
+async fn wanted_clearances(arguments: &cli::Clean) -> Result<Vec<Clearance>, Unable> {
+    let (accounts, own, limits) = match arguments.targets.as_slice() {
+        [address] if address.contains('@') => account_to_clean(address, arguments).await?,
+        targets if targets.iter().any(|target| target.contains('@')) => {
+            return Err(
+                "either accounts of the configuration or one address can be cleaned, not both at once".to_owned()
+            );
+        }
+        _ if arguments.given.any() => return Err(given::GO_WITH_AN_ADDRESS.to_owned()),
+        names => accounts_of_config(names, arguments).await?,
+    };
+    let limits = Limits { total: arguments.timeout.unwrap_or(limits.total), ..limits };
+    let mut clearances = Vec::new();
+    for account in accounts {
+        let name = account.name.clone();
+        let account = Overrides { family: arguments.network.family(), ..Overrides::default() }.account(account);
+        match Clearance::new(account, own.clone(), arguments.older_than, arguments.dry_run, limits.clone()) {
+            Some(clearance) => clearances.push(clearance),
+            None if arguments.targets.is_empty() => {}
+            None => {
+                return Err(format!("account `{name}` has neither `imap` nor `pop3`, so it has no mailbox to clean"));
+            }
+        }
+    }
+    if clearances.is_empty() { Err("no account has a mailbox to clean".to_owned()) } else { Ok(clearances) }
+}
+
+/// The accounts to clean, the addresses that verifications send from, and how long it may take.
+type ToClean = (Vec<Account>, Vec<Address>, Limits);
+
+async fn accounts_of_config(names: &[String], arguments: &cli::Clean) -> Result<ToClean, Unable> {
+    let path = configuration(&arguments.config, "clean")?;
+    let loaded = config::load_accounts(&path, names).await.map_err(|error| error.to_string())?;
+    if !arguments.show.quiet {
+        loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
+    }
+    Ok((loaded.accounts, loaded.own, loaded.limits))
+}
+
+async fn account_to_clean(address: &str, arguments: &cli::Clean) -> Result<ToClean, Unable> {
+    if let Some(config) = &arguments.config {
+        return Err(format!("an address is cleaned without a configuration: leave out --config {}", config.display()));
+    }
+    if arguments.given.smtp.is_some() {
+        return Err("nothing is sent to clean a mailbox: leave out --smtp".to_owned());
+    }
+    let given = (&arguments.given, arguments.show.quiet);
+    let account = given::account(address, given, "clean", provider::Given::mailbox).await?;
+    let own = vec![account.address.clone()];
+    Ok((vec![account], own, Limits::default()))
+}

@@ -1,0 +1,113 @@
+//! `mailtrip verify`: checks of the configuration, or one address.
+
+use std::io::IsTerminal;
+
+use mailtrip::check::Check;
+use mailtrip::config::{self, Overrides};
+use mailtrip::diagnose::Verdict;
+use mailtrip::outcome::Outcome;
+use mailtrip::provider;
+use mailtrip::report::Format;
+use mailtrip::report::terminal::Style;
+use mailtrip::verify;
+use mailtrip::verify::stop::Stop;
+
+use crate::cli;
+use crate::console::{Unable, note, print_unless_quiet, style, worst};
+use crate::live::Live;
+use crate::signals::Signals;
+
+use super::{configuration, given, signals, stop_on_signals};
+
+/// Verifies them.
+///
+/// # Errors
+/// When it cannot be begun.
+pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
+    let mut signals = signals()?;
+    // Who is asked for a password, and a command that is, may take their time.
+    let checks = tokio::select! {
+        checks = wanted_checks(&arguments) => checks?,
+        () = signals.next() => return Err("stopped before anything was verified".to_owned()),
+    };
+    all(&checks, &arguments.show, signals).await
+}
+
+async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
+    match arguments.targets.as_slice() {
+        [address] if address.contains('@') => Ok(vec![check_of_address(address, arguments).await?]),
+        targets if targets.iter().any(|target| target.contains('@')) => {
+            Err("either checks of the configuration or one address can be verified, not both at once".to_owned())
+        }
+        _ if arguments.given.any() => Err(given::GO_WITH_AN_ADDRESS.to_owned()),
+        names => checks_of_config(names, arguments).await,
+    }
+}
+
+fn overrides(arguments: &cli::Verify) -> Overrides {
+    Overrides {
+        keep: arguments.keep.then_some(true),
+        transcript: arguments.transcript.then_some(true),
+        timeout: arguments.timeout,
+        sent: arguments.sent.map(Into::into),
+        receive: arguments.receive.map(Into::into),
+        reply: arguments.reply.then_some(true),
+        family: arguments.network.family(),
+        ..Overrides::default()
+    }
+}
+
+async fn checks_of_config(names: &[String], arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
+    let path = configuration(&arguments.config, "verify")?;
+    let loaded = config::load(&path, names, &overrides(arguments)).await.map_err(|error| error.to_string())?;
+    if !arguments.show.quiet {
+        loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
+        let is_new = |text: &str| !loaded.notices.iter().any(|notice| notice.text().ends_with(text));
+        let told = loaded.provider_notes.iter().filter(|told| is_new(told.text));
+        told.map(|told| format!("{}: {}", told.provider.title, told.text)).for_each(|text| note(&text));
+    }
+    Ok(loaded.checks)
+}
+
+async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Check, Unable> {
+    if let Some(config) = &arguments.config {
+        return Err(format!("an address is verified without a configuration: leave out --config {}", config.display()));
+    }
+    let given = (&arguments.given, arguments.show.quiet);
+    let account = given::account(address, given, "verify", provider::Given::account).await?;
+    let overrides = overrides(arguments);
+    let (account, settings) = (overrides.account(account), overrides.settings()?);
+    Check::new(address, account.clone(), account, settings).map_err(|error| error.to_string())
+}
+
+/// Verifies one check after the other. A report for people is printed when its check is done; other formats are one
+/// document, printed at the end.
+///
+/// # Errors
+/// When the reports cannot be printed.
+pub async fn all(checks: &[Check], show: &cli::Show, signals: Signals) -> Result<Verdict, Unable> {
+    let (stopper, stop) = Stop::new();
+    tokio::spawn(stop_on_signals(signals, stopper));
+    let style = style(show);
+    let mut outcomes = Vec::new();
+    for check in checks {
+        let outcome = verify_check(check, &stop, show, &style).await;
+        if show.format == Format::Terminal {
+            print_unless_quiet(std::slice::from_ref(&outcome), show, &style)?;
+        }
+        outcomes.push(outcome);
+    }
+    if show.format != Format::Terminal {
+        print_unless_quiet(&outcomes, show, &style)?;
+    }
+    Ok(worst(&outcomes))
+}
+
+async fn verify_check(check: &Check, stop: &Stop, show: &cli::Show, style: &Style) -> Outcome {
+    if show.format == Format::Terminal && !show.quiet && std::io::stderr().is_terminal() {
+        let live = Live::default();
+        live.while_doing(style.width, verify::run(check, stop, &live)).await
+    } else {
+        verify::run(check, stop, &()).await
+    }
+}
