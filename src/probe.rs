@@ -22,6 +22,9 @@ pub const KEEP_HEADER: &str = "X-Mailtrip-Keep";
 /// messages that have come since the baseline, unless one of them looks like an answer or a report.
 pub const RECOGNISED_BY: &str = "X-MAILTRIP-TAG MESSAGE-ID SUBJECT IN-REPLY-TO REFERENCES CONTENT-TYPE AUTO-SUBMITTED";
 
+/// What the subject says before the tag.
+const SUBJECT: &str = "mailtrip probe ";
+
 /// A tagged message, ready to be submitted.
 #[derive(Debug, Clone)]
 pub struct Probe {
@@ -50,7 +53,7 @@ impl Probe {
     /// When it cannot be composed; the text says why.
     pub fn compose(from: &Address, to: &Address, automatic: Automatic, keep: bool) -> Result<Probe, String> {
         let tag = Uuid::new_v4().to_string();
-        let subject = format!("mailtrip probe {tag}");
+        let subject = format!("{SUBJECT}{tag}");
         let builder = Probe::builder(&tag, from, to, subject, keep);
         let builder = match automatic {
             Automatic::Marked => builder.header(AutoSubmitted("auto-generated")).header(AutoResponseSuppress),
@@ -66,7 +69,7 @@ impl Probe {
     /// When it cannot be composed; the text says why.
     pub fn reply(&self, from: &Address, to: &Address) -> Result<Probe, String> {
         let tag = Uuid::new_v4().to_string();
-        let subject = format!("Re: mailtrip probe {}", self.tag);
+        let subject = format!("Re: {SUBJECT}{}", self.tag);
         let builder = Probe::builder(&tag, from, to, subject, self.keep)
             .in_reply_to(self.message_id.clone())
             .references(self.message_id.clone())

@@ -1,10 +1,10 @@
 //! A leftover: a message of an earlier verification that is still in a mailbox, because it arrived too late for its own,
 //! or because that could not remove it.
 //!
-//! Whatever is taken for one may be deleted, so all of this must hold: it bears our tag in a header of ours, once, and in
-//! the Message-ID that we make of it; it is from an address of ours; and by its Date, which is by our clock, it is old
-//! enough to belong to no verification that is still under way. A bounce, an answer or a quotation has a Message-ID of
-//! its own, and is none.
+//! Whatever is taken for one may be deleted, so all of this must hold: it bears our tag in a header of ours, once; it has
+//! the Message-ID that we make of that tag, or, since some relays give a message a new one, our subject; it is from an
+//! address of ours; and by its Date, which is by our clock, it is old enough to belong to no verification that is still
+//! under way. A bounce, an answer or a quotation has no such header, and is none.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use mail_parser::{Address as Addresses, HeaderValue as Parsed, Message, MessageP
 use uuid::Uuid;
 
 use crate::outcome::Fact;
-use crate::probe::{KEEP_HEADER, TAG_HEADER};
+use crate::probe::{KEEP_HEADER, SUBJECT, TAG_HEADER};
 
 /// The header fields that a first look asks for: few messages have any of them.
 pub const GLANCE: &str = "X-MAILTRIP-TAG X-MAILTRIP-KEEP";
 
 /// The header fields that tell a leftover.
-pub const FIELDS: &str = "X-MAILTRIP-TAG X-MAILTRIP-KEEP MESSAGE-ID FROM DATE RECEIVED";
+pub const FIELDS: &str = "X-MAILTRIP-TAG X-MAILTRIP-KEEP MESSAGE-ID SUBJECT FROM DATE RECEIVED";
 
 /// A message of an earlier verification.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,9 +75,7 @@ impl Signs {
         let tag = tag_of(&parsed)?;
         let from = sender(&parsed)?;
         let own = self.own.iter().find(|own| is(own, from))?;
-        let id = only(&parsed, "Message-ID")?.as_text()?;
-        let (named, domain) = id.split_once('@')?;
-        if named != tag || !domain.eq_ignore_ascii_case(own.domain()) {
+        if !has_our_id(&parsed, &tag, own) && !has_our_subject(&parsed, &tag) {
             return None;
         }
         let sent = timestamp(only(&parsed, "Date")?.as_datetime()?)?;
@@ -131,6 +129,20 @@ fn only<'m>(message: &'m Message<'_>, name: &str) -> Option<&'m Parsed<'m>> {
     fields.next().filter(|_| fields.next().is_none())
 }
 
+fn has_our_id(message: &Message<'_>, tag: &str, own: &Address) -> bool {
+    let id = only(message, "Message-ID").and_then(Parsed::as_text).and_then(|id| id.split_once('@'));
+    id.is_some_and(|(named, domain)| named == tag && domain.eq_ignore_ascii_case(own.domain()))
+}
+
+/// A filter may have put a word of its own before it. In the subject of a reply is the tag of what it answers.
+fn has_our_subject(message: &Message<'_>, tag: &str) -> bool {
+    let subject = only(message, "Subject").and_then(Parsed::as_text).and_then(|subject| subject.split_once(SUBJECT));
+    subject.is_some_and(|(before, named)| match before.ends_with("Re: ") {
+        true => Uuid::try_parse(named.trim()).is_ok(),
+        false => named.trim() == tag,
+    })
+}
+
 fn sender<'m>(message: &'m Message<'_>) -> Option<&'m str> {
     match only(message, "From")?.as_address()? {
         Addresses::List(list) if list.len() == 1 => list.first()?.address(),
@@ -176,7 +188,7 @@ mod tests {
             ("Date", "Fri, 20 Nov 2020 10:02:11 +0000"),
             ("Message-ID", "<0b9f7d7e-3b0a-4c57-8f0e-0d5c1f6c2a11@example.net>"),
             ("X-Mailtrip-Tag", TAG),
-            ("Subject", "mailtrip probe"),
+            ("Subject", ""),
         ];
         let mut lines = String::new();
         for (name, value) in usual {
@@ -198,6 +210,11 @@ mod tests {
         assert_eq!(signs().read(&early).unwrap().arrived_after, None, "by the clock of a host that is behind");
         assert_eq!(signs().read(&header(&[("Received", "")])).unwrap().arrived_after, None);
         assert!(signs().read(&header(&[("From", "Alice <alice@EXAMPLE.net>")])).is_some());
+        let id = ("Message-ID", "<0102018f@eu-west-1.relay.test>");
+        for subject in ["mailtrip probe ", "[SPAM] Re: mailtrip probe "] {
+            let relayed = header(&[id, ("Subject", &format!("{subject}{TAG}"))]);
+            assert_eq!(signs().read(&relayed).unwrap().tag, TAG, "a relay has given it another Message-ID");
+        }
         assert!(signs().read(&header(&[("Subject", "mailtrip\r\nX-Mailtrip-Keep: yes")])).unwrap().kept);
     }
 
@@ -220,6 +237,8 @@ mod tests {
             [("Message-ID", "<5b9f7d7e-3b0a-4c57-8f0e-0d5c1f6c2a11@example.net>")],
             [("Message-ID", "<0b9f7d7e-3b0a-4c57-8f0e-0d5c1f6c2a11@elsewhere.test>")],
             [("Message-ID", "<a.0b9f7d7e-3b0a-4c57-8f0e-0d5c1f6c2a11@example.net>")],
+            [("Message-ID", "<1@relay.test>\r\nSubject: mailtrip probe 5b9f7d7e-3b0a-4c57-8f0e-0d5c1f6c2a11")],
+            [("Message-ID", "<1@relay.test>\r\nSubject: Re: mailtrip probe, what is that?")],
             [("Date", "")],
             [("Date", "yesterday")],
             [("Date", "Fri, 20 Nov 2120 10:02:11 +0000")],

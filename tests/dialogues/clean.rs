@@ -297,8 +297,7 @@ async fn a_verification_looks_back_in_the_same_flight() {
     for (message, looks) in [(kept, 0), (young, 1), (like_one("mallory@elsewhere.test", 3, old, ""), 1)] {
         let raw = message.clone();
         let played = play_with(usual(), usual(), |mail| _ = mail.folder("INBOX").add(raw.as_bytes()), |_| {}).await;
-        let look =
-            "UID FETCH 4 (UID BODY.PEEK[HEADER.FIELDS (X-MAILTRIP-TAG X-MAILTRIP-KEEP MESSAGE-ID FROM DATE RECEIVED)])";
+        let look = "UID FETCH 4 (UID BODY.PEEK[HEADER.FIELDS (X-MAILTRIP-TAG X-MAILTRIP-KEEP MESSAGE-ID SUBJECT FROM DATE RECEIVED)])";
         assert_eq!(last_look(&played).iter().filter(|line| **line == look).count(), looks, "{:#?}", last_look(&played));
         assert_eq!((left(&played, "INBOX"), told(&played)), (vec![message], vec![]));
     }

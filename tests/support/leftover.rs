@@ -29,7 +29,7 @@ pub fn bystanders(own: &str) -> Vec<String> {
         like_one("mallory@elsewhere.test", 900, old, ""),
         leftover(own, 901).replacen(&format!("From: {own}"), &format!("From: {own}, mallory@elsewhere.test"), 1),
         like_one(own, 902, "Fri, 20 Nov 2120 10:02:11 +0000", ""),
-        leftover(own, 903).replace("Message-ID: <0b9f", "Message-ID: <1b9f"),
+        leftover(own, 903).replace("Message-ID: <0b9f", "Message-ID: <1b9f").replace("probe 0b9f", "probe 1b9f"),
         leftover(own, 904).replace("X-Mailtrip-Tag: 0b9f", "X-Mailtrip-Tag: 1b9f"),
         format!(
             "From: {own}\r\nDate: {old}\r\nSubject: mailtrip probe {tag}\r\nMessage-ID: <{tag}@{domain}>\r\n\r\nx\r\n"
