@@ -81,6 +81,8 @@ pub struct Options {
     pub users: Vec<User>,
     /// What IMAP announces; it still understands the rest.
     pub imap_capability: String,
+    /// Where Dovecot asks whether an access token is good (RFC 7662): with it, XOAUTH2 and OAUTHBEARER are offered, too.
+    pub introspection_url: Option<String>,
     /// At the end of dovecot.conf.
     pub dovecot_extra: String,
     /// At the end of main.cf.
@@ -92,6 +94,7 @@ impl Default for Options {
         Options {
             users: vec![User::new("alice@test.example", "alicepw"), User::new("bob@test.example", "bobpw")],
             imap_capability: IMAP_CAPABILITIES.to_owned(),
+            introspection_url: None,
             dovecot_extra: String::new(),
             postfix_main_extra: String::new(),
         }
