@@ -245,7 +245,7 @@ async fn without_checks_each_account_is_one() {
 #[tokio::test]
 async fn the_command_line_wins_over_the_check_and_the_check_over_the_defaults() {
     let text = "[accounts.a]\naddress = 'a@gmail.com'\npassword = { env = 'CARGO_PKG_NAME' }\n
-        [defaults]\nsent = 'off'\nkeep = true\nstage_timeout = '7s'\n
+        [defaults]\nsent = 'off'\nkeep = true\nstage_timeout = '7s'\narrival_timeout = '8s'\n
         [checks.c]\nfrom = 'a'\nkeep = false\ntimeout = '10s'\n";
     let folder = tempfile::tempdir().unwrap();
     let overrides = Overrides { sent: Some(Sent::Append), ..Overrides::default() };
@@ -253,6 +253,10 @@ async fn the_command_line_wins_over_the_check_and_the_check_over_the_defaults() 
     assert_eq!((settings.sent, settings.keep), (Sent::Append, false));
     let seconds = [settings.limits.total, settings.limits.stage, settings.limits.cleanup].map(|limit| limit.as_secs());
     assert_eq!(seconds, [10, 7, 5], "the clean-up gives way to a short run");
+    assert_eq!(settings.limits.arrival, Some(Duration::from_secs(8)));
+    let overrides = Overrides { arrival_timeout: Some(Duration::from_secs(3)), ..Overrides::default() };
+    let settings = load_with(text, folder.path(), &[], &overrides).await.unwrap().checks[0].settings().clone();
+    assert_eq!(settings.limits.arrival, Some(Duration::from_secs(3)));
 
     let overrides = Overrides { cleanup_timeout: Some(Duration::from_secs(6)), ..Overrides::default() };
     let error = load_with(text, folder.path(), &[], &overrides).await.unwrap_err().to_string();

@@ -95,6 +95,7 @@ impl Kind {
         Limits {
             total: Duration::from_secs(total),
             stage: Duration::from_secs(1),
+            arrival: None,
             cleanup: Duration::from_secs(2),
         }
     }
