@@ -90,8 +90,7 @@ pub async fn converse<D: Dialogue>(
     let stream = Stream::new(io, transcript.clone());
     let dialogue = recorder
         .stage(at(Stage::Greeting), name, async |seen| {
-            let dialogue = D::greet(stream).await?;
-            seen.fact(Fact::Greeting { text: dialogue.greeting().to_owned() });
+            let dialogue = D::meet(stream, &mut |text| seen.fact(Fact::Greeting { text: text.to_owned() })).await?;
             seen.fact(Fact::Capabilities { names: dialogue.capabilities().to_vec() });
             Ok(dialogue)
         })

@@ -43,7 +43,6 @@ const MOST_CAPABILITIES: usize = 128;
 #[derive(Debug)]
 pub struct Greeted {
     stream: Stream,
-    greeting: String,
     /// `None`: the server does not know CAPA, so that what it can do has to be tried.
     capabilities: Option<Vec<String>>,
 }
@@ -74,9 +73,9 @@ pub struct Stat {
 impl Dialogue for Greeted {
     type Session = Pop3;
 
-    async fn greet(mut stream: Stream) -> Result<Greeted, Failure> {
-        let greeting = ok(answer(&mut stream).await?)?;
-        Greeted::introduce(stream, greeting.text).await
+    async fn meet(mut stream: Stream, heard: &mut (dyn FnMut(&str) + Send)) -> Result<Greeted, Failure> {
+        heard(&ok(answer(&mut stream).await?)?.text);
+        Greeted::introduce(stream).await
     }
 
     async fn starttls(mut self) -> Result<Tap, Failure> {
@@ -88,7 +87,7 @@ impl Dialogue for Greeted {
     }
 
     async fn resume(stream: Stream) -> Result<Greeted, Failure> {
-        Greeted::introduce(stream, String::new()).await
+        Greeted::introduce(stream).await
     }
 
     async fn login(mut self, endpoint: &Endpoint, key: &Key) -> Result<(Pop3, SignIn), Failure> {
@@ -106,20 +105,16 @@ impl Dialogue for Greeted {
         Ok((Pop3 { stream: self.stream, top: true, uidl: true, pipelining, login_delay }, sign_in))
     }
 
-    fn greeting(&self) -> &str {
-        &self.greeting
-    }
-
     fn capabilities(&self) -> &[String] {
         self.capabilities.as_deref().unwrap_or_default()
     }
 }
 
 impl Greeted {
-    async fn introduce(mut stream: Stream, greeting: String) -> Result<Greeted, Failure> {
+    async fn introduce(mut stream: Stream) -> Result<Greeted, Failure> {
         let answer = command(&mut stream, "CAPA").await?;
         let capabilities = if is_ok(&answer) { Some(capabilities(&mut stream).await?) } else { None };
-        Ok(Greeted { stream, greeting, capabilities })
+        Ok(Greeted { stream, capabilities })
     }
 
     fn offers(&self, name: &str) -> bool {
