@@ -1,7 +1,7 @@
 //! Which diagnosis is made of what: one line a case.
 
 use mailtrip::account::{Protocol, Security};
-use mailtrip::diagnose::{Certainty, Diagnosis, diagnose};
+use mailtrip::diagnose::{Certainty, Diagnosis, Verdict, diagnose, verdict};
 use mailtrip::failure::{Failure, Kind, Reply, Step};
 use mailtrip::outcome::{Dialled, Fact, Outcome, Server, StageRecord, Status};
 use mailtrip::stage::{At, Leg, Stage};
@@ -66,6 +66,52 @@ fn reply(text: &str) -> Option<Reply> {
         Some(_) => Reply { code, enhanced: words.next().map(str::to_owned), ..Reply::default() },
         None => Reply { status: Some("NO".into()), response_code: Some(text.into()), ..Reply::default() },
     })
+}
+
+/// An outcome of two servers, each with one failed stage.
+fn two(first: (Stage, Kind, Vec<Fact>), second: (Stage, Kind, Vec<Fact>)) -> Outcome {
+    let one = |place: &str, (stage, kind, facts)| outcome(server(place), stage, Failure::new(kind), facts);
+    let mut both = one("smtp smtp.example.net:587/starttls", first);
+    let other = one("imap imap.example.net:993/tls", second);
+    both.servers.extend(other.servers);
+    both.stages.extend(other.stages);
+    both
+}
+
+#[test]
+fn a_machine_without_a_network_says_nothing_of_the_mailbox() {
+    let tried = |results: &[(&str, Dialled)]| {
+        let fact = |&(address, result): &(&str, Dialled)| Fact::Address {
+            address: address.to_owned(),
+            result,
+            seconds: 0.0,
+            used: false,
+        };
+        (Stage::Connect, Kind::Unreachable, results.iter().map(fact).collect::<Vec<Fact>>())
+    };
+    let no_resolver = || (Stage::Resolve, Kind::ResolverFailed, vec![]);
+    let no_way = || tried(&[("192.0.2.1:993", Dialled::NoRoute), ("[2001:db8::1]:993", Dialled::NoRoute)]);
+    for (first, second) in [(no_resolver(), no_resolver()), (no_resolver(), no_way()), (no_way(), no_way())] {
+        let outcome = two(first, second);
+        let diagnoses = diagnose(&outcome);
+        assert_eq!((diagnoses[0].code, diagnoses[0].certainty, diagnoses.len()), ("offline", Likely, 3));
+        assert_eq!(verdict(&outcome), Verdict::Unknown);
+    }
+    for other in [
+        (Stage::Resolve, Kind::HostNotFound, vec![]),
+        (Stage::Connect, Kind::ConnectionRefused, vec![]),
+        (Stage::Connect, Kind::NoAnswer, vec![]),
+        (Stage::Greeting, Kind::ConnectionLost, vec![]),
+        tried(&[("192.0.2.1:993", Dialled::NoRoute), ("192.0.2.2:993", Dialled::Unreachable)]),
+        tried(&[]),
+    ] {
+        let outcome = two(no_resolver(), other);
+        assert!(diagnose(&outcome).iter().all(|diagnosis| diagnosis.code != "offline"), "{outcome:?}");
+        assert_eq!(verdict(&outcome), Verdict::Critical);
+    }
+    let alone =
+        outcome(server("imap imap.example.net:993/tls"), Stage::Resolve, Failure::new(Kind::ResolverFailed), vec![]);
+    assert_eq!(verdict(&alone), Verdict::Critical);
 }
 
 #[test]
