@@ -154,7 +154,7 @@ impl Options {
             stage: stage.map_or(usual.limits.stage, |(value, _)| value),
             arrival: arrival.map_or(usual.limits.arrival, |(value, _)| Some(value)),
             // Unless it is stated, the clean-up gives way to a short run.
-            cleanup: cleanup.as_ref().map_or(usual.limits.cleanup.min(total / 2), |(value, _)| *value),
+            cleanup: cleanup.as_ref().map_or(usual.limits.cleanup.min(total / 4), |(value, _)| *value),
         };
         if limits.cleanup > limits.total / 2 {
             let span = cleanup.and_then(|(_, span)| span).or(timeout.and_then(|(_, span)| span));
