@@ -3,7 +3,7 @@
 use mailtrip::account::{Protocol, Security};
 use mailtrip::diagnose::{Certainty, Diagnosis, Verdict, diagnose, verdict};
 use mailtrip::failure::{Failure, Kind, Reply, Step};
-use mailtrip::outcome::{Dialled, Fact, Outcome, Server, StageRecord, Status};
+use mailtrip::outcome::{Dialled, Fact, Noticed, Outcome, Server, StageRecord, Status};
 use mailtrip::stage::{At, Leg, Stage};
 
 use Certainty::{Certain, Likely, Possible};
@@ -280,6 +280,27 @@ fn a_mailbox_that_is_locked_is_told_apart_from_a_wrong_password() {
         if diagnosis == "mailbox-locked" {
             assert!(found.advice[0].contains("phone"), "{found:#?}");
         }
+    }
+}
+
+/// Courier's POP3 server wants 10 seconds between two sign-ins unless it is told otherwise, Cyrus announces none.
+#[test]
+fn an_arrival_that_was_seen_late_because_of_the_servers_pause_says_so() {
+    for (announced, earlier_by_at_most_seconds, told) in [
+        ("LOGIN-DELAY 10", 9.9, true),
+        ("LOGIN-DELAY 10", 0.4, false),
+        ("LOGIN-DELAY 0", 9.9, false),
+        ("TOP", 9.9, false),
+    ] {
+        let arrived =
+            Fact::Arrived { folder: "INBOX".into(), uid: None, noticed: Noticed::Asked, earlier_by_at_most_seconds };
+        let capabilities = Fact::Capabilities { names: vec!["USER".into(), announced.into()] };
+        let place = server("pop3 pop.example.net:995/tls");
+        let mut outcome = outcome(place, Stage::Arrival, Failure::new(Kind::Local), vec![capabilities, arrived]);
+        outcome.stages[0].status = Status::Passed;
+        let notes: Vec<_> = diagnose(&outcome).into_iter().filter(|note| note.code == "login-delay").collect();
+        assert_eq!(notes.len(), usize::from(told), "{announced} {notes:#?}");
+        assert!(notes.iter().all(|note| note.cause.contains("pop.example.net wants 10 s")), "{notes:#?}");
     }
 }
 

@@ -82,7 +82,11 @@ impl Dialogue for Greeted {
         if self.capabilities.is_some() && !self.offers("STLS") {
             return Err(Failure::new(Kind::StarttlsNotOffered));
         }
-        ok(command(&mut self.stream, "STLS").await?)?;
+        let unheard_of = |failure| match self.capabilities {
+            None => Failure { kind: Kind::StarttlsNotOffered, ..failure }, // what does not say what it can do is just asked
+            Some(_) => failure,
+        };
+        ok(command(&mut self.stream, "STLS").await?).map_err(unheard_of)?;
         self.stream.into_tap()
     }
 
@@ -100,7 +104,8 @@ impl Dialogue for Greeted {
             (mechanism, _) => self.authenticate(mechanism, exchange(mechanism, endpoint, key)).await?,
         }
         let login_delay = self.parameter("LOGIN-DELAY").and_then(|seconds| seconds.parse().ok());
-        let login_delay = login_delay.map(|seconds: u32| Duration::from_secs(seconds.into()));
+        let login_delay =
+            login_delay.filter(|seconds| *seconds > 0).map(|seconds: u32| Duration::from_secs(seconds.into()));
         let pipelining = self.offers("PIPELINING");
         Ok((Pop3 { stream: self.stream, top: true, uidl: true, pipelining, login_delay }, sign_in))
     }
@@ -139,6 +144,13 @@ impl Greeted {
             mechanisms.push("LOGIN".to_owned());
         }
         mechanisms
+    }
+
+    /// No mechanism that is announced, but perhaps APOP, which shows in a timestamp in the greeting (RFC 1939 §7).
+    fn only_apop(&self) -> Kind {
+        let stamped =
+            self.greeting.split_once('<').is_some_and(|(_, stamp)| stamp.contains('@') && stamp.contains('>'));
+        Kind::NoMechanism { offered: stamped.then(|| "APOP".to_owned()).into_iter().collect() }
     }
 
     /// RFC 5034 §4. A refusal is read to its end, and an exchange that is given up is taken back: the connection is in step
@@ -193,7 +205,12 @@ impl Greeted {
             command(&mut self.stream, &user).await?
         };
         if !is_ok(&known) {
-            return Ok(known); // what is said to PASS then, if anything, says nothing of the password
+            // What is said to PASS then, if anything, says nothing of the password; nor does this of the name where the
+            // server has announced all that it can do, and USER was not among it.
+            return match self.capabilities.is_some() && !self.offers("USER") {
+                true => Err(Failure { reply: Some(Box::new(known)), ..Failure::new(self.only_apop()) }),
+                false => Ok(known),
+            };
         }
         if !pipelining {
             self.stream.transcript.sent("PASS (password)");
