@@ -45,6 +45,8 @@ pub struct Greeted {
     stream: Stream,
     /// `None`: the server does not know CAPA, so that what it can do has to be tried.
     capabilities: Option<Vec<String>>,
+    /// There was a timestamp in its greeting: it offers APOP (RFC 1939 §7).
+    apop: bool,
 }
 
 /// A session that is signed in: the mailbox is locked until [`Pop3::quit`], or until the connection ends.
@@ -74,8 +76,10 @@ impl Dialogue for Greeted {
     type Session = Pop3;
 
     async fn meet(mut stream: Stream, heard: &mut (dyn FnMut(&str) + Send)) -> Result<Greeted, Failure> {
-        heard(&ok(answer(&mut stream).await?)?.text);
-        Greeted::introduce(stream).await
+        let greeting = ok(answer(&mut stream).await?)?.text;
+        heard(&greeting);
+        let stamp = greeting.split_once('<').map_or("", |(_, stamp)| stamp);
+        Greeted::introduce(stream, stamp.contains('@') && stamp.contains('>')).await
     }
 
     async fn starttls(mut self) -> Result<Tap, Failure> {
@@ -91,7 +95,7 @@ impl Dialogue for Greeted {
     }
 
     async fn resume(stream: Stream) -> Result<Greeted, Failure> {
-        Greeted::introduce(stream).await
+        Greeted::introduce(stream, false).await
     }
 
     async fn login(mut self, endpoint: &Endpoint, key: &Key) -> Result<(Pop3, SignIn), Failure> {
@@ -116,10 +120,10 @@ impl Dialogue for Greeted {
 }
 
 impl Greeted {
-    async fn introduce(mut stream: Stream) -> Result<Greeted, Failure> {
+    async fn introduce(mut stream: Stream, apop: bool) -> Result<Greeted, Failure> {
         let answer = command(&mut stream, "CAPA").await?;
         let capabilities = if is_ok(&answer) { Some(capabilities(&mut stream).await?) } else { None };
-        Ok(Greeted { stream, capabilities })
+        Ok(Greeted { stream, capabilities, apop })
     }
 
     fn offers(&self, name: &str) -> bool {
@@ -146,11 +150,9 @@ impl Greeted {
         mechanisms
     }
 
-    /// No mechanism that is announced, but perhaps APOP, which shows in a timestamp in the greeting (RFC 1939 §7).
+    /// No mechanism that is announced, but perhaps APOP.
     fn only_apop(&self) -> Kind {
-        let stamped =
-            self.greeting.split_once('<').is_some_and(|(_, stamp)| stamp.contains('@') && stamp.contains('>'));
-        Kind::NoMechanism { offered: stamped.then(|| "APOP".to_owned()).into_iter().collect() }
+        Kind::NoMechanism { offered: self.apop.then(|| "APOP".to_owned()).into_iter().collect() }
     }
 
     /// RFC 5034 §4. A refusal is read to its end, and an exchange that is given up is taken back: the connection is in step
