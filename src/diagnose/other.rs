@@ -99,7 +99,10 @@ pub fn cleanup_stopped(outcome: &Outcome) -> Option<Diagnosis> {
     let record = skipped(outcome).find(|record| !outside(record)).filter(|_| !is_clean_up(outcome))?;
     let cause = "The clean-up was stopped: messages of the verification may still be in the mailbox.".to_owned();
     let diagnosis = Diagnosis::new("cleanup-stopped", Verdict::Warning, Some(record.at), Certain, cause);
-    Some(diagnosis.advise(format!("Delete the messages with {} in their subject by hand.", outcome.tag)))
+    Some(diagnosis.advise(format!(
+        "Delete the messages with {} in their subject by hand, or let `mailtrip clean` do it later.",
+        outcome.tag
+    )))
 }
 
 /// Nothing failed, and nothing is proved either.

@@ -25,7 +25,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 pub(in crate::verify) const NOTHING_WITHOUT_QUIT: &str =
     "the session ended before the server had answered QUIT, and without QUIT POP3 deletes nothing";
 
-const GONE_OR_NOT: &str =
+pub(in crate::verify) const GONE_OR_NOT: &str =
     "the session ended before the server had answered QUIT, at which POP3 deletes: the message may be gone or not";
 
 /// How far a session has got.
