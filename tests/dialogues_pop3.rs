@@ -197,6 +197,22 @@ async fn a_refused_user_ends_the_sign_in_whether_the_password_has_left_or_not() 
     assert_eq!(refusal(&sign_in(b"+OK\r\n", &script).await.unwrap_err()), (None, "who?"));
 }
 
+/// Cyrus 3.6.1 with `allowplaintext: no`, and GNU Mailutils 3.15 with `tls-mode required`: not APOP is what they want.
+#[tokio::test]
+async fn a_server_that_keeps_user_for_tls_is_not_said_to_know_only_apop() {
+    let stamped = b"+OK POP3 Ready <18784.1795578974@vm>\r\n";
+    for (capa, answer, offered) in [
+        ("STLS\r\nTOP", "-ERR [AUTH] USER command only available under a layer", &[][..]),
+        ("TOP\r\nXTLSREQUIRED\r\nSTLS", "-ERR Incorrect state", &[]),
+        ("TOP", "-ERR command not supported, use APOP", &["APOP"]),
+    ] {
+        let (capa, answer) = (format!("+OK\r\n{capa}\r\n.\r\n"), format!("{answer}\r\n"));
+        let script = [("CAPA", capa.as_bytes()), ("USER alice", answer.as_bytes())];
+        let offered = offered.iter().map(|name: &&str| (*name).to_owned()).collect();
+        assert_eq!(sign_in(stamped, &script).await.unwrap_err().kind, Kind::NoMechanism { offered }, "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn credentials_cannot_add_a_command() {
     let server = Server::start(b"+OK\r\n", &[("CAPA", b"-ERR\r\n")]).await;

@@ -414,6 +414,19 @@ async fn whether_it_is_gone_is_not_known_where_the_answer_to_quit_is_lost_twice_
     }
 }
 
+/// As Twisted 26.10 does whose mailbox gives it text instead of bytes: consent to TOP, and not a word more.
+#[tokio::test]
+async fn a_server_that_falls_silent_is_not_said_to_have_cut_the_connection() {
+    let bed = Bed::start(r#"faults = [{ fault = "stall", service = "pop3", at = "top" }]"#).await;
+    let mut maildrop = bed.open().await;
+    bed.put(OURS);
+    let mut seen = Seen::default();
+    let failure = remove(&mut maildrop, Duration::from_secs(1), &mut seen).await.expect_err("no header comes");
+    assert!(matches!(failure.kind, Kind::Timeout { .. }), "{failure:?}");
+    let [Concern::NotLookedInto { why, .. }] = seen.concerns.as_slice() else { panic!("{seen:?}") };
+    assert_eq!(why, "the server did not answer in time");
+}
+
 #[tokio::test]
 async fn a_look_that_breaks_is_a_failure() {
     for (fault, at) in [("drop", "stat"), ("drop", "top"), ("cut", "retr"), ("garbage", "stat"), ("drop", "greeting")] {

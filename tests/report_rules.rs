@@ -255,6 +255,41 @@ fn a_username_without_domain_is_a_cause_unless_the_provider_wants_it_so() {
     }
 }
 
+/// Courier, which needs none: what SMTP has just taken is not what POP3 refuses.
+#[test]
+fn a_username_that_works_elsewhere_is_not_what_is_wrong() {
+    for (elsewhere, code) in [("alice", "login-refused"), ("alice@example.net", "username-without-domain")] {
+        let mut place = server("pop3 pop.example.net:995/tls");
+        "alice".clone_into(&mut place.username);
+        let refused = Failure { reply: reply("AUTH").map(Box::new), ..Failure::new(Kind::Refused { step: None }) };
+        let facts = vec![Fact::UsernameWithoutDomain { username: "alice".to_owned() }];
+        let mut outcome = outcome(place, Stage::Login, refused, facts);
+        let mut smtp = server("smtp smtp.example.net:587/starttls");
+        elsewhere.clone_into(&mut smtp.username);
+        outcome.servers.push(smtp);
+        let at = At::new(Leg::Submission, Stage::Login, Protocol::Smtp);
+        let status = Status::Passed;
+        outcome.stages.insert(0, StageRecord { at, facts: Vec::new(), status, ..outcome.stages[0].clone() });
+        assert_eq!(only(&outcome).code, code);
+    }
+}
+
+/// popa3d and Solid POP3 wait for the lock without a word.
+#[test]
+fn where_pop3_is_silent_the_mailbox_may_be_locked() {
+    for (place, stage, locked) in [
+        ("pop3 pop.example.net:995/tls", Stage::Login, true),
+        ("pop3 pop.example.net:995/tls", Stage::Arrival, true),
+        ("pop3 pop.example.net:995/tls", Stage::Baseline, false),
+        ("imap imap.example.net:993/tls", Stage::Login, false),
+    ] {
+        let silent = Failure::new(Kind::Timeout { limit_seconds: 30.0 });
+        let diagnosis = only(&outcome(server(place), stage, silent, vec![]));
+        assert_eq!(diagnosis.code, "timeout");
+        assert_eq!(diagnosis.advice[1].contains("lets in one at a time"), locked, "{diagnosis:#?}");
+    }
+}
+
 #[test]
 fn a_mailbox_that_is_locked_is_told_apart_from_a_wrong_password() {
     let refused = || Kind::Refused { step: None };

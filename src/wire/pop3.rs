@@ -150,9 +150,11 @@ impl Greeted {
         mechanisms
     }
 
-    /// No mechanism that is announced, but perhaps APOP.
+    /// No mechanism that is announced, but perhaps APOP. Where STLS is still to be had, it is TLS that is missing: Cyrus and
+    /// GNU Mailutils have a timestamp in their greeting then, too.
     fn only_apop(&self) -> Kind {
-        Kind::NoMechanism { offered: self.apop.then(|| "APOP".to_owned()).into_iter().collect() }
+        let apop = self.apop && !self.offers("STLS");
+        Kind::NoMechanism { offered: apop.then(|| "APOP".to_owned()).into_iter().collect() }
     }
 
     /// RFC 5034 §4. A refusal is read to its end, and an exchange that is given up is taken back: the connection is in step
