@@ -6,7 +6,6 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
-use libtest_mimic::{Arguments, Trial};
 use mailtrip::account::{
     Account, Auth, Credentials, Endpoint, Family, Folders, Protocol, Secret, Security, TokenSource,
 };
@@ -46,19 +45,7 @@ const TESTS: &[(&str, Test)] = &[
 ];
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let missing = Testbed::missing();
-    if let Some(reason) = &missing {
-        eprintln!("token_dovecot: ignored: {reason}");
-    }
-    let trials = TESTS.iter().map(|&(name, test)| {
-        let trial = move || {
-            test(&address(name));
-            Ok(())
-        };
-        Trial::test(name, trial).with_ignored_flag(missing.is_some())
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    testbed::run_trials("token_dovecot", TESTS.iter().map(|&(name, test)| (name, move || test(&address(name)))))
 }
 
 fn address(test: &str) -> String {
