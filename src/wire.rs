@@ -4,8 +4,9 @@
 //! was dropped in the middle of one is out of step and must not be used again, which ownership sees to:
 //! whoever gives up on an operation loses the stream with it.
 
-mod https;
+pub mod https;
 pub mod imap;
+pub mod names;
 pub mod pop3;
 pub mod sasl;
 pub mod smtp;
