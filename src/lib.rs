@@ -121,6 +121,7 @@ pub mod provider;
 pub mod report;
 pub mod sandbox;
 pub mod stage;
+pub mod survey;
 pub mod verify;
 pub mod wire;
 

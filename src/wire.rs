@@ -70,6 +70,9 @@ pub trait Dialogue: Sized {
 
     /// What the server says it can do.
     fn capabilities(&self) -> &[String];
+
+    /// How somebody can sign in here: SASL mechanisms, and `LOGIN` for the protocol's own way where it has one.
+    fn mechanisms(&self) -> Vec<String>;
 }
 
 /// Nothing secret goes over a connection that is not encrypted, unless the configuration says so.

@@ -113,6 +113,17 @@ impl Dialogue for Greeted {
     fn capabilities(&self) -> &[String] {
         self.capabilities.as_deref().unwrap_or_default()
     }
+
+    /// SASL mechanisms, and USER with PASS, which stands as LOGIN here. A server without CAPA knows that at least.
+    fn mechanisms(&self) -> Vec<String> {
+        let sasl = self.line("SASL").unwrap_or_default().split_whitespace().skip(1);
+        let mut mechanisms: Vec<String> =
+            sasl.map(str::to_ascii_uppercase).filter(|mechanism| mechanism != "LOGIN").collect();
+        if self.capabilities.is_none() || self.offers("USER") || mechanisms.is_empty() {
+            mechanisms.push("LOGIN".to_owned());
+        }
+        mechanisms
+    }
 }
 
 impl Greeted {
@@ -133,17 +144,6 @@ impl Greeted {
 
     fn parameter(&self, name: &str) -> Option<&str> {
         self.line(name)?.split_whitespace().nth(1)
-    }
-
-    /// SASL mechanisms, and USER with PASS, which stands as LOGIN here. A server without CAPA knows that at least.
-    fn mechanisms(&self) -> Vec<String> {
-        let sasl = self.line("SASL").unwrap_or_default().split_whitespace().skip(1);
-        let mut mechanisms: Vec<String> =
-            sasl.map(str::to_ascii_uppercase).filter(|mechanism| mechanism != "LOGIN").collect();
-        if self.capabilities.is_none() || self.offers("USER") || mechanisms.is_empty() {
-            mechanisms.push("LOGIN".to_owned());
-        }
-        mechanisms
     }
 
     /// RFC 5034 §4. A refusal is read to its end, and an exchange that is given up is taken back: the connection is in step
