@@ -114,6 +114,7 @@ pub mod check;
 mod command;
 pub mod config;
 pub mod diagnose;
+pub mod discover;
 pub mod failure;
 pub mod outcome;
 pub mod probe;
