@@ -143,11 +143,12 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    /// The server to use: the first that is confirmed, else the first that nothing speaks against.
+    /// The server to use: the first that is confirmed, else the first that nothing speaks against but that it could not be
+    /// reached from here.
     pub fn chosen(&self, protocol: Protocol) -> Option<&Candidate> {
         let of_protocol = || self.candidates.iter().filter(move |candidate| candidate.protocol == protocol);
         let confirmed = of_protocol().find(|candidate| candidate.standing.evidence().is_some());
-        confirmed.or_else(|| of_protocol().find(|candidate| matches!(candidate.standing, Standing::Untried)))
+        confirmed.or_else(|| of_protocol().find(|candidate| candidate.standing.is_open()))
     }
 
     /// Whether there is a confirmed server to send by, and one to receive by.

@@ -9,10 +9,11 @@ mod speech;
 mod talk;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::account::{Location, Protocol, Security};
@@ -142,22 +143,19 @@ pub fn recommended(protocol: Protocol, surveyed: &[(Place, Port)]) -> Option<Loc
 impl Surveyor<'_> {
     /// Looks at all of these at the same time, at a few ports of one host at once. The results are in the same order.
     pub async fn look_at_all(&self, places: &[Place]) -> Vec<Port> {
-        let hosts: BTreeMap<&str, Semaphore> =
-            places.iter().map(|place| (place.host.as_str(), Semaphore::new(AT_ONCE))).collect();
-        let looks = places.iter().map(|place| async {
-            let _turn = match hosts.get(place.host.as_str()) {
-                Some(host) => host.acquire().await.ok(),
-                None => None,
-            };
-            self.look_at(place).await
-        });
+        let hosts: BTreeMap<&str, Host> = places.iter().map(|place| (place.host.as_str(), Host::default())).collect();
+        let looks = places.iter().filter_map(|place| Some(self.look_in_time(place, hosts.get(place.host.as_str())?)));
         join_all(looks).await
     }
 
     /// Looks at one port.
     pub async fn look_at(&self, place: &Place) -> Port {
+        self.look_in_time(place, &Host::default()).await
+    }
+
+    async fn look_in_time(&self, place: &Place, host: &Host) -> Port {
         let began = Instant::now();
-        match timeout_at(self.until, self.look(place)).await {
+        match timeout_at(self.until, self.look(place, host)).await {
             Ok(port) => port,
             Err(_) => {
                 let limit_seconds = began.elapsed().as_secs_f64();
@@ -166,16 +164,18 @@ impl Surveyor<'_> {
         }
     }
 
-    async fn look(&self, place: &Place) -> Port {
-        let (tap, site) = match self.reach(place).await {
-            Ok(reached) => reached,
-            Err(failure) => return Port::Unreached(failure),
-        };
-        talk::with(hearing::hear(tap, &site).await, &site).await
+    async fn look(&self, place: &Place, host: &Host) -> Port {
+        let _turn = host.turns.acquire().await; // it is never closed
+        match self.reach(place, host).await {
+            Ok((tap, site)) => talk::with(hearing::hear(tap, &site).await, &site).await,
+            Err(failure) => Port::Unreached(failure),
+        }
     }
 
-    async fn reach<'a>(&'a self, place: &'a Place) -> Result<(Tap, Site<'a>), Failure> {
-        let found = self.within(self.names.addresses(&place.host, place.port)).await?;
+    async fn reach<'a>(&'a self, place: &'a Place, host: &Host) -> Result<(Tap, Site<'a>), Failure> {
+        let look_up = || self.within(self.names.addresses(&place.host, place.port));
+        let mut found = host.addresses.get_or_init(look_up).await.clone()?;
+        found.iter_mut().for_each(|address| address.set_port(place.port));
         let (attempts, tcp) = wire::connect(&found, self.patience).await;
         let tcp = tcp.ok_or_else(|| Failure::new(wire::why_unconnected(&attempts)))?;
         let lost = |error: std::io::Error| wire::lost(b"", Some(&error));
@@ -190,11 +190,23 @@ impl Surveyor<'_> {
     }
 }
 
+/// A host, which is looked up once however many of its ports are looked at.
+struct Host {
+    addresses: OnceCell<Result<Vec<SocketAddr>, Failure>>,
+    turns: Semaphore,
+}
+
+impl Default for Host {
+    fn default() -> Host {
+        Host { addresses: OnceCell::new(), turns: Semaphore::new(AT_ONCE) }
+    }
+}
+
 /// A port that took a connection.
 struct Site<'a> {
     surveyor: &'a Surveyor<'a>,
     place: &'a Place,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
 }
 
 impl Site<'_> {

@@ -6,6 +6,10 @@ mod clean;
 mod demo;
 #[path = "support/leftover.rs"]
 mod leftover;
+#[path = "command_line/discover.rs"]
+mod discover;
+#[path = "support/internet.rs"]
+mod internet;
 #[path = "command_line/program.rs"]
 mod program;
 #[path = "command_line/sandbox.rs"]

@@ -9,6 +9,7 @@ use lettre::Address;
 use roxmltree::{Document, Node, ParsingOptions};
 
 use crate::account::{Location, Protocol, Security};
+use crate::report::printable::is_unsafe;
 use crate::wire::names;
 
 /// No file has more elements and texts than this; those in Thunderbird's database have 200.
@@ -69,7 +70,7 @@ fn server(node: Node<'_, '_>, address: &Address) -> Option<Server> {
     let host = names::ascii(&host).unwrap_or(host);
     let port = text("port")?.parse().ok().filter(|&port: &u16| port != 0)?;
     let username = filled(text("username").filter(|name| !name.is_empty()).unwrap_or("%EMAILADDRESS%"), address);
-    if !is_host(&host) || username.len() > LONGEST_USERNAME || username.chars().any(char::is_control) {
+    if !is_host(&host) || username.len() > LONGEST_USERNAME || username.chars().any(is_unsafe) {
         return None;
     }
     Some(Server { protocol, location: Location { host, port, security }, username, token_only: token_only(node)? })

@@ -1,6 +1,9 @@
 //! What was found, as a configuration.
 
+use std::path::Path;
+
 use crate::account::Protocol;
+use crate::report::printable::{is_unsafe, printable};
 
 use super::{Candidate, Discovery, Origin, PROTOCOLS, Standing};
 
@@ -8,16 +11,19 @@ use super::{Candidate, Discovery, Origin, PROTOCOLS, Standing};
 pub const PASSWORD_FROM: &str = "MAILTRIP_PASSWORD";
 
 /// The configuration that `mailtrip verify --config` takes; `None` where something to send or to receive by is missing.
-pub fn text(found: &Discovery) -> Option<String> {
+/// `ca_file` is where the certificates are that are trusted in addition to the system's.
+pub fn text(found: &Discovery, ca_file: Option<&Path>) -> Option<String> {
     if !found.is_complete() {
         return None;
     }
     let address = found.address.as_ref();
     let name = quoted(found.address.user());
     let chosen: Vec<&Candidate> = PROTOCOLS.iter().filter_map(|&protocol| found.chosen(protocol)).collect();
-    let mut text = format!("# The settings of {address}, as `mailtrip discover` found them.\n\n");
+    let shown = printable(address);
+    let mut text = format!("# The settings of {shown}, as `mailtrip discover` found them.\n\n");
     text += &format!("[accounts.{name}]\naddress = {}\n", quoted(address));
     text += &proof(&chosen, address);
+    text += &ca_file.map(|path| format!("ca_file = {}\n", quoted(&path.to_string_lossy()))).unwrap_or_default();
     for candidate in &chosen {
         text += &server(candidate, address);
     }
@@ -60,7 +66,7 @@ fn server(candidate: &Candidate, address: &str) -> String {
     let username = if username == address { String::new() } else { format!(", username = {}", quoted(username)) };
     format!(
         "# From {}; {state}.\n{key} = {{ host = {}, port = {}, security = \"{}\"{username} }}\n",
-        origin(&candidate.origin),
+        printable(&origin(&candidate.origin)),
         quoted(&location.host),
         location.port,
         location.security
@@ -82,7 +88,29 @@ pub fn origin(origin: &Origin) -> String {
     }
 }
 
-/// A TOML basic string (TOML 1.0 "String"): JSON's escapes are among its own; DEL, which JSON leaves alone, is not.
+/// A TOML basic string (TOML 1.0 "String") in which nothing can do anything to a terminal.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+    let mut out = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if is_unsafe(c) => out.push_str(&format!("\\U{:08x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out + "\""
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_is_read_back_as_it_was() {
+        for text in ["jane@example.net", "a\"b\\c", "\u{1b}[2J\u{202e}\u{7f}\n", "Grüße 世界"] {
+            let read: toml::Table = toml::from_str(&format!("{0} = {0}", quoted(text))).unwrap();
+            assert_eq!(read[text].as_str(), Some(text));
+            assert!(!quoted(text).chars().any(is_unsafe), "{text:?}");
+        }
+    }
 }

@@ -37,6 +37,22 @@ impl Standing {
         }
     }
 
+    /// Nothing speaks against it but that this machine does not get through to it: it may well do elsewhere.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Standing::Untried => true,
+            Standing::Confirmed(_) => false,
+            Standing::Rejected(failure) => matches!(
+                failure.kind,
+                Kind::NoAnswer
+                    | Kind::Unreachable
+                    | Kind::ConnectionRefused
+                    | Kind::ResolverFailed
+                    | Kind::Timeout { .. }
+            ),
+        }
+    }
+
     /// Whether what is on the port is what was said to be there.
     pub(super) fn judge(protocol: Protocol, security: Security, port: &Port) -> Standing {
         match port.way_in() {
@@ -86,7 +102,7 @@ fn why_not(protocol: Protocol, wanted: Security, seen: Security, inside: &Inside
 fn no_way_in(protocol: Protocol, wanted: Security, port: &Port) -> Failure {
     match port {
         Port::Unreached(failure) | Port::Tls(Err(failure)) => failure.clone(),
-        Port::Silent => Failure::new(Kind::NoAnswer).detail("it takes connections and says nothing"),
+        Port::Silent => malformed("it takes connections and says nothing".to_owned()),
         Port::Foreign { speech, said, .. } => malformed(match speech {
             Speech::Ssh => format!("an SSH server: {said}"),
             Speech::Http => format!("a web server: {said}"),
