@@ -12,7 +12,7 @@ mod published;
 mod standing;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use lettre::Address;
@@ -25,6 +25,7 @@ use crate::provider::{self, Passwords, Provider};
 use crate::survey::{Place, Port, Surveyor, standard_ports};
 use crate::wire::names::{Names, ascii};
 
+use autoconfig::is_host;
 pub use standing::{Evidence, Standing};
 
 /// Thunderbird's database: below it, a file for each domain.
@@ -119,6 +120,20 @@ pub struct Candidate {
     pub standing: Standing,
 }
 
+impl Candidate {
+    /// The same server with the security that it has, where the source says another.
+    fn as_seen(&self, security: Security, evidence: Evidence) -> Candidate {
+        Candidate {
+            protocol: self.protocol,
+            location: Location { security, ..self.location.clone() },
+            username: self.username.clone(),
+            token_only: self.token_only,
+            origin: self.origin.clone(),
+            standing: Standing::Confirmed(evidence),
+        }
+    }
+}
+
 /// A source that had nothing to say.
 #[derive(Debug)]
 pub struct Asked {
@@ -184,22 +199,32 @@ pub fn offline(address: &Address) -> Discovery {
 /// Asks the sources, and looks at every server that they name.
 ///
 /// # Errors
-/// [`Kind::ResolverFailed`] where the system has no DNS server, [`Kind::HostNotFound`] for a domain that is none.
+/// [`Kind::HostNotFound`] for a domain that is none.
 pub async fn discover(address: &Address, sources: &Sources) -> Result<Discovery, Failure> {
     let not_a_domain = || Failure::new(Kind::HostNotFound).detail(format!("{:?} is no domain", address.domain()));
-    let domain = ascii(address.domain()).ok_or_else(not_a_domain)?;
+    let domain = ascii(address.domain()).filter(|domain| is_domain(domain)).ok_or_else(not_a_domain)?;
     let names = match sources.dns {
-        Some(server) => Names::at(server)?,
-        None => Names::of_the_system()?,
+        Some(server) => Names::at(server),
+        None => Names::of_the_system(),
     };
     let mut search = Search::new(sources, address, domain, &names);
     for step in [Step::Presets, Step::Published, Step::Exchangers, Step::Guesses] {
-        if search.found.is_confirmed() || Instant::now() >= search.until {
+        if search.found.is_confirmed() {
+            break;
+        }
+        if Instant::now() >= search.until {
+            let kind = Kind::Timeout { limit_seconds: sources.limit.as_secs_f64() };
+            search.found.asked.push(Asked { what: "nobody else".to_owned(), failure: Some(Failure::new(kind)) });
             break;
         }
         search.take(step).await;
     }
     Ok(search.found)
+}
+
+/// An address can have a host's address behind its `@`, of which nobody publishes anything.
+fn is_domain(text: &str) -> bool {
+    is_host(text) && text.parse::<IpAddr>().is_err()
 }
 
 /// Who is asked, in this order.
@@ -249,11 +274,16 @@ impl<'a> Search<'a> {
             if self.found.candidates.iter().any(named) {
                 continue; // a source that is trusted more has said so
             }
-            candidate.standing = match self.ports.get(&place(&candidate.location)) {
-                Some(port) => Standing::judge(candidate.protocol, candidate.location.security, port),
-                None => Standing::Rejected(Failure::new(Kind::CleartextForbidden)),
+            let Some(port) = self.ports.get(&place(&candidate.location)) else {
+                let failure = Failure::new(Kind::CleartextForbidden).detail("nobody signs in without encryption");
+                self.found.candidates.push(Candidate { standing: Standing::Rejected(failure), ..candidate });
+                continue;
             };
-            self.found.candidates.push(candidate);
+            candidate.standing = Standing::judge(candidate.protocol, candidate.location.security, port);
+            let corrected =
+                port.way_in_for(candidate.protocol).filter(|(seen, _)| *seen != candidate.location.security);
+            let corrected = corrected.map(|(security, inside)| candidate.as_seen(security, Evidence::of(inside)));
+            self.found.candidates.extend([Some(candidate), corrected].into_iter().flatten());
         }
     }
 

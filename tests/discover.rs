@@ -264,8 +264,7 @@ async fn what_is_published_and_not_so_is_rejected_with_the_reason() {
     let records = |mail: &Sandbox| {
         let at = |port| Record::Srv(10, 0, port, "localhost");
         vec![
-            ("_submissions._tcp.example.test", at(mail.port(Service::Submission))),
-            ("_submission._tcp.example.test", at(mail.port(Service::Submissions))),
+            ("_submissions._tcp.example.test", at(mail.port(Service::Imap))),
             ("_imaps._tcp.example.test", Record::Srv(10, 0, 993, "no-such-host.test")),
         ]
     };
@@ -283,8 +282,30 @@ async fn what_is_published_and_not_so_is_rejected_with_the_reason() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(kinds, [Kind::PlaintextOnTlsPort, Kind::Malformed, Kind::HostNotFound, Kind::CleartextForbidden]);
+    assert_eq!(kinds, [Kind::Malformed, Kind::HostNotFound, Kind::CleartextForbidden]);
     assert!(found.chosen(Protocol::Smtp).is_none() && !found.is_complete());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_another_security_than_published_is_taken_as_it_is() {
+    let records = |mail: &Sandbox| {
+        let at = |port| Record::Srv(10, 0, port, "localhost");
+        vec![
+            ("_submission._tcp.example.test", at(mail.port(Service::Submissions))),
+            ("_imaps._tcp.example.test", at(mail.port(Service::Imap))),
+        ]
+    };
+    let world = World::new("", records, nothing).await;
+    let found = world.find(JANE).await;
+    assert_eq!(
+        lines(&found),
+        [
+            "SMTP starttls jane@example.test Malformed: the SRV record _submission._tcp.example.test",
+            "SMTP tls jane@example.test confirmed: the SRV record _submission._tcp.example.test",
+            "IMAP tls jane@example.test PlaintextOnTlsPort: the SRV record _imaps._tcp.example.test",
+            "IMAP starttls jane@example.test confirmed: the SRV record _imaps._tcp.example.test",
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,13 +45,13 @@ impl Search<'_> {
     async fn records(&self) -> Vec<Result<Vec<Service>, Failure>> {
         let ask = |(service, _, _): &(&str, _, _)| {
             let name = format!("{service}._tcp.{}", self.domain);
-            async move { self.from_dns(self.names.services(&name)).await }
+            async move { self.by_dns(self.names.services(&name)).await }
         };
         join_all(SERVICES.iter().map(ask)).await
     }
 
     /// A DNS server that says nothing is one that does not work.
-    async fn from_dns<T>(&self, answer: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    async fn by_dns<T>(&self, answer: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         self.within(answer).await.map_err(|failure| match failure.kind {
             Kind::Timeout { .. } => Failure::new(Kind::ResolverFailed).detail("no answer"),
             _ => failure,
@@ -155,7 +155,7 @@ impl Search<'_> {
 
     /// What is known of whoever takes mail for the domain: the preset, else the entry in the database.
     pub(super) async fn exchangers(&mut self) -> Vec<Candidate> {
-        let found = self.from_dns(self.names.exchangers(&self.domain)).await;
+        let found = self.by_dns(self.names.exchangers(&self.domain)).await;
         let exchanger = match found.map(|found| found.into_iter().find(|host| is_host(host))) {
             Ok(Some(exchanger)) => exchanger,
             Ok(None) => return Vec::new(),

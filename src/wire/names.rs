@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData};
@@ -24,7 +24,8 @@ const MOST_RECORDS: usize = 16;
 
 /// Where names are looked up.
 pub struct Names {
-    resolver: TokioResolver,
+    /// Or why there is none.
+    resolver: Result<TokioResolver, Failure>,
     /// Addresses come from the same server, not from the system.
     for_addresses: bool,
 }
@@ -39,33 +40,19 @@ pub struct Service {
 }
 
 impl Names {
-    /// The system's DNS servers.
-    ///
-    /// # Errors
-    /// [`Kind::ResolverFailed`] where the system does not say which those are.
-    pub fn of_the_system() -> Result<Names, Failure> {
-        Names::new(Resolver::builder_tokio().map_err(|error| failed(&error))?, false)
+    /// The system's DNS servers. Where it does not say which those are, there are still addresses.
+    pub fn of_the_system() -> Names {
+        let builder = Resolver::builder_tokio();
+        Names { resolver: builder.and_then(built).map_err(|error| failed(&error)), for_addresses: false }
     }
 
     /// This DNS server, for everything.
-    ///
-    /// # Errors
-    /// [`Kind::ResolverFailed`].
-    pub fn at(server: SocketAddr) -> Result<Names, Failure> {
-        let mut server_config = NameServerConfig::udp_and_tcp(server.ip());
-        server_config.connections.iter_mut().for_each(|connection: &mut ConnectionConfig| {
-            connection.port = server.port();
-        });
-        let config = ResolverConfig::from_name_servers(vec![server_config]);
-        Names::new(Resolver::builder_with_config(config, TokioRuntimeProvider::default()), true)
-    }
-
-    fn new(mut builder: ResolverBuilder<TokioRuntimeProvider>, for_addresses: bool) -> Result<Names, Failure> {
-        let options = builder.options_mut();
-        options.timeout = PATIENCE;
-        options.attempts = TIMES;
-        let resolver = builder.build().map_err(|error| failed(&error))?;
-        Ok(Names { resolver, for_addresses })
+    pub fn at(server: SocketAddr) -> Names {
+        let mut config = NameServerConfig::udp_and_tcp(server.ip());
+        config.connections.iter_mut().for_each(|connection| connection.port = server.port());
+        let config = ResolverConfig::from_name_servers(vec![config]);
+        let builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
+        Names { resolver: built(builder).map_err(|error| failed(&error)), for_addresses: true }
     }
 
     /// The addresses of a host, as [`resolve`] gives them.
@@ -76,7 +63,7 @@ impl Names {
         if !self.for_addresses || host.parse::<std::net::IpAddr>().is_ok() {
             return resolve(host, port).await;
         }
-        let found = self.resolver.lookup_ip(absolute(host)?).await;
+        let found = self.resolver()?.lookup_ip(absolute(host)?).await;
         let found = found.map_err(|error| none_or_failed(&error))?;
         Ok(found.iter().take(MOST_RECORDS).map(|ip| SocketAddr::new(ip, port)).collect())
     }
@@ -89,7 +76,7 @@ impl Names {
     /// # Errors
     /// [`Kind::ResolverFailed`].
     pub async fn services(&self, name: &str) -> Result<Vec<Service>, Failure> {
-        let lookup = self.resolver.srv_lookup(absolute(name)?).await;
+        let lookup = self.resolver()?.srv_lookup(absolute(name)?).await;
         let mut found = Vec::new();
         for record in records(lookup)? {
             if let RData::SRV(srv) = record {
@@ -107,7 +94,7 @@ impl Names {
     /// # Errors
     /// [`Kind::ResolverFailed`].
     pub async fn exchangers(&self, domain: &str) -> Result<Vec<String>, Failure> {
-        let lookup = self.resolver.mx_lookup(absolute(domain)?).await;
+        let lookup = self.resolver()?.mx_lookup(absolute(domain)?).await;
         let mut found = Vec::new();
         for record in records(lookup)? {
             if let RData::MX(mx) = record {
@@ -117,6 +104,17 @@ impl Names {
         found.sort();
         Ok(found.into_iter().map(|(_, host)| host).collect())
     }
+
+    fn resolver(&self) -> Result<&TokioResolver, Failure> {
+        self.resolver.as_ref().map_err(Failure::clone)
+    }
+}
+
+fn built(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioResolver, NetError> {
+    let options = builder.options_mut();
+    options.timeout = PATIENCE;
+    options.attempts = TIMES;
+    builder.build()
 }
 
 /// The ASCII form of a domain (RFC 5890), in lower case; `None` where it is none.
