@@ -213,8 +213,8 @@ pub async fn discover(address: &Address, sources: &Sources) -> Result<Discovery,
             break;
         }
         if Instant::now() >= search.until {
-            let kind = Kind::Timeout { limit_seconds: sources.limit.as_secs_f64() };
-            search.found.asked.push(Asked { what: "nobody else".to_owned(), failure: Some(Failure::new(kind)) });
+            let failure = Failure::new(Kind::Interrupted).detail("the time was over");
+            search.found.asked.push(Asked { what: "the sources that are left".to_owned(), failure: Some(failure) });
             break;
         }
         search.take(step).await;

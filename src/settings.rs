@@ -8,7 +8,7 @@ use mailtrip::account::Protocol;
 use mailtrip::config;
 use mailtrip::diagnose::Verdict;
 use mailtrip::discover::configuration::{self, needs_token};
-use mailtrip::discover::{Candidate, Discovery, Origin, PROTOCOLS, Sources, Standing, discover, offline};
+use mailtrip::discover::{Candidate, Discovery, Evidence, Origin, PROTOCOLS, Sources, Standing, discover, offline};
 use mailtrip::failure::{Failure, Kind};
 use mailtrip::report::human::few;
 use mailtrip::report::printable::printable;
@@ -54,17 +54,15 @@ pub async fn find(arguments: &cli::Discover) -> Result<Found, Unable> {
     let ca_file = arguments.ca_file.as_deref().and_then(|path| std::path::absolute(path).ok());
     let configuration = configuration::text(&found, ca_file.as_deref());
     let mut notices = notices(&found);
-    match (&arguments.write, &configuration) {
-        (Some(path), Some(text)) => {
-            write_new(path, text)?;
-            notices.push(format!("written to {0}; next: mailtrip verify --config {0}", path.display()));
-        }
-        (Some(path), None) => {
-            notices.push(format!("{} is not written: something to send or to receive by is missing", path.display()));
-        }
-        (None, _) => {}
+    let mut verdict = verdict(&found);
+    if let Some(path) = &arguments.write {
+        let written = write(path, configuration.as_deref());
+        // What was found is shown all the same.
+        notices.push(written.unwrap_or_else(|error| {
+            verdict = Verdict::Unknown;
+            error
+        }));
     }
-    let verdict = verdict(&found);
     let text = match arguments.format {
         Listing::Terminal => listing(&found, configuration.as_deref()),
         Listing::Json => json(&found, verdict, arguments.offline, configuration),
@@ -84,10 +82,16 @@ fn verdict(found: &Discovery) -> Verdict {
     }
 }
 
-/// A file that was there is never written over.
-fn write_new(path: &Path, text: &str) -> Result<(), Unable> {
+/// Writes the configuration, if there is one, and says so. A file that was there is never written over.
+fn write(path: &Path, configuration: Option<&str>) -> Result<String, String> {
+    let name = path.display();
+    let Some(text) = configuration else {
+        return Ok(format!("{name} is not written: something to send or to receive by is missing"));
+    };
     let created = OpenOptions::new().write(true).create_new(true).open(path);
-    created.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| format!("{}: {error}", path.display()))
+    let written = created.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| format!("{name} cannot be written: {error}"))?;
+    Ok(format!("written to {name}; next: mailtrip verify --config {name}"))
 }
 
 /// What to know before a password goes there.
@@ -151,20 +155,25 @@ fn listing(found: &Discovery, configuration: Option<&str>) -> String {
 
 fn entry(candidate: &Candidate) -> String {
     let Candidate { location, username, origin, standing, .. } = candidate;
-    let place = format!("{}:{} {}", location.host, location.port, location.security);
-    let (mark, state) = match standing {
-        Standing::Untried => ("?", "not tried".to_owned()),
-        Standing::Rejected(failure) => ("✗", reason(failure)),
-        Standing::Confirmed(evidence) => {
-            let version = evidence.tls_version.as_deref().unwrap_or("TLS");
-            let until = evidence.certificate_not_after.map(|until| until.strftime("%F").to_string());
-            let until = until.map(|until| format!(", certificate until {until}")).unwrap_or_default();
-            ("✓", format!("confirmed: {version}{until}, sign-in by {}", printable(&evidence.mechanisms.join(", "))))
-        }
-    };
-    let by = if needs_token(candidate) { "by access token" } else { "by password" };
+    let place = printable(&format!("{}:{} {}", location.host, location.port, location.security));
     let origin = printable(&configuration::origin(origin));
-    format!("  {mark} {}\n      {state}\n      as {}, {by}; from {origin}\n", printable(&place), printable(username))
+    let by = if needs_token(candidate) { "by access token" } else { "by password" };
+    let sign_in = format!("as {}, {by}", printable(username));
+    match standing {
+        Standing::Rejected(failure) => format!("  ✗ {place}\n      {}\n      from {origin}\n", reason(failure)),
+        Standing::Untried => format!("  ? {place}\n      not tried\n      {sign_in}; from {origin}\n"),
+        Standing::Confirmed(evidence) => {
+            let seen = printable(&evidence_of(evidence));
+            format!("  ✓ {place}\n      confirmed: {seen}\n      {sign_in}; from {origin}\n")
+        }
+    }
+}
+
+fn evidence_of(evidence: &Evidence) -> String {
+    let Evidence { tls_version, certificate_not_after, mechanisms } = evidence;
+    let version = tls_version.as_deref().unwrap_or("TLS");
+    let until = certificate_not_after.map(|until| format!(", certificate until {}", until.strftime("%F")));
+    format!("{version}{}, sign-in by {}", until.unwrap_or_default(), mechanisms.join(", "))
 }
 
 #[derive(Serialize)]

@@ -4,12 +4,12 @@
 mod clean;
 #[path = "command_line/demo.rs"]
 mod demo;
-#[path = "support/leftover.rs"]
-mod leftover;
 #[path = "command_line/discover.rs"]
 mod discover;
 #[path = "support/internet.rs"]
 mod internet;
+#[path = "support/leftover.rs"]
+mod leftover;
 #[path = "command_line/program.rs"]
 mod program;
 #[path = "command_line/sandbox.rs"]

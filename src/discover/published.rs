@@ -23,6 +23,9 @@ const SERVICES: [(&str, Protocol, Security); 6] = [
     ("_pop3", Pop3, Starttls),
 ];
 
+/// No domain has more servers for one service than this; one that says so is not let send us all over the place.
+const MOST_SERVERS: usize = 4;
+
 /// No exchanger's name is asked for above this many of its ends.
 const MOST_ENDS: usize = 3;
 
@@ -73,7 +76,7 @@ impl Search<'_> {
                 self.denied.push(protocol);
                 self.found.asked.push(Asked { what: format!("{name}: not offered"), failure: None });
             }
-            let usable = records.into_iter().filter(|record| record.port != 0);
+            let usable = records.into_iter().filter(|record| record.port != 0).take(MOST_SERVERS);
             for (host, port) in
                 usable.filter_map(|record| Some((record.host.filter(|host| is_host(host))?, record.port)))
             {

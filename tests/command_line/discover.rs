@@ -99,6 +99,9 @@ fn without_a_network_there_is_what_is_built_in() {
     assert_eq!(unknown.code, Some(2), "{unknown:#?}");
     assert!(unknown.stderr.contains("other.toml is not written"), "{}", unknown.stderr);
     assert!(!place.path().join("other.toml").exists());
+    let nowhere = place.run(&["discover", "jane@icloud.com", "--offline", "--write", "missing/found.toml"]);
+    assert!(nowhere.code == Some(3) && nowhere.stdout.contains("[accounts.\"jane\"]"), "{nowhere:#?}");
+    assert!(nowhere.stderr.contains("missing/found.toml cannot be written"), "{}", nowhere.stderr);
 }
 
 #[test]
