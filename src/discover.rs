@@ -244,7 +244,7 @@ struct Search<'a> {
     names: &'a Names,
     until: Instant,
     /// What was looked at already, so that nothing is looked at twice.
-    ports: BTreeMap<Place, Port>,
+    ports: BTreeMap<(String, u16), Port>,
     /// The domain says that it does not offer these.
     denied: Vec<Protocol>,
     found: Discovery,
@@ -274,7 +274,7 @@ impl<'a> Search<'a> {
             if self.found.candidates.iter().any(named) {
                 continue; // a source that is trusted more has said so
             }
-            let Some(port) = self.ports.get(&place(&candidate.location)) else {
+            let Some(port) = self.ports.get(&key(&candidate.location)) else {
                 let failure = Failure::new(Kind::CleartextForbidden).detail("nobody signs in without encryption");
                 self.found.candidates.push(Candidate { standing: Standing::Rejected(failure), ..candidate });
                 continue;
@@ -289,14 +289,19 @@ impl<'a> Search<'a> {
 
     /// Looks at the ports that were not looked at yet; at none that is to be used without encryption.
     async fn look_at(&mut self, locations: impl Iterator<Item = &Location>) {
-        let encrypted = locations.filter(|location| location.security != Security::None);
-        let mut places: Vec<Place> = encrypted.map(place).filter(|place| !self.ports.contains_key(place)).collect();
-        places.sort();
-        places.dedup();
+        let mut places: BTreeMap<(String, u16), Place> = BTreeMap::new();
+        for location in locations.filter(|location| location.security != Security::None) {
+            let key = key(location);
+            if !self.ports.contains_key(&key) {
+                let expected = Some(location.security);
+                places.entry(key).or_insert(Place { host: location.host.clone(), port: location.port, expected });
+            }
+        }
+        let (keys, places): (Vec<_>, Vec<Place>) = places.into_iter().unzip();
         let Sources { ca, patience, .. } = self.sources;
         let surveyor = Surveyor { names: self.names, ca: ca.as_deref(), patience: *patience, until: self.until };
         let ports = surveyor.look_at_all(&places).await;
-        self.ports.extend(places.into_iter().zip(ports));
+        self.ports.extend(keys.into_iter().zip(ports));
     }
 
     /// Waits for a source, but not for ever.
@@ -309,8 +314,8 @@ impl<'a> Search<'a> {
     }
 }
 
-fn place(location: &Location) -> Place {
-    Place { host: location.host.clone(), port: location.port }
+fn key(location: &Location) -> (String, u16) {
+    (location.host.clone(), location.port)
 }
 
 /// The servers of a preset.

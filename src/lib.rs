@@ -104,8 +104,8 @@
 //!   pass beside it, through the guard.
 //! - HTTPS, to a token endpoint or for an autoconfig file, is hyper over our own connection and TLS, so that certificates are
 //!   judged as everywhere.
-//! - A survey does not begin TLS on a port where the server is to speak first, until that had its time; never on port 25: who is
-//!   impatient there is taken for a spammer.
+//! - A survey does not begin TLS where the server is expected to speak first, until that had its time, and never on port
+//!   25: who is impatient there is taken for a spammer.
 //! - `probe` is on floor 2, not with the nouns: reading trace headers back yields [`outcome::Fact`]s.
 //! - `wire` has a clock in one place: all addresses of a host are tried at the same time, and when one has answered the
 //!   others are given a moment more, so that "IPv6 does not work" is seen.

@@ -1,8 +1,9 @@
 //! What a port speaks, learnt from the bytes on the wire. Nobody signs in, and nothing secret is sent.
 //!
-//! A server that begins in plaintext speaks first, one that begins with TLS waits for the client: so one connection
-//! listens, and a second one begins a handshake. What answers is identified by its own bytes, not by the number of the
-//! port. Each certificate is judged for the host as in a verification.
+//! A server that begins in plaintext speaks first, one that begins with TLS waits for the client. What is expected of a
+//! port is tried first, on one connection; if that comes to nothing, or nothing is expected, another connection tries the
+//! other. What answers is identified by its own bytes, not by the number of the port. Each certificate is judged for the
+//! host as in a verification.
 
 mod hearing;
 mod speech;
@@ -51,12 +52,26 @@ pub struct Surveyor<'a> {
 }
 
 /// A port to look at.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// Host name or IP address.
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// What is tried first; `None`: everything at once.
+    pub expected: Option<Security>,
+}
+
+impl Place {
+    /// Where what is expected is what the number of the port stands for (RFC 8314 §3), if it stands for something.
+    pub fn new(host: impl Into<String>, port: u16) -> Place {
+        let expected = match port {
+            465 | 993 | 995 => Some(Security::Tls),
+            25 | 110 | 143 | 587 | 2525 => Some(Security::Starttls),
+            _ => None,
+        };
+        Place { host: host.into(), port, expected }
+    }
 }
 
 /// What there is on a port.

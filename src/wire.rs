@@ -73,6 +73,9 @@ pub trait Dialogue: Sized {
 
     /// How somebody can sign in here: SASL mechanisms, and `LOGIN` for the protocol's own way where it has one.
     fn mechanisms(&self) -> Vec<String>;
+
+    /// Takes leave without having signed in. The answer is not waited for.
+    fn leave(self) -> impl Future<Output = ()> + Send;
 }
 
 /// Nothing secret goes over a connection that is not encrypted, unless the configuration says so.

@@ -355,7 +355,7 @@ async fn sources_that_do_not_answer_are_not_waited_for() {
         .filter(|asked| asked.failure.as_ref().is_some_and(|failure| matches!(failure.kind, Kind::Timeout { .. })));
     assert!(silent.count() >= 1, "{:?}", found.asked);
 
-    for mood in [Mood::Failing, Mood::Silent] {
+    for mood in [Mood::Failing, Mood::Silent, Mood::Garbage] {
         let dns = Dns::start(&[], mood).await;
         let sources = Sources { dns: Some(dns.address), limit: Duration::from_secs(2), ..world.sources() };
         let found = find(JANE, &sources).await.unwrap();

@@ -1,6 +1,8 @@
 //! What a survey makes of each kind of port: the sandbox's mail servers, and whatever else may listen on one.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mailtrip::account::{Location, Protocol, Security};
@@ -23,9 +25,13 @@ fn no_names() -> Names {
 
 /// Looks at a port of 127.0.0.1, where each answer has this time.
 async fn look_for(patience: Duration, port: u16, ca: Option<&str>) -> Port {
+    look_at(place(port), patience, ca).await
+}
+
+async fn look_at(place: Place, patience: Duration, ca: Option<&str>) -> Port {
     let names = no_names();
     let surveyor = Surveyor { names: &names, ca: ca.map(str::as_bytes), patience, until: Instant::now() + LONG };
-    timeout(LONG * 2, surveyor.look_at(&place(port))).await.expect("it ends")
+    timeout(LONG * 2, surveyor.look_at(&place)).await.expect("it ends")
 }
 
 /// For servers that answer at once.
@@ -39,7 +45,7 @@ async fn look_briefly(port: u16) -> Port {
 }
 
 fn place(port: u16) -> Place {
-    Place { host: "127.0.0.1".into(), port }
+    Place::new("127.0.0.1", port)
 }
 
 async fn sandbox(settings: &str) -> Sandbox {
@@ -130,6 +136,45 @@ async fn mail_servers_are_known_by_what_they_say() {
     assert!(system.messages("alice@sandbox.test", "INBOX").is_empty());
 }
 
+/// By which the second of two connections is told from the first.
+async fn connections(
+    system: &Sandbox,
+    service: Service,
+    expected: Security,
+    patience: Duration,
+) -> (Option<Security>, usize) {
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (from, to) = (proxy.local_addr().unwrap().port(), system.port(service));
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    let task = tokio::spawn(async move {
+        while let Ok((mut client, _)) = proxy.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    let place = Place { expected: Some(expected), ..place(from) };
+    let port = look_at(place, patience, Some(system.ca_pem())).await;
+    task.abort();
+    (port.way_in().map(|(security, _)| security), count.load(Ordering::SeqCst))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_expected_takes_one_connection_and_anything_else_is_found_too() {
+    let system = sandbox("").await;
+    let (tls, starttls) = (Security::Tls, Security::Starttls);
+    for (_, implicit, upgraded) in MAIL {
+        assert_eq!(connections(&system, implicit, tls, LONG).await, (Some(tls), 1));
+        assert_eq!(connections(&system, upgraded, starttls, LONG).await, (Some(starttls), 1));
+        assert_eq!(connections(&system, upgraded, tls, LONG).await, (Some(starttls), 2));
+    }
+    // A server that waits for TLS has to be waited for before it is known that it does.
+    assert_eq!(connections(&system, Service::Imaps, starttls, Duration::from_secs(5)).await, (Some(tls), 2));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_judged_for_the_host() {
     for (certificate, expected) in [
@@ -177,12 +222,13 @@ async fn what_is_no_mail_server_is_named() {
         (Manner::Answers(b"what?\r\n"), Speech::Unknown, "what?"),
         (Manner::Greets(b"welcome\r\n"), Speech::Unknown, "welcome"),
     ];
-    for (manner, expected, begin) in cases {
+    let looks = cases.map(|(manner, expected, begin)| async move {
         let server = Server::start(manner).await;
-        let port = look_for(Duration::from_secs(2), server.port, None).await;
+        let port = look_for(Duration::from_secs(5), server.port, None).await;
         let Port::Foreign { speech, said, inside_tls: false } = &port else { panic!("{port:?}") };
         assert_eq!((*speech, said.as_str()), (expected, begin));
-    }
+    });
+    futures_util::future::join_all(looks).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,7 +260,7 @@ async fn a_port_without_a_server_is_told_from_a_host_without_a_name() {
     assert!(matches!(&port, Port::Unreached(failure) if failure.kind == Kind::ConnectionRefused), "{port:?}");
     let names = Names::of_the_system();
     let surveyor = Surveyor { names: &names, ca: None, patience: LONG, until: Instant::now() + LONG };
-    let port = surveyor.look_at(&Place { host: "no-such-host.invalid".into(), port: 993 }).await;
+    let port = surveyor.look_at(&Place::new("no-such-host.invalid", 993)).await;
     let nowhere = [Kind::HostNotFound, Kind::ResolverFailed];
     assert!(matches!(&port, Port::Unreached(failure) if nowhere.contains(&failure.kind)), "{port:?}");
 }

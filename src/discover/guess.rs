@@ -15,17 +15,18 @@ impl Search<'_> {
             let hosts = names(protocol, &self.domain);
             let ports = self.sources.ports.iter().filter(|(of, _)| *of == protocol);
             let ports: Vec<u16> = ports.map(|(_, port)| *port).collect();
-            tries.extend(hosts.iter().flat_map(|host| {
-                ports
-                    .iter()
-                    .map(move |&port| (protocol, Location { host: host.clone(), port, security: Security::Tls }))
-            }));
+            for host in &hosts {
+                tries.extend(ports.iter().map(|&port| {
+                    let security = Place::new(host, port).expected.unwrap_or(Security::Tls);
+                    (protocol, Location { host: host.clone(), port, security })
+                }));
+            }
         }
         self.look_at(tries.iter().map(|(_, location)| location)).await;
         let mut candidates: Vec<Candidate> = tries
             .into_iter()
             .filter_map(|(protocol, Location { host, port, .. })| {
-                let security = is_mail(protocol, self.ports.get(&Place { host: host.clone(), port })?)?;
+                let security = is_mail(protocol, self.ports.get(&(host.clone(), port))?)?;
                 Some(Candidate {
                     protocol,
                     location: Location { host, port, security },

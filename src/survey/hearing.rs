@@ -1,9 +1,10 @@
-//! Who speaks first: one connection listens, another begins TLS.
+//! Who speaks first: the server, in plaintext, or the client, by beginning TLS.
 
 use std::pin::pin;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
+use crate::account::Security;
 use crate::failure::{Failure, Kind};
 use crate::wire::tap::Tap;
 use crate::wire::tls::{self, Secured};
@@ -11,10 +12,6 @@ use crate::wire::transcript::Transcript;
 use crate::wire::{Io, Stream};
 
 use super::Site;
-
-/// What begins in plaintext by its number: there the client does not speak first, unless the server has had its time.
-/// Postfix and others take who does for a spammer.
-const BEGIN_IN_PLAINTEXT: [u16; 5] = [25, 110, 143, 587, 2525];
 
 /// Between servers, where whoever speaks first may find itself on a list for days; and nobody has TLS from the first byte.
 const BETWEEN_SERVERS: u16 = 25;
@@ -36,26 +33,44 @@ pub(super) enum Heard {
     Nothing,
 }
 
+/// The client does not speak first where the server is expected to, before the server has had its time: Postfix and
+/// others take who does for a spammer.
 pub(super) async fn hear(tap: Tap, site: &Site<'_>) -> Heard {
-    let mut listening = pin!(listen(tap, site));
-    let mut shaking = pin!(shake(site));
+    match site.place.expected {
+        Some(Security::Tls) => match shake(Some(tap), site).await {
+            nothing @ (Heard::Retort(_) | Heard::Nothing) => {
+                listen(site.one_more().await, site).await.unwrap_or(nothing)
+            }
+            tls => tls,
+        },
+        Some(Security::Starttls | Security::None) => match listen(Some(tap), site).await {
+            Some(plain) => plain,
+            None => shake(site.one_more().await, site).await,
+        },
+        None => hear_both(tap, site).await,
+    }
+}
+
+async fn hear_both(tap: Tap, site: &Site<'_>) -> Heard {
+    let mut listening = pin!(listen(Some(tap), site));
+    let mut shaking = pin!(async { shake(site.one_more().await, site).await });
     tokio::select! {
         plain = &mut listening => match plain {
-            Some(stream) => Heard::Plain(stream),
+            Some(plain) => plain,
             None => shaking.await,
         },
         shaken = &mut shaking => match shaken {
-            Heard::Retort(_) | Heard::Nothing => listening.await.map_or(shaken, Heard::Plain),
+            nothing @ (Heard::Retort(_) | Heard::Nothing) => listening.await.unwrap_or(nothing),
             tls => tls,
         },
     }
 }
 
 /// The first line that is said without being asked for, or what there is of it.
-async fn listen(tap: Tap, site: &Site<'_>) -> Option<Stream> {
-    let mut stream = Stream::new(Io::Plain(tap), Transcript::default());
+async fn listen(tap: Option<Tap>, site: &Site<'_>) -> Option<Heard> {
+    let mut stream = Stream::new(Io::Plain(tap?), Transcript::default());
     let _ = timeout(site.surveyor.patience, first_line(&mut stream)).await; // what has come, has come
-    (!stream.received.is_empty()).then_some(stream)
+    (!stream.received.is_empty()).then_some(Heard::Plain(stream))
 }
 
 /// Reads on until the first line is there, or more than any greeting has.
@@ -66,15 +81,9 @@ pub(super) async fn first_line(stream: &mut Stream) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn shake(site: &Site<'_>) -> Heard {
-    let (host, ca, patience) = (&site.place.host, site.surveyor.ca, site.surveyor.patience);
-    if site.place.port == BETWEEN_SERVERS {
-        return Heard::Nothing;
-    }
-    if BEGIN_IN_PLAINTEXT.contains(&site.place.port) {
-        sleep(patience).await;
-    }
-    let Some(tap) = site.one_more().await else { return Heard::Nothing };
+async fn shake(tap: Option<Tap>, site: &Site<'_>) -> Heard {
+    let (host, ca) = (&site.place.host, site.surveyor.ca);
+    let Some(tap) = tap.filter(|_| site.place.port != BETWEEN_SERVERS) else { return Heard::Nothing };
     let watch = tap.reset();
     let failure = match site.surveyor.within(tls::handshake(tap, host, ca)).await {
         Ok((stream, secured)) => return Heard::Tls(Stream::new(Io::Tls(stream), Transcript::default()), secured),

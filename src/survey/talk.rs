@@ -38,8 +38,12 @@ pub(super) async fn with(heard: Heard, site: &Site<'_>) -> Port {
 
 async fn inside<D: Dialogue>(protocol: Protocol, stream: Stream, secured: Secured, site: &Site<'_>) -> Port {
     let greeting = line(&stream.received);
-    let dialogue = site.surveyor.within(D::greet(stream)).await;
-    Port::Tls(dialogue.map(|dialogue| Box::new(Inside { protocol, greeting, secured, offer: offer(&dialogue) })))
+    match site.surveyor.within(D::greet(stream)).await {
+        Ok(dialogue) => {
+            Port::Tls(Ok(Box::new(Inside { protocol, greeting, secured, offer: last_offer(dialogue).await })))
+        }
+        Err(failure) => Port::Tls(Err(failure)),
+    }
 }
 
 async fn plain<D: Dialogue>(protocol: Protocol, stream: Stream, site: &Site<'_>) -> Port {
@@ -60,7 +64,7 @@ async fn upgrade<D: Dialogue>(dialogue: D, site: &Site<'_>) -> Result<(Secured, 
     match surveyor.within(tls::handshake(tap, &site.place.host, surveyor.ca)).await {
         Ok((tls, secured)) => {
             let resumed = D::resume(Stream::new(Io::Tls(tls), Transcript::default()));
-            Ok((secured, offer(&surveyor.within(resumed).await?)))
+            Ok((secured, last_offer(surveyor.within(resumed).await?).await))
         }
         Err(failure) if failure.kind == CertificateRejected => {
             let again = async {
@@ -75,6 +79,13 @@ async fn upgrade<D: Dialogue>(dialogue: D, site: &Site<'_>) -> Result<(Secured, 
 
 fn offer(dialogue: &impl Dialogue) -> Offer {
     Offer { capabilities: dialogue.capabilities().to_vec(), mechanisms: dialogue.mechanisms() }
+}
+
+/// The same, and takes leave.
+async fn last_offer(dialogue: impl Dialogue) -> Offer {
+    let offer = offer(&dialogue);
+    dialogue.leave().await;
+    offer
 }
 
 /// The first line, as text.

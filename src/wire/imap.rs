@@ -175,6 +175,10 @@ impl Dialogue for Greeted {
         }
         mechanisms
     }
+
+    async fn leave(self) {
+        let _ = self.client.into_inner().into_stream().send(b"bye LOGOUT\r\n").await; // a courtesy
+    }
 }
 
 impl Greeted {

@@ -124,6 +124,10 @@ impl Dialogue for Greeted {
         }
         mechanisms
     }
+
+    async fn leave(mut self) {
+        let _ = self.stream.send(b"QUIT\r\n").await; // a courtesy
+    }
 }
 
 impl Greeted {

@@ -77,6 +77,10 @@ impl Dialogue for Smtp {
     fn mechanisms(&self) -> Vec<String> {
         self.parameters("AUTH").map(str::to_owned).collect()
     }
+
+    async fn leave(mut self) {
+        let _ = self.stream.send(b"QUIT\r\n").await; // a courtesy
+    }
 }
 
 impl Smtp {

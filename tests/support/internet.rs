@@ -32,6 +32,8 @@ pub enum Mood {
     Failing,
     /// It says nothing.
     Silent,
+    /// It answers with what is no DNS message.
+    Garbage,
 }
 
 /// A DNS server with these records, which knows no other name. It ends when it is dropped.
@@ -60,7 +62,11 @@ impl Dns {
         let task = tokio::spawn(async move {
             let mut packet = [0; 1500];
             while let Ok((length, from)) = socket.recv_from(&mut packet).await {
-                let (name, answer) = answer(&packet[..length], &zone, mood);
+                let (name, mut answer) = answer(&packet[..length], &zone, mood);
+                if mood == Mood::Garbage {
+                    answer.truncate(2); // the number of the question, so that it is not ignored
+                    answer.extend([0xff; 400]);
+                }
                 heard.lock().unwrap().push(name);
                 if mood != Mood::Silent {
                     let _ = socket.send_to(&answer, from).await;
