@@ -27,7 +27,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("cli", 5),
     ("console", 5),
     ("live", 5),
-    ("settings", 5),
     ("prompt", 5),
     ("signals", 5),
     ("subcommand", 5),

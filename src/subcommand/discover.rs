@@ -16,22 +16,39 @@ use mailtrip::report::{self, words};
 use mailtrip::wire::names::ascii;
 use serde::Serialize;
 
-use crate::Unable;
 use crate::cli::{self, Listing};
+use crate::console::{Unable, note, print};
+
+use super::signals;
+
+/// Finds them, prints them, and writes them where that is asked for.
+///
+/// # Errors
+/// When nobody could be asked, or the file cannot be written.
+pub async fn run(arguments: cli::Discover) -> Result<Verdict, Unable> {
+    let mut signals = signals()?;
+    let found = tokio::select! {
+        found = find(&arguments) => found?,
+        () = signals.next() => return Err("stopped before the search was over".to_owned()),
+    };
+    print(&found.text)?;
+    found.notices.iter().for_each(|notice| note(notice));
+    Ok(found.verdict)
+}
 
 /// What the command has to say.
-pub struct Found {
+struct Found {
     /// For standard output.
-    pub text: String,
+    text: String,
     /// For standard error.
-    pub notices: Vec<String>,
+    notices: Vec<String>,
     /// For the exit code: OK for confirmed servers, WARNING where something is missing or not confirmed, CRITICAL for
     /// nothing at all.
-    pub verdict: Verdict,
+    verdict: Verdict,
 }
 
 /// Finds the settings, and writes them to the file that is asked for.
-pub async fn find(arguments: &cli::Discover) -> Result<Found, Unable> {
+async fn find(arguments: &cli::Discover) -> Result<Found, Unable> {
     let address = &arguments.address;
     let address = address.parse().map_err(|error| format!("{address:?} is not an address: {error}"))?;
     if let Some(path) = arguments.write.as_deref().filter(|path| path.symlink_metadata().is_ok()) {
