@@ -133,15 +133,23 @@ pub enum Junk {
 pub struct Limits {
     /// The whole run, clean-up included: there is a complete report by then.
     pub total: Duration,
-    /// Each stage but `arrival`, which may take what is left of the run.
+    /// Each stage but `arrival`.
     pub stage: Duration,
+    /// Each `arrival`, from the moment the message leaves; `None`: what is left of the run, or, where a reply is to follow,
+    /// 60 % of that. It is never more than what is left.
+    pub arrival: Option<Duration>,
     /// The part of the whole run that is kept for the clean-up, at most half of it.
     pub cleanup: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { total: Duration::from_secs(120), stage: Duration::from_secs(30), cleanup: Duration::from_secs(15) }
+        Limits {
+            total: Duration::from_secs(120),
+            stage: Duration::from_secs(30),
+            arrival: None,
+            cleanup: Duration::from_secs(15),
+        }
     }
 }
 
@@ -236,7 +244,8 @@ impl Check {
         if answered && from.imap.is_none() && from.pop3.is_none() {
             return Err(Invalid::CannotReceive { account: from.name, by: None });
         }
-        if settings.limits.total.is_zero() || settings.limits.stage.is_zero() {
+        let Limits { total, stage, arrival, .. } = settings.limits;
+        if total.is_zero() || stage.is_zero() || arrival.is_some_and(|arrival| arrival.is_zero()) {
             return Err(Invalid::NoTime);
         }
         Ok(Check { name, from, to, settings })

@@ -76,7 +76,8 @@ pub struct Verify {
     /// How the report is shown.
     #[command(flatten)]
     pub show: Show,
-    /// Limit of the whole run, such as 2m or 90s: there is a complete report by then [default: 2m]
+    /// Limit of the whole run, such as 2m or 90s: there is a complete report by then. A quarter of it, 15 s at most, is kept
+    /// for the clean-up [default: 2m]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<std::time::Duration>,
     /// Leave the test message where it is instead of removing it

@@ -29,7 +29,7 @@ pub(crate) async fn output(
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| format!("{from} cannot be started: {error}"))?;
     match timeout(patience, finish(&mut child, largest)).await {
-        Err(_) => Err(format!("{from} was not done after {} seconds", patience.as_secs())),
+        Err(_) => Err(format!("{from} was not done after {patience:?}")),
         Ok(Err(error)) => Err(format!("{from} {error}")),
         Ok(Ok((status, whole, said))) if !status.success() => {
             Err(format!("{from} {}{}", ended(status), first_line(&said, &whole)))
@@ -132,7 +132,7 @@ mod tests {
     #[tokio::test]
     async fn neither_time_nor_output_is_without_limit() {
         let error = shell("sleep 60", Duration::from_millis(100)).await.unwrap_err();
-        assert!(error.contains("was not done after 0 seconds"), "{error}");
+        assert!(error.contains("was not done after 100ms"), "{error}");
         let error = shell("while :; do echo hunter2 hunter2; done", LONG).await.unwrap_err();
         assert!(error.ends_with("wrote more than 1 KiB"), "{error}");
         let error = shell("while :; do echo hunter2 hunter2; done >&2 & exit 1", LONG).await.unwrap_err();

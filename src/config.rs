@@ -128,7 +128,8 @@ pub async fn load(path: &Path, names: &[String], overrides: &Overrides) -> Resul
             [document.from(entry), document.to(entry)].into_iter().flatten().map(|name| name.get_ref().as_str()),
         );
     }
-    let accounts = fetch::accounts(&document, &names, &surroundings(path), &source).await?;
+    let longest = wanted.iter().filter_map(|entry| document.timeout(entry, overrides)).max();
+    let accounts = fetch::accounts(&document, &names, &surroundings(path, longest), &source).await?;
     loaded(&document, &wanted, &accounts, overrides, notices)
 }
 
@@ -145,7 +146,7 @@ pub async fn load_accounts(path: &Path, names: &[String]) -> Result<Accounts, Co
     if document.holds_a_password {
         notices.extend(fetch::readable_by_others(path));
     }
-    let mut fetched = fetch::accounts(&document, &wanted, &surroundings(path), &source).await?;
+    let mut fetched = fetch::accounts(&document, &wanted, &surroundings(path, Some(limits.total)), &source).await?;
     let accounts = wanted.iter().filter_map(|name| fetched.remove(name)).collect();
     let own = document.accounts.values().map(|entry| entry.account.address.clone()).collect();
     Ok(Accounts { accounts, own, limits, notices })
@@ -162,10 +163,12 @@ async fn source(path: &Path) -> Result<Source, ConfigError> {
     Ok(Source::new(&file, text))
 }
 
-/// Where variables and relative paths of a configuration are looked up.
-fn surroundings(path: &Path) -> Surroundings {
+/// Where variables and relative paths of a configuration are looked up. No command takes longer than the longest of the runs
+/// that it is for.
+fn surroundings(path: &Path, longest: Option<Duration>) -> Surroundings {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    Surroundings { variable: |name| env::var_os(name), folder }
+    let patience = secret::PATIENCE.min(longest.unwrap_or(secret::PATIENCE));
+    Surroundings { variable: |name| env::var_os(name), folder, patience }
 }
 
 /// Reads a configuration without fetching anything: every check is there, with blank passwords and without

@@ -12,6 +12,7 @@ mod leftover;
 mod login;
 mod maildrop;
 mod note;
+mod offline;
 mod opening;
 mod other;
 mod reach;
@@ -163,7 +164,7 @@ pub fn is_clean_up(outcome: &Outcome) -> bool {
 /// What one stage makes of the verification.
 fn stage_verdict(outcome: &Outcome, record: &StageRecord) -> Verdict {
     let worst = match &record.status {
-        Status::Failed(failure) if failure.could_not_run() => Verdict::Unknown,
+        Status::Failed(failure) if failure.could_not_run() || offline::is_likely(outcome) => Verdict::Unknown,
         Status::Failed(_) => Verdict::Critical,
         Status::Skipped(Skip::Stopped) => Verdict::Unknown,
         _ if !record.concerns.is_empty() => Verdict::Warning,
@@ -200,7 +201,7 @@ pub fn is_answered(outcome: &Outcome) -> bool {
 /// The heaviest of them is as heavy as the [`verdict`].
 pub fn diagnose(outcome: &Outcome) -> Vec<Diagnosis> {
     let failures = outcome.failed().map(|(record, failure)| explain(&Case::new(outcome, record, failure)));
-    let mut diagnoses: Vec<Diagnosis> = failures.collect();
+    let mut diagnoses: Vec<Diagnosis> = offline::explain(outcome).into_iter().chain(failures).collect();
     diagnoses.extend(other::stopped(outcome));
     diagnoses.extend(other::cleanup_stopped(outcome));
     diagnoses.extend(other::proved_nothing(outcome));

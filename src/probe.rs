@@ -133,10 +133,11 @@ impl Probe {
         message.windows(self.tag.len()).any(|window| window == self.tag.as_bytes())
     }
 
-    /// Whether the body of a received message is this probe's, byte for byte; if so, its size.
+    /// Whether the body of a received message is this probe's, byte for byte; if so, its size. Empty lines at its end do
+    /// not count, as they do not for DKIM (RFC 6376 §3.4.3): servers that keep mail in one file add one.
     pub fn same_body(&self, received: &[u8]) -> Option<u64> {
         let (sent, received) = (body_of(&self.message)?, body_of(received)?);
-        (sent == received).then_some(sent.len() as u64)
+        (text_of(sent) == text_of(received)).then_some(sent.len() as u64)
     }
 }
 
@@ -157,6 +158,14 @@ fn message_id(tag: &str, from: &Address) -> String {
 fn body_of(message: &[u8]) -> Option<&[u8]> {
     let end = message.windows(4).position(|window| window == b"\r\n\r\n")?;
     Some(&message[end + 4..])
+}
+
+/// A body without the line ends at its end.
+fn text_of(mut body: &[u8]) -> &[u8] {
+    while let Some(shorter) = body.strip_suffix(b"\r\n") {
+        body = shorter;
+    }
+    body
 }
 
 /// What a received message says of its journey: [`Fact::Hop`]s, the first hop first, and
@@ -335,6 +344,8 @@ mod tests {
         let mut relayed = b"Received: from a by b; Mon, 23 Nov 2026 10:00:00 +0000\r\n".to_vec();
         relayed.extend_from_slice(probe.message());
         assert!(probe.same_body(&relayed).is_some_and(|bytes| bytes > 100));
+        relayed.extend_from_slice(b"\r\n"); // solid-pop3d 0.15: the empty line that parts messages in its file
+        assert_eq!(probe.same_body(&relayed), probe.same_body(probe.message()));
         relayed.extend_from_slice(b"-- \r\nadded by a scanner\r\n");
         assert_eq!(probe.same_body(&relayed), None);
         assert_eq!(probe.same_body(b"no header end"), None);

@@ -22,6 +22,7 @@ mod sasl;
 mod settings;
 mod smtpd;
 mod store;
+mod submission;
 mod system;
 mod utf7;
 

@@ -34,7 +34,7 @@ use crate::probe::{Automatic, Probe};
 use crate::stage::{At, Leg, Stage};
 use crate::wire::smtp::{self, Smtp};
 use arrival::Sending;
-use berth::{Berth, News};
+use berth::{Berth, News, Patience};
 use dial::Dial;
 use plan::Plan;
 use quarry::Quarry;
@@ -217,7 +217,7 @@ impl<'a> Voyage<'a> {
             to: check.to().address(),
             message: probe,
             quarry: if here { Quarry::Probe(probe) } else { Quarry::Answer(probe) },
-            share: if self.reply.is_some() { 0.6 } else { 1.0 },
+            share: if self.reply.is_some() && check.settings().limits.arrival.is_none() { 0.6 } else { 1.0 },
         };
         let (left, arrived) = self.pass(&way, smtp, recorder).await;
         self.left = left;
@@ -252,6 +252,7 @@ impl<'a> Voyage<'a> {
             return (false, Err(Halted));
         }
         let until = arrival_deadline(recorder, way.share);
+        let patience = Patience { until, once_left: self.check.settings().limits.arrival };
         let (sending, progress) = watch::channel(Sending::NotYet);
         let (bounced, reports) = watch::channel(None);
         let (over, ended) = watch::channel(false);
@@ -260,7 +261,7 @@ impl<'a> Voyage<'a> {
         let sent = matches!(way.quarry, Quarry::Probe(_)).then_some(way.message);
         // Where it arrives by one protocol, it is read there, however long the other one takes.
         let arrivals = join_all(receivers.into_iter().map(async |berth| {
-            match berth.arrival(way.delivery, way.quarry, news.clone(), until, junk, recorder).await {
+            match berth.arrival(way.delivery, way.quarry, news.clone(), patience, junk, recorder).await {
                 Some(Ok(arrived)) => {
                     let _ = berth.inspect(way.delivery, arrived, sent, recorder).await;
                     Ok(())

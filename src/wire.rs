@@ -44,12 +44,19 @@ const GRACE: Duration = Duration::from_secs(1);
 const LONGEST_LINE: usize = 16 * 1024;
 
 /// The opening dialogue of a protocol, so that one opening sequence serves them all.
-pub trait Dialogue: Sized {
+pub trait Dialogue: Sized + Send {
     /// What a successful login makes of it.
     type Session;
 
-    /// Reads the server's greeting and asks what it can do, unless it has said so by itself.
-    fn greet(stream: Stream) -> impl Future<Output = Result<Self, Failure>> + Send;
+    /// Reads the server's greeting, whose text is told to `heard` at once, and asks what the server can do, unless it has
+    /// said so by itself.
+    fn meet(stream: Stream, heard: &mut (dyn FnMut(&str) + Send))
+    -> impl Future<Output = Result<Self, Failure>> + Send;
+
+    /// The same where the greeting is of no interest.
+    fn greet(stream: Stream) -> impl Future<Output = Result<Self, Failure>> + Send {
+        async { Self::meet(stream, &mut |_| ()).await }
+    }
 
     /// Asks for TLS; on success nothing but the handshake may follow on what is returned.
     /// Anything that the server has sent beyond its answer is refused as injected (RFC 3207 §5, CVE-2011-0411).
@@ -64,9 +71,6 @@ pub trait Dialogue: Sized {
         endpoint: &Endpoint,
         key: &Key,
     ) -> impl Future<Output = Result<(Self::Session, SignIn), Failure>> + Send;
-
-    /// The text of the greeting; empty after [`Dialogue::resume`].
-    fn greeting(&self) -> &str;
 
     /// What the server says it can do.
     fn capabilities(&self) -> &[String];

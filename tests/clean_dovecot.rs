@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Trial};
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Secret, Security};
 use mailtrip::check::{Check, Limits, Settings};
 use mailtrip::diagnose::{Verdict, diagnose, verdict};
@@ -29,29 +28,17 @@ const BOB: &str = "bob@test.example";
 const FOLDERS: [&str; 3] = ["INBOX", "Junk", "Sent"];
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let missing = Testbed::missing();
-    if let Some(reason) = &missing {
-        eprintln!("clean_dovecot: ignored: {reason}");
-    }
-    let trial = |name, test: fn()| {
-        let test = move || {
-            test();
-            Ok(())
-        };
-        Trial::test(name, test).with_ignored_flag(missing.is_some())
-    };
-    let trials = vec![
-        trial("by_imap_nothing_else_is_touched", by_imap),
-        trial("by_pop3_nothing_else_is_touched", by_pop3),
-        trial("a_dry_run_changes_nothing", dry_run),
-        trial("without_uidplus_our_own_do_not_block_each_other", without_uidplus),
-        trial("without_uidplus_what_others_have_marked_stays", others_marked),
-        trial("a_verification_tells_and_removes_a_late_arrival", late),
-        trial("fifty_thousand_messages_by_imap", large_by_imap),
-        trial("fifty_thousand_messages_by_pop3", large_by_pop3),
+    let tests: [(&str, fn()); 8] = [
+        ("by_imap_nothing_else_is_touched", by_imap),
+        ("by_pop3_nothing_else_is_touched", by_pop3),
+        ("a_dry_run_changes_nothing", dry_run),
+        ("without_uidplus_our_own_do_not_block_each_other", without_uidplus),
+        ("without_uidplus_what_others_have_marked_stays", others_marked),
+        ("a_verification_tells_and_removes_a_late_arrival", late),
+        ("fifty_thousand_messages_by_imap", large_by_imap),
+        ("fifty_thousand_messages_by_pop3", large_by_pop3),
     ];
-    libtest_mimic::run(&arguments, trials).exit_code()
+    testbed::run_trials("clean_dovecot", tests)
 }
 
 /// Leftovers of alice and bob in each folder of alice's, and others; what of it is to stay.

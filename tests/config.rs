@@ -245,20 +245,24 @@ async fn without_checks_each_account_is_one() {
 #[tokio::test]
 async fn the_command_line_wins_over_the_check_and_the_check_over_the_defaults() {
     let text = "[accounts.a]\naddress = 'a@gmail.com'\npassword = { env = 'CARGO_PKG_NAME' }\n
-        [defaults]\nsent = 'off'\nkeep = true\nstage_timeout = '7s'\n
+        [defaults]\nsent = 'off'\nkeep = true\nstage_timeout = '7s'\narrival_timeout = '8s'\n
         [checks.c]\nfrom = 'a'\nkeep = false\ntimeout = '10s'\n";
     let folder = tempfile::tempdir().unwrap();
     let overrides = Overrides { sent: Some(Sent::Append), ..Overrides::default() };
     let settings = load_with(text, folder.path(), &[], &overrides).await.unwrap().checks[0].settings().clone();
     assert_eq!((settings.sent, settings.keep), (Sent::Append, false));
-    let seconds = [settings.limits.total, settings.limits.stage, settings.limits.cleanup].map(|limit| limit.as_secs());
-    assert_eq!(seconds, [10, 7, 5], "the clean-up gives way to a short run");
+    let limits = [settings.limits.total, settings.limits.stage, settings.limits.cleanup];
+    assert_eq!(limits.map(|limit| limit.as_millis()), [10_000, 7_000, 2_500], "the clean-up gives way to a short run");
+    assert_eq!(settings.limits.arrival, Some(Duration::from_secs(8)));
+    let overrides = Overrides { arrival_timeout: Some(Duration::from_secs(3)), ..Overrides::default() };
+    let settings = load_with(text, folder.path(), &[], &overrides).await.unwrap().checks[0].settings().clone();
+    assert_eq!(settings.limits.arrival, Some(Duration::from_secs(3)));
 
     let overrides = Overrides { cleanup_timeout: Some(Duration::from_secs(6)), ..Overrides::default() };
     let error = load_with(text, folder.path(), &[], &overrides).await.unwrap_err().to_string();
     assert!(error.contains("`cleanup_timeout` (6s) is more than half of `timeout` (10s)"), "{error}");
     let short = Overrides { timeout: Some(Duration::from_secs(4)), ..Overrides::default() };
-    assert_eq!(short.settings().unwrap().limits.cleanup, Duration::from_secs(2));
+    assert_eq!(short.settings().unwrap().limits.cleanup, Duration::from_secs(1));
 }
 
 /// Family and expectation of both servers of the only check.
@@ -307,6 +311,18 @@ async fn the_family_of_the_command_line_wins_over_every_other() {
     for account in [check.from(), check.to().account().unwrap()] {
         assert!([&account.smtp, &account.imap].into_iter().flatten().all(|server| server.family == Family::Ipv4));
     }
+}
+
+/// Where the run may take 30 ms, so may the command; where nobody says so, 30 s, for which no test waits.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_command_may_take_no_longer_than_the_run_that_it_is_for() {
+    let text =
+        "[accounts.a]\naddress = 'a@gmail.com'\npassword = { command = ['sleep', '1000'] }\n[checks.c]\nfrom = 'a'\n";
+    let folder = tempfile::tempdir().unwrap();
+    let overrides = Overrides { timeout: Some(Duration::from_millis(30)), ..Overrides::default() };
+    let error = load_with(text, folder.path(), &[], &overrides).await.unwrap_err().to_string();
+    assert!(error.contains("the command `sleep`, which was not done after 30ms"), "{error}");
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 
 #[path = "dialogues/clean.rs"]
 mod clean;
+#[path = "dialogues/echo.rs"]
+mod echo;
 #[path = "dialogues/imap.rs"]
 mod imap;
 #[path = "support/leftover.rs"]

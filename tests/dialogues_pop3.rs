@@ -166,6 +166,13 @@ async fn the_mechanism_is_what_the_server_offers() {
     let offered = capa("SASL GSSAPI\r\n");
     let failure = sign_in(b"+OK\r\n", &[("CAPA", &offered)]).await.unwrap_err();
     assert_eq!(failure.kind, Kind::NoMechanism { offered: vec!["GSSAPI".to_owned()] });
+    // APOP alone: USER is tried, as some do not announce it, and its refusal is no verdict on the name.
+    for (greeting, apop) in [(&b"+OK <1.2@pop.example>\r\n"[..], vec!["APOP".to_owned()]), (b"+OK\r\n", vec![])] {
+        let script = [("CAPA", &capa("TOP\r\nUIDL\r\n")[..]), ("USER alice", b"-ERR unknown command\r\n")];
+        let failure = sign_in(greeting, &script).await.unwrap_err();
+        assert_eq!(failure.kind, Kind::NoMechanism { offered: apop });
+        assert_eq!(failure.reply.expect("its words").text, "unknown command");
+    }
     let endless = [b"+OK\r\n".to_vec(), b"X\r\n".repeat(1000)].concat();
     assert_eq!(sign_in(b"+OK\r\n", &[("CAPA", &endless)]).await.unwrap_err().kind, Kind::Malformed);
 }
@@ -177,6 +184,10 @@ async fn a_refused_user_ends_the_sign_in_whether_the_password_has_left_or_not() 
         .await
         .unwrap();
     assert_eq!(pop3.login_delay, Some(Duration::from_secs(60)));
+    // Cyrus 3.6 announces a delay of nothing.
+    let none = b"+OK\r\nUSER\r\nLOGIN-DELAY 0\r\n.\r\n";
+    let script = [("CAPA", &none[..]), ("USER alice", b"+OK\r\n"), ("PASS secret", b"+OK\r\n")];
+    assert_eq!(sign_in(b"+OK\r\n", &script).await.unwrap().0.login_delay, None);
     let script = [("CAPA", &flight[..]), ("USER alice", b"-ERR who?\r\n"), ("PASS secret", b"-ERR no USER\r\n")];
     assert_eq!(refusal(&sign_in(b"+OK\r\n", &script).await.unwrap_err()), (None, "who?"));
     // The server hangs up after its refusal: that is what counts, not that the connection is gone.
@@ -184,6 +195,22 @@ async fn a_refused_user_ends_the_sign_in_whether_the_password_has_left_or_not() 
     assert_eq!(refusal(&sign_in(b"+OK\r\n", &script).await.unwrap_err()), (None, "who?"));
     let script = [("CAPA", &b"-ERR\r\n"[..]), ("USER alice", b"-ERR who?\r\n")];
     assert_eq!(refusal(&sign_in(b"+OK\r\n", &script).await.unwrap_err()), (None, "who?"));
+}
+
+/// Cyrus 3.6.1 with `allowplaintext: no`, and GNU Mailutils 3.15 with `tls-mode required`: not APOP is what they want.
+#[tokio::test]
+async fn a_server_that_keeps_user_for_tls_is_not_said_to_know_only_apop() {
+    let stamped = b"+OK POP3 Ready <18784.1795578974@vm>\r\n";
+    for (capa, answer, offered) in [
+        ("STLS\r\nTOP", "-ERR [AUTH] USER command only available under a layer", &[][..]),
+        ("TOP\r\nXTLSREQUIRED\r\nSTLS", "-ERR Incorrect state", &[]),
+        ("TOP", "-ERR command not supported, use APOP", &["APOP"]),
+    ] {
+        let (capa, answer) = (format!("+OK\r\n{capa}\r\n.\r\n"), format!("{answer}\r\n"));
+        let script = [("CAPA", capa.as_bytes()), ("USER alice", answer.as_bytes())];
+        let offered = offered.iter().map(|name: &&str| (*name).to_owned()).collect();
+        assert_eq!(sign_in(stamped, &script).await.unwrap_err().kind, Kind::NoMechanism { offered }, "{answer}");
+    }
 }
 
 #[tokio::test]
@@ -216,6 +243,8 @@ async fn nothing_but_the_handshake_may_follow_stls() {
     for (capa, answer, kind) in [
         (offered, &b"+OK begin\r\n"[..], None),
         (b"-ERR\r\n", b"+OK begin\r\n", None),
+        // Solid POP3 0.15 knows neither: it has offered nothing that it refuses now.
+        (b"-ERR unknown command\r\n", b"-ERR unknown command\r\n", Some(Kind::StarttlsNotOffered)),
         (offered, b"+OK begin\r\n+OK injected\r\n", Some(Kind::InjectedPlaintext)),
         (offered, b"-ERR [SYS/TEMP] not now\r\n", Some(Kind::Refused { step: None })),
     ] {

@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Trial};
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Secret, Security};
 use mailtrip::stage::Leg;
 use mailtrip::verify::arrival::Sending;
@@ -26,24 +25,12 @@ const OURS: &[u8] = b"Subject: ours\r\n\r\n.\r\n..\r\n.a dot here\r\n\r\nand the
 const LONG: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let missing = Testbed::missing();
-    if let Some(reason) = &missing {
-        eprintln!("dialogues_pop3_dovecot: ignored: {reason}");
-    }
-    let trial = |name, test: fn()| {
-        let test = move || {
-            test();
-            Ok(())
-        };
-        Trial::test(name, test).with_ignored_flag(missing.is_some())
-    };
-    let trials = vec![
-        trial("found_and_removed_over_tls", || _ = found_and_removed(3, Security::Tls)),
-        trial("found_and_removed_over_stls", || _ = found_and_removed(3, Security::Starttls)),
-        trial("fifty_thousand_messages_cost_no_more_than_ten", large_mailbox),
+    let tests: [(&str, fn()); 3] = [
+        ("found_and_removed_over_tls", || _ = found_and_removed(3, Security::Tls)),
+        ("found_and_removed_over_stls", || _ = found_and_removed(3, Security::Starttls)),
+        ("fifty_thousand_messages_cost_no_more_than_ten", large_mailbox),
     ];
-    libtest_mimic::run(&arguments, trials).exit_code()
+    testbed::run_trials("dialogues_pop3_dovecot", tests)
 }
 
 fn account(bed: &Testbed, port: u16, security: Security) -> Account {

@@ -2,6 +2,8 @@
 //! blames the right leg, says what was left behind, and no other message is touched.
 #![allow(missing_docs)]
 
+#[path = "hostile/judgement.rs"]
+mod judgement;
 #[path = "hostile/network.rs"]
 mod network;
 
@@ -11,21 +13,18 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Secret, Security};
-use mailtrip::check::{Check, Limits, Settings};
-use mailtrip::failure::Skip;
-use mailtrip::outcome::{Concern, Fact, Outcome, StageRecord, Status};
+use judgement::{blame, claimed, tells};
+use mailtrip::account::{Account, Auth, Credentials, Endpoint, Family, Folders, Secret, Security};
+use mailtrip::check::{Check, Limits, Receive, Settings};
+use mailtrip::outcome::{Concern, Outcome, Status};
 use mailtrip::report::{Format, render, terminal::Style};
 use mailtrip::sandbox::{Sandbox, Service, Settings as Sandboxed, StoredMessage, User};
 use mailtrip::stage::{Leg, Stage};
 use mailtrip::verify;
 use mailtrip::verify::stop::Stop;
-use network::{Harm, Network, Random, Trouble, Way};
+use network::{Harm, Network, Random, Trouble, Way, Which};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-
-const LIMITS: Limits =
-    Limits { total: Duration::from_secs(5), stage: Duration::from_secs(1), cleanup: Duration::from_secs(2) };
 
 /// So many verifications at the same time: most of them wait.
 const AT_ONCE: usize = 24;
@@ -36,12 +35,19 @@ const MOST_ALONE: usize = 20;
 /// Beside the limit, what a busy machine with two cores may take.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// The connection that is harmed.
+/// The server whose connections are harmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Target {
+    /// The sender's submission server.
     Smtp,
+    /// The mailbox that the probe is to arrive in.
     Receiver,
+    /// The sender's mailbox, by IMAP: for the copy, and for the reply.
     Sender,
+    /// The receiver's submission server.
+    Back,
+    /// The receiver's mailbox once more, by IMAP: for the copy of the reply.
+    Shelf,
 }
 
 /// How the harmed connection is protected.
@@ -62,6 +68,46 @@ enum Kind {
     Old,
     /// Two accounts, a server that files copies itself.
     Pair,
+    /// One account, which has POP3 only: each look is a connection of its own.
+    Maildrop,
+    /// Two accounts; the probe is received by POP3 and answered, and the answer is received by IMAP.
+    Answered,
+}
+
+impl Kind {
+    const ALL: [Kind; 5] = [Kind::Modern, Kind::Old, Kind::Pair, Kind::Maildrop, Kind::Answered];
+
+    fn targets(self) -> &'static [Target] {
+        use Target::{Back, Receiver, Sender, Shelf, Smtp};
+        match self {
+            Kind::Modern | Kind::Old | Kind::Maildrop => &[Smtp, Receiver],
+            Kind::Pair => &[Smtp, Receiver, Sender],
+            Kind::Answered => &[Smtp, Receiver, Sender, Back, Shelf],
+        }
+    }
+
+    fn two(self) -> bool {
+        matches!(self, Kind::Pair | Kind::Answered)
+    }
+
+    fn limits(self) -> Limits {
+        let total = if self == Kind::Answered { 8 } else { 5 };
+        Limits {
+            total: Duration::from_secs(total),
+            stage: Duration::from_secs(1),
+            arrival: None,
+            cleanup: Duration::from_secs(2),
+        }
+    }
+
+    /// By what the servers of a target are spoken to.
+    fn services(self, target: Target) -> (Service, Service) {
+        match target {
+            Target::Smtp | Target::Back => (Service::Submissions, Service::Submission),
+            Target::Receiver if matches!(self, Kind::Maildrop | Kind::Answered) => (Service::Pop3s, Service::Pop3),
+            Target::Receiver | Target::Sender | Target::Shelf => (Service::Imaps, Service::Imap),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +157,7 @@ fn in_a_process_of_its_own() {
 async fn all() -> Vec<String> {
     let offsets = std::env::var("HOSTILE_OFFSETS").ok().and_then(|number| number.parse().ok()).unwrap_or(2);
     let mut wrong = Vec::new();
-    for kind in [Kind::Modern, Kind::Old, Kind::Pair] {
+    for kind in Kind::ALL {
         let clean = measured(kind).await;
         let cases = cases(kind, offsets, &clean);
         let world = Arc::new(World::new(kind, cases.len(), &clean).await);
@@ -175,24 +221,29 @@ async fn measured(kind: Kind) -> BTreeMap<Cover, Clean> {
 fn covers(kind: Kind) -> &'static [Cover] {
     match kind {
         Kind::Modern => &[Cover::Bare, Cover::Starttls, Cover::Tls],
-        Kind::Old | Kind::Pair => &[Cover::Bare],
+        Kind::Maildrop => &[Cover::Bare, Cover::Starttls],
+        Kind::Old | Kind::Pair | Kind::Answered => &[Cover::Bare],
     }
 }
 
 fn cases(kind: Kind, offsets: u64, clean: &BTreeMap<Cover, Clean>) -> Vec<Case> {
     let mut random = Random(0x5eed_0000 + kind as u64);
     let mut cases = Vec::new();
+    let which: &[Which] = match kind {
+        Kind::Maildrop => &[Which::First, Which::Later, Which::Every],
+        _ => &[Which::First, Which::Every],
+    };
     for (&cover, clean) in clean {
         for (&target, bytes) in &clean.bytes {
             for harm in Harm::ALL {
                 for way in [Way::ToServer, Way::ToClient] {
-                    for always in [false, true] {
+                    for &which in which {
                         for part in 0..offsets {
                             // One place in each of equal parts, so that all of the conversation is covered.
                             let width = bytes[way as usize] / offsets;
                             let at = part * width + random.below(width);
                             let seed = random.below(u64::MAX) | 1;
-                            let trouble = Some(Trouble { harm, way, at, always, seed });
+                            let trouble = Some(Trouble { harm, way, at, which, seed });
                             let marked = random.below(2) == 0;
                             cases.push(Case { kind, cover, target, trouble, marked });
                         }
@@ -219,7 +270,7 @@ impl World {
         let users = (0..cases).flat_map(|number| ["a", "b"].map(|side| user(address(side, number))));
         let mut settings = Sandboxed { accounts: users.collect(), ..Sandboxed::default() };
         match kind {
-            Kind::Modern => {}
+            Kind::Modern | Kind::Maildrop | Kind::Answered => {}
             Kind::Old => {
                 (settings.uidplus, settings.literal_plus, settings.special_use) = (false, false, false);
                 (settings.idle, settings.sasl_ir, settings.pipelining) = (false, false, false);
@@ -230,18 +281,10 @@ impl World {
         World { kind, sandbox: Sandbox::start(settings).await.expect("a sandbox"), plans }
     }
 
-    fn two(&self) -> bool {
-        self.kind == Kind::Pair
-    }
-
     async fn run(&self, number: usize, case: Case) -> (Outcome, BTreeMap<Target, Network>) {
         let mut networks = BTreeMap::new();
-        let targets = [Target::Smtp, Target::Receiver, Target::Sender];
-        for target in targets.into_iter().take(if self.two() { 3 } else { 2 }) {
-            let (tls, starttls) = match target {
-                Target::Smtp => (Service::Submissions, Service::Submission),
-                Target::Receiver | Target::Sender => (Service::Imaps, Service::Imap),
-            };
+        for &target in self.kind.targets() {
+            let (tls, starttls) = self.kind.services(target);
             let service = if case.cover == Cover::Starttls { starttls } else { tls };
             let trouble = case.trouble.filter(|_| case.target == target);
             networks.insert(target, Network::to(self.sandbox.port(service), case.cover == Cover::Bare, trouble).await);
@@ -252,43 +295,57 @@ impl World {
     }
 
     fn check(&self, number: usize, cover: Cover, networks: &BTreeMap<Target, Network>) -> Check {
-        let account = |side, imap| {
+        use Target::{Back, Receiver, Sender, Shelf, Smtp};
+        let account = |side, [smtp, imap, pop3]: [Option<Target>; 3]| {
             let address = address(side, number);
-            let endpoint = |target| {
-                networks.get(&target).map(|network| Endpoint {
-                    host: "127.0.0.1".to_owned(),
-                    port: network.port,
-                    security: match cover {
-                        Cover::Bare => Security::None,
-                        Cover::Starttls => Security::Starttls,
-                        Cover::Tls => Security::Tls,
-                    },
-                    allow_cleartext_password: true,
-                    credentials: Credentials {
-                        username: address.clone(),
-                        proof: Secret::new(password(&address)).into(),
-                    },
-                    auth: Auth::Auto,
-                    ca: Some(self.sandbox.ca_pem().as_bytes().to_vec()),
-                    family: mailtrip::Family::Any,
-                    expect_auth: false,
-                })
+            let endpoint = |target: Option<Target>| {
+                networks.get(&target?).map(|network| self.endpoint(&address, network.port, cover))
             };
             Account {
                 name: side.to_owned(),
                 address: address.parse().expect("an address"),
-                smtp: endpoint(Target::Smtp),
+                smtp: endpoint(smtp),
                 imap: endpoint(imap),
-                pop3: None,
+                pop3: endpoint(pop3),
                 folders: Folders::default(),
             }
         };
-        let (from, to) = match self.two() {
-            true => (account("a", Target::Sender), account("b", Target::Receiver)),
-            false => (account("a", Target::Receiver), account("a", Target::Receiver)),
+        let [from, to] = match self.kind {
+            Kind::Modern | Kind::Old => [(); 2].map(|()| account("a", [Some(Smtp), Some(Receiver), None])),
+            Kind::Maildrop => [(); 2].map(|()| account("a", [Some(Smtp), None, Some(Receiver)])),
+            Kind::Pair => [account("a", [Some(Smtp), Some(Sender), None]), account("b", [None, Some(Receiver), None])],
+            Kind::Answered => [
+                account("a", [Some(Smtp), Some(Sender), None]),
+                account("b", [Some(Back), Some(Shelf), Some(Receiver)]),
+            ],
         };
-        Check::new("hostile", from, to, Settings { limits: LIMITS, transcript: true, ..Settings::default() })
-            .expect("a check")
+        let by_pop3 = matches!(self.kind, Kind::Maildrop | Kind::Answered);
+        let settings = Settings {
+            receive: if by_pop3 { Receive::Pop3 } else { Receive::Imap },
+            reply: self.kind == Kind::Answered,
+            limits: self.kind.limits(),
+            transcript: true,
+            ..Settings::default()
+        };
+        Check::new("hostile", from, to, settings).expect("a check")
+    }
+
+    fn endpoint(&self, address: &str, port: u16, cover: Cover) -> Endpoint {
+        Endpoint {
+            host: "127.0.0.1".to_owned(),
+            port,
+            security: match cover {
+                Cover::Bare => Security::None,
+                Cover::Starttls => Security::Starttls,
+                Cover::Tls => Security::Tls,
+            },
+            allow_cleartext_password: true,
+            credentials: Credentials { username: address.to_owned(), proof: Secret::new(password(address)).into() },
+            auth: Auth::Auto,
+            ca: Some(self.sandbox.ca_pem().as_bytes().to_vec()),
+            family: Family::Any,
+            expect_auth: false,
+        }
     }
 
     /// Runs a case in accounts of its own, and says what is not as it should be.
@@ -307,7 +364,8 @@ impl World {
         if !reworded {
             explained(self.foreign(&before))?;
         }
-        explained(self.told(&outcome, number))?;
+        explained(self.told(&outcome, number, reworded))?;
+        explained(claimed(&outcome, |side, folder| self.sandbox.messages(&address(side, number), folder)))?;
         explained(secret(&outcome, number))
     }
 
@@ -343,7 +401,7 @@ impl World {
         if Some(&stages) != self.plans.get(&case.cover) {
             return Err(format!("the stages are {stages:?}"));
         }
-        if took > LIMITS.total + SLACK {
+        if took > self.kind.limits().total + SLACK {
             return Err(format!("it took {took:?}"));
         }
         Ok(())
@@ -362,7 +420,9 @@ impl World {
     }
 
     /// What is left of the probe is told: by a warning that is about this folder, or about mail to come.
-    fn told(&self, outcome: &Outcome, number: usize) -> Result<(), String> {
+    fn told(&self, outcome: &Outcome, number: usize, reworded: bool) -> Result<(), String> {
+        // Whose tag became another one on the way is not ours any more, and not to be touched.
+        let mark = if reworded { format!("X-Mailtrip-Tag: {}\r\n", outcome.tag) } else { outcome.tag.clone() };
         for side in ["a", "b"] {
             let address = address(side, number);
             let told = |folder: &str, uid| {
@@ -374,7 +434,7 @@ impl World {
                 let unknown =
                     folder == "Sent" && outcome.concerns().any(|(_, concern)| matches!(concern, Concern::NoSentFolder));
                 for message in self.sandbox.messages(&address, folder) {
-                    let ours = String::from_utf8_lossy(&message.raw).contains(&outcome.tag);
+                    let ours = String::from_utf8_lossy(&message.raw).contains(&mark);
                     if ours && !told(folder, message.uid) && !unknown {
                         return Err(format!("message {} was left in {folder} of {side}, untold", message.uid));
                     }
@@ -383,58 +443,6 @@ impl World {
         }
         Ok(())
     }
-}
-
-fn tells(removal: &StageRecord, folder: &str, uid: u32) -> bool {
-    removal.concerns.iter().any(|concern| match concern {
-        Concern::LeftBehind { folder: name, uid: told, .. } => name == folder && told.is_none_or(|told| told == uid),
-        Concern::LeftMarked { folder: name, uid: told } => name == folder && *told == uid,
-        Concern::NotLookedInto { folder: name, .. } => {
-            name == folder || (name == "the Sent folder" && folder == "Sent")
-        }
-        Concern::MayArrive => folder != "Sent",
-        _ => false,
-    })
-}
-
-/// What failed belongs to the connection that was harmed; what did not fail was done.
-fn blame(outcome: &Outcome, case: Case) -> Result<(), String> {
-    let Some(trouble) = case.trouble else { return Ok(()) };
-    for (record, failure) in outcome.failed() {
-        let at = (record.at.leg, record.at.stage);
-        let to_blame = match (case.target, at) {
-            (Target::Smtp, (Leg::Submission, _)) => true,
-            // The message is lost with the connection, or became another one.
-            (Target::Smtp, (Leg::Delivery, Stage::Arrival)) => {
-                trouble.harm.garbles() || failed(outcome, Leg::Submission, Stage::Submit)
-            }
-            (Target::Smtp, (Leg::Delivery, Stage::Inspect)) => trouble.harm.garbles(),
-            // What was waited for in vain has used up the time.
-            (Target::Smtp, (Leg::Sent, Stage::Copy)) => {
-                failed(outcome, Leg::Delivery, Stage::Arrival)
-                    && failure.detail.as_deref().is_some_and(|detail| detail.contains("left of the whole run"))
-            }
-            (Target::Smtp, _) => false,
-            (Target::Receiver, (Leg::Delivery | Leg::Cleanup, _)) => record.account != "a" || case.kind != Kind::Pair,
-            (Target::Receiver, (Leg::Sent, _)) => case.kind != Kind::Pair,
-            (Target::Sender, (Leg::Sent | Leg::Cleanup, _)) => record.account == "a",
-            _ => false,
-        };
-        if !to_blame {
-            return Err(format!("{} is blamed: {failure:?}", record.at));
-        }
-    }
-    let arrived =
-        outcome.stages.iter().flat_map(|record| &record.facts).any(|fact| matches!(fact, Fact::Arrived { .. }));
-    let skipped = outcome.stages.iter().find(|record| matches!(record.status, Status::Skipped(Skip::After { .. })));
-    if outcome.failed().next().is_none() && (!arrived || skipped.is_some()) {
-        return Err("nothing failed, and yet it is not whole".to_owned());
-    }
-    Ok(())
-}
-
-fn failed(outcome: &Outcome, leg: Leg, stage: Stage) -> bool {
-    outcome.failed().any(|(record, _)| (record.at.leg, record.at.stage) == (leg, stage))
 }
 
 /// No report holds a password, in any form in which it is sent.

@@ -366,7 +366,7 @@ async fn without_quit_nothing_is_deleted_and_a_second_session_does_it() {
 
 #[tokio::test]
 async fn what_could_not_be_removed_is_told() {
-    let place = r#"service = "pop3", at = "quit", skip = 2"#;
+    let place = r#"service = "pop3", at = "dele""#;
     let bed = Bed::start(&format!("existing = 3\nfaults = [{{ fault = \"drop\", {place} }}]")).await;
     let mut maildrop = bed.open().await;
     bed.put(OURS);
@@ -391,6 +391,40 @@ async fn what_could_not_be_removed_is_told() {
         assert!(why.contains(said), "{why}");
         assert_eq!(bed.ours(), 1);
     }
+}
+
+#[tokio::test]
+async fn whether_it_is_gone_is_not_known_where_the_answer_to_quit_is_lost_twice_or_nobody_may_look_again() {
+    let quit = r#"fault = "drop", service = "pop3", at = "quit", times = 1"#;
+    let locked = r#"{ fault = "garbage", service = "pop3", at = "pass", text = "-ERR [IN-USE] locked", skip = 3 }"#;
+    for faults in [
+        format!("{{ {quit}, skip = 2, after = true }}, {locked}"),
+        format!("{{ {quit}, skip = 2 }}, {{ {quit}, skip = 2, after = true }}"), // each is counted where the first does not happen
+    ] {
+        let bed = Bed::start(&format!("existing = 3\nfaults = [{faults}]")).await;
+        let mut maildrop = bed.open().await;
+        bed.put(OURS);
+        let mut seen = Seen::default();
+        found(&mut maildrop, &mut seen).await;
+        bed.until(|bed| bed.said("QUIT") == 2).await;
+        remove(&mut maildrop, Duration::from_secs(3), &mut seen).await.expect_err(&faults);
+        assert_eq!((bed.ours(), bed.all()), (0, 3), "the server has deleted it");
+        let [Concern::NotLookedInto { why, .. }] = seen.concerns.as_slice() else { panic!("{seen:?}") };
+        assert!(why.contains("gone or not"), "{why}");
+    }
+}
+
+/// As Twisted 26.10 does whose mailbox gives it text instead of bytes: consent to TOP, and not a word more.
+#[tokio::test]
+async fn a_server_that_falls_silent_is_not_said_to_have_cut_the_connection() {
+    let bed = Bed::start(r#"faults = [{ fault = "stall", service = "pop3", at = "top" }]"#).await;
+    let mut maildrop = bed.open().await;
+    bed.put(OURS);
+    let mut seen = Seen::default();
+    let failure = remove(&mut maildrop, Duration::from_secs(1), &mut seen).await.expect_err("no header comes");
+    assert!(matches!(failure.kind, Kind::Timeout { .. }), "{failure:?}");
+    let [Concern::NotLookedInto { why, .. }] = seen.concerns.as_slice() else { panic!("{seen:?}") };
+    assert_eq!(why, "the server did not answer in time");
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Trial};
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Protocol, Secret, Security};
 use mailtrip::check::{Check, Junk, Receive, Sent, Settings};
 use mailtrip::diagnose::{Verdict, verdict};
@@ -86,19 +85,7 @@ const TESTS: &[(&str, Test)] = &[
 ];
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let missing = Testbed::missing();
-    if let Some(reason) = &missing {
-        eprintln!("real_servers: ignored: {reason}");
-    }
-    let trials = TESTS.iter().map(|&(name, test)| {
-        let trial = move || {
-            test(&address(name));
-            Ok(())
-        };
-        Trial::test(name, trial).with_ignored_flag(missing.is_some())
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    testbed::run_trials("real_servers", TESTS.iter().map(|&(name, test)| (name, move || test(&address(name)))))
 }
 
 fn address(test: &str) -> String {

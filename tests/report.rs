@@ -188,6 +188,7 @@ fn verdicts_are_what_the_stories_say() {
         ("hostile", "2"),
         ("every-kind", "2"),
         ("interrupted", "3"),
+        ("offline", "3"),
         ("several", "2 2 3"),
         ("clean", "1 2 0 3"),
     ];

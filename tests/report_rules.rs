@@ -1,9 +1,9 @@
 //! Which diagnosis is made of what: one line a case.
 
 use mailtrip::account::{Protocol, Security};
-use mailtrip::diagnose::{Certainty, Diagnosis, diagnose};
+use mailtrip::diagnose::{Certainty, Diagnosis, Verdict, diagnose, verdict};
 use mailtrip::failure::{Failure, Kind, Reply, Step};
-use mailtrip::outcome::{Dialled, Fact, Outcome, Server, StageRecord, Status};
+use mailtrip::outcome::{Dialled, Fact, Noticed, Outcome, Server, StageRecord, Status};
 use mailtrip::stage::{At, Leg, Stage};
 
 use Certainty::{Certain, Likely, Possible};
@@ -66,6 +66,52 @@ fn reply(text: &str) -> Option<Reply> {
         Some(_) => Reply { code, enhanced: words.next().map(str::to_owned), ..Reply::default() },
         None => Reply { status: Some("NO".into()), response_code: Some(text.into()), ..Reply::default() },
     })
+}
+
+/// An outcome of two servers, each with one failed stage.
+fn two(first: (Stage, Kind, Vec<Fact>), second: (Stage, Kind, Vec<Fact>)) -> Outcome {
+    let one = |place: &str, (stage, kind, facts)| outcome(server(place), stage, Failure::new(kind), facts);
+    let mut both = one("smtp smtp.example.net:587/starttls", first);
+    let other = one("imap imap.example.net:993/tls", second);
+    both.servers.extend(other.servers);
+    both.stages.extend(other.stages);
+    both
+}
+
+#[test]
+fn a_machine_without_a_network_says_nothing_of_the_mailbox() {
+    let tried = |results: &[(&str, Dialled)]| {
+        let fact = |&(address, result): &(&str, Dialled)| Fact::Address {
+            address: address.to_owned(),
+            result,
+            seconds: 0.0,
+            used: false,
+        };
+        (Stage::Connect, Kind::Unreachable, results.iter().map(fact).collect::<Vec<Fact>>())
+    };
+    let no_resolver = || (Stage::Resolve, Kind::ResolverFailed, vec![]);
+    let no_way = || tried(&[("192.0.2.1:993", Dialled::NoRoute), ("[2001:db8::1]:993", Dialled::NoRoute)]);
+    for (first, second) in [(no_resolver(), no_resolver()), (no_resolver(), no_way()), (no_way(), no_way())] {
+        let outcome = two(first, second);
+        let diagnoses = diagnose(&outcome);
+        assert_eq!((diagnoses[0].code, diagnoses[0].certainty, diagnoses.len()), ("offline", Likely, 3));
+        assert_eq!(verdict(&outcome), Verdict::Unknown);
+    }
+    for other in [
+        (Stage::Resolve, Kind::HostNotFound, vec![]),
+        (Stage::Connect, Kind::ConnectionRefused, vec![]),
+        (Stage::Connect, Kind::NoAnswer, vec![]),
+        (Stage::Greeting, Kind::ConnectionLost, vec![]),
+        tried(&[("192.0.2.1:993", Dialled::NoRoute), ("192.0.2.2:993", Dialled::Unreachable)]),
+        tried(&[]),
+    ] {
+        let outcome = two(no_resolver(), other);
+        assert!(diagnose(&outcome).iter().all(|diagnosis| diagnosis.code != "offline"), "{outcome:?}");
+        assert_eq!(verdict(&outcome), Verdict::Critical);
+    }
+    let alone =
+        outcome(server("imap imap.example.net:993/tls"), Stage::Resolve, Failure::new(Kind::ResolverFailed), vec![]);
+    assert_eq!(verdict(&alone), Verdict::Critical);
 }
 
 #[test]
@@ -209,6 +255,41 @@ fn a_username_without_domain_is_a_cause_unless_the_provider_wants_it_so() {
     }
 }
 
+/// Courier, which needs none: what SMTP has just taken is not what POP3 refuses.
+#[test]
+fn a_username_that_works_elsewhere_is_not_what_is_wrong() {
+    for (elsewhere, code) in [("alice", "login-refused"), ("alice@example.net", "username-without-domain")] {
+        let mut place = server("pop3 pop.example.net:995/tls");
+        "alice".clone_into(&mut place.username);
+        let refused = Failure { reply: reply("AUTH").map(Box::new), ..Failure::new(Kind::Refused { step: None }) };
+        let facts = vec![Fact::UsernameWithoutDomain { username: "alice".to_owned() }];
+        let mut outcome = outcome(place, Stage::Login, refused, facts);
+        let mut smtp = server("smtp smtp.example.net:587/starttls");
+        elsewhere.clone_into(&mut smtp.username);
+        outcome.servers.push(smtp);
+        let at = At::new(Leg::Submission, Stage::Login, Protocol::Smtp);
+        let status = Status::Passed;
+        outcome.stages.insert(0, StageRecord { at, facts: Vec::new(), status, ..outcome.stages[0].clone() });
+        assert_eq!(only(&outcome).code, code);
+    }
+}
+
+/// popa3d and Solid POP3 wait for the lock without a word.
+#[test]
+fn where_pop3_is_silent_the_mailbox_may_be_locked() {
+    for (place, stage, locked) in [
+        ("pop3 pop.example.net:995/tls", Stage::Login, true),
+        ("pop3 pop.example.net:995/tls", Stage::Arrival, true),
+        ("pop3 pop.example.net:995/tls", Stage::Baseline, false),
+        ("imap imap.example.net:993/tls", Stage::Login, false),
+    ] {
+        let silent = Failure::new(Kind::Timeout { limit_seconds: 30.0 });
+        let diagnosis = only(&outcome(server(place), stage, silent, vec![]));
+        assert_eq!(diagnosis.code, "timeout");
+        assert_eq!(diagnosis.advice[1].contains("lets in one at a time"), locked, "{diagnosis:#?}");
+    }
+}
+
 #[test]
 fn a_mailbox_that_is_locked_is_told_apart_from_a_wrong_password() {
     let refused = || Kind::Refused { step: None };
@@ -234,6 +315,27 @@ fn a_mailbox_that_is_locked_is_told_apart_from_a_wrong_password() {
         if diagnosis == "mailbox-locked" {
             assert!(found.advice[0].contains("phone"), "{found:#?}");
         }
+    }
+}
+
+/// Courier's POP3 server wants 10 seconds between two sign-ins unless it is told otherwise, Cyrus announces none.
+#[test]
+fn an_arrival_that_was_seen_late_because_of_the_servers_pause_says_so() {
+    for (announced, earlier_by_at_most_seconds, told) in [
+        ("LOGIN-DELAY 10", 9.9, true),
+        ("LOGIN-DELAY 10", 0.4, false),
+        ("LOGIN-DELAY 0", 9.9, false),
+        ("TOP", 9.9, false),
+    ] {
+        let arrived =
+            Fact::Arrived { folder: "INBOX".into(), uid: None, noticed: Noticed::Asked, earlier_by_at_most_seconds };
+        let capabilities = Fact::Capabilities { names: vec!["USER".into(), announced.into()] };
+        let place = server("pop3 pop.example.net:995/tls");
+        let mut outcome = outcome(place, Stage::Arrival, Failure::new(Kind::Local), vec![capabilities, arrived]);
+        outcome.stages[0].status = Status::Passed;
+        let notes: Vec<_> = diagnose(&outcome).into_iter().filter(|note| note.code == "login-delay").collect();
+        assert_eq!(notes.len(), usize::from(told), "{announced} {notes:#?}");
+        assert!(notes.iter().all(|note| note.cause.contains("pop.example.net wants 10 s")), "{notes:#?}");
     }
 }
 

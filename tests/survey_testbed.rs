@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Trial};
 use mailtrip::account::{Protocol, Security};
 use mailtrip::survey::{Place, Port, Surveyor, recommended};
 use mailtrip::wire::names::Names;
@@ -18,17 +17,8 @@ use testbed::{Options, Testbed};
 const LONG: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let missing = Testbed::missing();
-    if let Some(reason) = &missing {
-        eprintln!("survey_testbed: ignored: {reason}");
-    }
-    let test = || {
-        every_port_is_known_and_nobody_has_signed_in();
-        Ok(())
-    };
-    let trial = Trial::test("every_port_is_known_and_nobody_has_signed_in", test);
-    libtest_mimic::run(&arguments, vec![trial.with_ignored_flag(missing.is_some())]).exit_code()
+    let name = "every_port_is_known_and_nobody_has_signed_in";
+    testbed::run_trials("survey_testbed", [(name, every_port_is_known_and_nobody_has_signed_in)])
 }
 
 fn every_port_is_known_and_nobody_has_signed_in() {

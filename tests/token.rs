@@ -210,6 +210,19 @@ async fn a_refusal_of_the_provider_is_told_in_its_words_and_nothing_is_sent() {
 }
 
 #[tokio::test]
+async fn a_provider_that_repeats_what_it_was_asked_with_is_not_quoted() {
+    let echo = format!("no such token {REFRESH} of {CLIENT_SECRET}");
+    let body = format!("{{\"error\":\"invalid_grant\",\"error_description\":\"{echo}\"}}");
+    let text = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: LENGTH\r\n\r\n{body}");
+    let (sandbox, provider) = (mail_system().await, Provider::start(Answer::Says(text.into())).await);
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = verify_by(&sandbox, &provider, &by_refresh_token(&provider), folder.path()).await;
+    let covered = Some("no such token *** of ***".to_owned());
+    let kind = Kind::TokenRefused { error: "invalid_grant".into(), description: covered };
+    assert!(failures(&outcome).iter().all(|failed| *failed == (Stage::Token, &kind)), "{:?}", failures(&outcome));
+}
+
+#[tokio::test]
 async fn a_provider_that_says_nothing_is_bounded_by_the_stage() {
     let (sandbox, provider) = (mail_system().await, Provider::start(Answer::Stalls).await);
     let folder = tempfile::tempdir().unwrap();

@@ -13,8 +13,19 @@ use crate::account::{Account, Family};
 use crate::check::{Junk, Limits, Receive, Sent, Settings};
 
 /// The keys of a check, and of the defaults.
-pub(super) const KEYS: &[&str] =
-    &["from", "to", "receive", "reply", "sent", "junk", "keep", "timeout", "stage_timeout", "cleanup_timeout"];
+pub(super) const KEYS: &[&str] = &[
+    "from",
+    "to",
+    "receive",
+    "reply",
+    "sent",
+    "junk",
+    "keep",
+    "timeout",
+    "stage_timeout",
+    "arrival_timeout",
+    "cleanup_timeout",
+];
 
 /// Values of the command line, which win over those of the file. `Default`: none.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,6 +46,8 @@ pub struct Overrides {
     pub timeout: Option<Duration>,
     /// How long each stage but `arrival` may take.
     pub stage_timeout: Option<Duration>,
+    /// How long each arrival is waited for.
+    pub arrival_timeout: Option<Duration>,
     /// How much of the run is kept for the clean-up.
     pub cleanup_timeout: Option<Duration>,
     /// Which addresses are used, of every server.
@@ -73,6 +86,7 @@ pub(super) struct Options {
     keep: Option<Spanned<bool>>,
     timeout: Option<Spanned<Duration>>,
     stage_timeout: Option<Spanned<Duration>>,
+    arrival_timeout: Option<Spanned<Duration>>,
     cleanup_timeout: Option<Spanned<Duration>>,
 }
 
@@ -111,6 +125,7 @@ impl Options {
             keep: section.boolean("keep", found),
             timeout: section.duration("timeout", found),
             stage_timeout: section.duration("stage_timeout", found),
+            arrival_timeout: section.duration("arrival_timeout", found),
             cleanup_timeout: section.duration("cleanup_timeout", found),
         }
     }
@@ -132,12 +147,14 @@ impl Options {
         let timeout = pick(&self.timeout, &defaults.timeout, overrides.timeout);
         let cleanup = pick(&self.cleanup_timeout, &defaults.cleanup_timeout, overrides.cleanup_timeout);
         let stage = pick(&self.stage_timeout, &defaults.stage_timeout, overrides.stage_timeout);
+        let arrival = pick(&self.arrival_timeout, &defaults.arrival_timeout, overrides.arrival_timeout);
         let total = timeout.as_ref().map_or(usual.limits.total, |(value, _)| *value);
         let limits = Limits {
             total,
             stage: stage.map_or(usual.limits.stage, |(value, _)| value),
+            arrival: arrival.map_or(usual.limits.arrival, |(value, _)| Some(value)),
             // Unless it is stated, the clean-up gives way to a short run.
-            cleanup: cleanup.as_ref().map_or(usual.limits.cleanup.min(total / 2), |(value, _)| *value),
+            cleanup: cleanup.as_ref().map_or(usual.limits.cleanup.min(total / 4), |(value, _)| *value),
         };
         if limits.cleanup > limits.total / 2 {
             let span = cleanup.and_then(|(_, span)| span).or(timeout.and_then(|(_, span)| span));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use lettre::Address;
 use serde_spanned::Spanned;
@@ -128,6 +129,11 @@ impl Document {
             return self.from(entry);
         }
         entry.options.to.as_ref().or(self.defaults.to.as_ref()).or(self.from(entry))
+    }
+
+    /// How long a run of a check may take; `None` where its limits cannot work together.
+    pub fn timeout(&self, entry: &check::Entry, overrides: &Overrides) -> Option<Duration> {
+        entry.options.settings(&self.defaults, overrides).ok().map(|settings| settings.limits.total)
     }
 
     fn accounts_of(&self, entry: &check::Entry, found: &mut Findings) -> Option<(&account::Entry, &account::Entry)> {

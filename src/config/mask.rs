@@ -15,6 +15,7 @@ const HARMLESS: &[&str] = &[
     "address",
     "address_family",
     "allow_cleartext_password",
+    "arrival_timeout",
     "auth",
     "ca_file",
     "cleanup_timeout",

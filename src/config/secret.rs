@@ -21,8 +21,8 @@ pub(super) mod file;
 /// No password is longer than this many bytes.
 const LARGEST: usize = 64 * 1024;
 
-/// How long a command or a file may take to give a password.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a command or a file may take to give a password, at most.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The ways to give a password.
 pub(super) const KEYS: &[&str] = &["env", "file", "command", "credential", "value"];
@@ -55,6 +55,8 @@ pub(super) struct Surroundings {
     pub variable: fn(&str) -> Option<OsString>,
     /// The folder that relative paths start from.
     pub folder: PathBuf,
+    /// The longest that a command may take.
+    pub patience: Duration,
 }
 
 impl Surroundings {
@@ -169,7 +171,7 @@ impl SecretSource {
             }
             SecretSource::Command(words) => {
                 let called = format!("the command `{}`", shown(words.first().map_or("", String::as_str)));
-                let whole = command::output(words, &called, LARGEST, PATIENCE).await?;
+                let whole = command::output(words, &called, LARGEST, surroundings.patience).await?;
                 text(whole).and_then(sendable).map_err(|why| format!("from {called} {why}"))
             }
         }
@@ -190,13 +192,14 @@ async fn from_file(path: PathBuf, what: &str) -> Result<Secret, String> {
     text(whole).and_then(sendable).map_err(|why| format!("from the {what} `{shown}` {why}"))
 }
 
-/// The password that a shell command prints, for the command line: `--password-command 'pass show mail'`.
+/// The password that a shell command prints, for the command line: `--password-command 'pass show mail'`. It may take as
+/// long as the run that the password is for, where that has a limit, and 30 seconds at most.
 ///
 /// # Errors
 /// A sentence, without the password.
-pub async fn password_from_shell(command: &str) -> Result<Secret, String> {
+pub async fn password_from_shell(command: &str, timeout: Option<Duration>) -> Result<Secret, String> {
     let called = "--password-command";
-    let whole = command::output(&shell(command), called, LARGEST, PATIENCE).await;
+    let whole = command::output(&shell(command), called, LARGEST, PATIENCE.min(timeout.unwrap_or(PATIENCE))).await;
     let whole = whole.map_err(|why| format!("the password {why}"))?;
     text(whole).and_then(sendable).map_err(|why| format!("the password from {called} {why}"))
 }
@@ -248,7 +251,7 @@ mod tests {
     }
 
     fn in_folder(folder: &Path) -> Surroundings {
-        Surroundings { variable: no_variable, folder: folder.to_owned() }
+        Surroundings { variable: no_variable, folder: folder.to_owned(), patience: PATIENCE }
     }
 
     #[tokio::test]
@@ -294,7 +297,7 @@ mod tests {
         fn variable(name: &str) -> Option<OsString> {
             (name == "CREDENTIALS_DIRECTORY").then(|| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/config").into())
         }
-        let surroundings = Surroundings { variable, folder: PathBuf::new() };
+        let surroundings = Surroundings { variable, folder: PathBuf::new(), patience: PATIENCE };
         let secret = SecretSource::Credential("credential".into()).fetch(&surroundings).await.unwrap();
         assert_eq!(secret.expose(), "from a credential");
     }
@@ -304,7 +307,7 @@ mod tests {
         fn variable(name: &str) -> Option<OsString> {
             (name == "HOME").then(|| "/home/alice".into())
         }
-        let surroundings = Surroundings { variable, folder: "/etc/mailtrip".into() };
+        let surroundings = Surroundings { variable, folder: "/etc/mailtrip".into(), patience: PATIENCE };
         assert_eq!(surroundings.path("ca.pem"), Path::new("/etc/mailtrip/ca.pem"));
         assert_eq!(surroundings.path("/ca.pem"), Path::new("/ca.pem"));
         assert_eq!(surroundings.path("~/ca.pem"), Path::new("/home/alice/ca.pem"));

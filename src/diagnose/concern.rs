@@ -129,5 +129,5 @@ fn left(outcome: &Outcome, record: &StageRecord, diagnosis: Diagnosis, uid: Opti
 }
 
 fn by_hand(outcome: &Outcome) -> String {
-    format!("Delete the message with {} in its subject by hand.", outcome.tag)
+    format!("Delete the message with {} in its subject by hand, or let `mailtrip clean` do it later.", outcome.tag)
 }

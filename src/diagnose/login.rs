@@ -182,7 +182,10 @@ pub fn mechanism_refused(case: &Case) -> Option<Diagnosis> {
 /// The username has no domain, and nearly every server wants the full address.
 pub fn username(case: &Case) -> Option<Diagnosis> {
     let bare = case.record.facts.iter().any(|fact| matches!(fact, Fact::UsernameWithoutDomain { .. }));
-    if !case.refused_at(Stage::Login) || !bare || known::wants_local_part(case.host(), case.protocol()) {
+    // The same username was let in over another protocol: it is not what is wrong.
+    let right = signed_in_elsewhere(case).is_some_and(|(_, username)| username == case.username());
+    let wanted = right || known::wants_local_part(case.host(), case.protocol());
+    if !case.refused_at(Stage::Login) || !bare || wanted {
         return None;
     }
     let username = case.username();
@@ -271,13 +274,17 @@ fn whitespace(case: &Case) -> Option<String> {
     })
 }
 
-/// Whether the same account was let in over another protocol.
-fn elsewhere(case: &Case) -> Option<String> {
+/// The protocol over which the same account was let in, and its username there.
+fn signed_in_elsewhere<'a>(case: &Case<'a>) -> Option<(Protocol, &'a str)> {
     let other = case.outcome.stages.iter().find(|record| {
         let login = record.at.stage == Stage::Login && record.status == Status::Passed;
         login && record.account == case.record.account && record.at.protocol != case.protocol()
     })?;
-    let (protocol, username) = (other.at.protocol, &case.outcome.server(other)?.username);
+    Some((other.at.protocol, &case.outcome.server(other)?.username))
+}
+
+fn elsewhere(case: &Case) -> Option<String> {
+    let (protocol, username) = signed_in_elsewhere(case)?;
     Some(format!("The sign-in over {protocol} as {username} works: use the username and password from there."))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::account::Protocol;
 use crate::failure::{Kind, Reply};
-use crate::outcome::{Fact, StageRecord};
+use crate::outcome::{Fact, Outcome, StageRecord};
 use crate::stage::Stage;
 
 use super::case::Case;
@@ -65,7 +65,7 @@ pub fn too_soon(case: &Case) -> Option<Diagnosis> {
         let cause = "The server still wanted no sign-in when the message was to be taken out of the mailbox.";
         return Some(case.because("login-too-soon", Certain, cause));
     }
-    let cause = match login_delay(case) {
+    let cause = match login_delay(case.outcome, case.record) {
         Some(seconds) => {
             format!(
                 "{} wants {seconds} s between two sign-ins to a mailbox, and less than that had gone by.",
@@ -83,12 +83,9 @@ pub fn too_soon(case: &Case) -> Option<Diagnosis> {
 }
 
 /// What the server announces (LOGIN-DELAY, RFC 2449 §6.5), in seconds.
-fn login_delay(case: &Case) -> Option<u32> {
-    let records = case
-        .outcome
-        .stages
-        .iter()
-        .filter(|record| record.account == case.record.account && record.at.protocol == Protocol::Pop3);
+fn login_delay(outcome: &Outcome, record: &StageRecord) -> Option<u32> {
+    let records =
+        outcome.stages.iter().filter(|other| other.account == record.account && other.at.protocol == Protocol::Pop3);
     let mut names = records.flat_map(|record| &record.facts).flat_map(|fact| match fact {
         Fact::Capabilities { names } => names.as_slice(),
         _ => &[],
@@ -136,4 +133,18 @@ pub fn busy(record: &StageRecord, times: u32, reply: &Reply) -> Diagnosis {
          noticed."
     );
     Diagnosis::new("mailbox-busy", Verdict::Ok, Some(record.at), certainty, cause).seen(answered(reply))
+}
+
+/// It has arrived, and was seen late because the server wanted no sign-in before: Courier announces 10 seconds unless it is
+/// told otherwise.
+pub fn held_off(outcome: &Outcome, record: &StageRecord, earlier_by_at_most_seconds: f64) -> Option<String> {
+    let seconds = login_delay(outcome, record).filter(|_| record.at.protocol == Protocol::Pop3)?;
+    let is_why = seconds > 0 && earlier_by_at_most_seconds * 2.0 >= f64::from(seconds);
+    let host = outcome.server(record).map_or("The server", |server| server.host.as_str());
+    is_why.then(|| {
+        format!(
+            "{host} wants {seconds} s between two sign-ins, and POP3 needs a new sign-in for each look into the mailbox: \
+             the message may have arrived earlier than it was noticed."
+        )
+    })
 }

@@ -60,6 +60,10 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
                 format!("The answer of {to} is left in {folder} of {home}: mailtrip removes only messages of its own.");
             Some(note("answer-left", cause))
         }
+        Fact::Arrived { earlier_by_at_most_seconds, .. } => {
+            let cause = maildrop::held_off(outcome, record, *earlier_by_at_most_seconds)?;
+            Some(note("login-delay", cause))
+        }
         Fact::CleartextPassword => {
             let cause =
                 format!("The password for {host} went over the network unencrypted, as the configuration allows.");

@@ -12,7 +12,8 @@ use super::{Certainty::*, Diagnosis};
 /// A client that waits for plaintext on a TLS port: both sides wait for the other to begin.
 pub fn silent_tls_port(case: &Case) -> Option<Diagnosis> {
     let silent = matches!(case.kind(), Kind::Timeout { .. } | Kind::ConnectionLost | Kind::Malformed);
-    if case.stage() != Stage::Greeting || !silent || case.security()? == Security::Tls {
+    let greeted = case.record.facts.iter().any(|fact| matches!(fact, Fact::Greeting { .. }));
+    if case.stage() != Stage::Greeting || greeted || !silent || case.security()? == Security::Tls {
         return None;
     }
     let port = case.port()?;

@@ -1,8 +1,9 @@
 //! Rules for what can happen at any stage, and for an outcome as a whole.
 
+use crate::account::Protocol;
 use crate::failure::{Failure, Kind, Skip};
 use crate::outcome::{Outcome, StageRecord, Status};
-use crate::stage::Leg;
+use crate::stage::{Leg, Stage};
 
 use super::case::{Case, within};
 use super::{Certainty::*, Diagnosis, Verdict, is_clean_up};
@@ -17,9 +18,20 @@ pub fn timeout(case: &Case) -> Option<Diagnosis> {
     Some(
         case.because("timeout", Possible, cause)
             .advise("Try again: the server may be busy.")
+            .advise_all(waits_for_lock(case))
             .advise("A firewall, an antivirus or a VPN may hold the connection up: switch it off for one test.")
             .advise("If the server is known to be slow, allow it more time."),
     )
+}
+
+/// Some servers (popa3d, Solid POP3) answer the password of a locked mailbox only when it is free.
+fn waits_for_lock(case: &Case) -> Option<String> {
+    let opens = matches!(case.stage(), Stage::Login | Stage::Arrival | Stage::Remove);
+    (case.protocol() == Protocol::Pop3 && opens).then(|| {
+        "Close other programs that may have this mailbox open: POP3 lets in one at a time, and some servers say nothing \
+         until the other has gone."
+            .to_owned()
+    })
 }
 
 /// The connection broke off.
@@ -99,7 +111,10 @@ pub fn cleanup_stopped(outcome: &Outcome) -> Option<Diagnosis> {
     let record = skipped(outcome).find(|record| !outside(record)).filter(|_| !is_clean_up(outcome))?;
     let cause = "The clean-up was stopped: messages of the verification may still be in the mailbox.".to_owned();
     let diagnosis = Diagnosis::new("cleanup-stopped", Verdict::Warning, Some(record.at), Certain, cause);
-    Some(diagnosis.advise(format!("Delete the messages with {} in their subject by hand.", outcome.tag)))
+    Some(diagnosis.advise(format!(
+        "Delete the messages with {} in their subject by hand, or let `mailtrip clean` do it later.",
+        outcome.tag
+    )))
 }
 
 /// Nothing failed, and nothing is proved either.

@@ -2,7 +2,7 @@
 
 use super::HOST;
 use super::fault::Reply;
-use super::system::{Submission, date};
+use super::submission::{Submission, date};
 
 /// Why which message did not reach whom.
 pub(super) struct Bounce<'a> {

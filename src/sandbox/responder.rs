@@ -1,7 +1,7 @@
 //! What an address answers that answers by itself (RFC 3834).
 
 use super::settings::Responder;
-use super::system::{Submission, date};
+use super::submission::{Submission, date};
 use super::{HOST, message};
 
 impl Responder {

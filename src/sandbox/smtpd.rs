@@ -9,7 +9,8 @@ use super::HOST;
 use super::connection::{Connection, MAX_MESSAGE, closed};
 use super::fault::{Fault, Point, Protocol};
 use super::sasl::{Exchange, Step};
-use super::system::{Login, Submission};
+use super::submission::Submission;
+use super::system::Login;
 use envelope::{Envelope, Path};
 
 /// So many recipients a message may have; RFC 5321 §4.5.3.1.8 asks for 100 at least.

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
-use super::HOST;
 use super::bounce::Bounce;
 use super::fault::{Fate, Faults, LoginFault, Protocol};
 use super::sasl::Claim;
 use super::settings::{Responder, Settings};
 use super::store::Store;
+use super::submission::Submission;
 
 /// So many command lines are remembered; the oldest go first.
 const MAX_COMMANDS: usize = 100_000;
@@ -34,19 +34,6 @@ pub(super) enum Login {
     Accepted(String),
     Refused,
     Unavailable,
-}
-
-/// A message that SMTP has accepted.
-pub(super) struct Submission {
-    /// What the client called itself, and the address it came from.
-    pub helo: String,
-    pub peer: std::net::IpAddr,
-    pub user: String,
-    /// The reverse-path, possibly empty.
-    pub from: String,
-    /// As the client wrote them; each resolves to an account.
-    pub to: Vec<String>,
-    pub text: Vec<u8>,
 }
 
 impl System {
@@ -153,7 +140,7 @@ impl System {
             if let Some(reply) = &fate.bounced {
                 self.bounce(submission, &Bounce { id: &id, recipient, reply }, fate.delay);
             } else if let Some(address) = self.store.resolve(recipient) {
-                let raw: Arc<[u8]> = stamped(submission, recipient, &id, fate.altered).into();
+                let raw: Arc<[u8]> = submission.stamped(recipient, &id, fate.altered).into();
                 self.dispatch(address, raw, fate);
             } else if let Some(responder) = self.responder(recipient) {
                 responder.answer(submission).iter().for_each(|answer| drop(self.accept(answer)));
@@ -222,34 +209,6 @@ impl System {
 /// A duration to wait for; none for a negative one.
 pub(super) fn positive(duration: SignedDuration) -> Duration {
     Duration::try_from(duration).unwrap_or_default()
-}
-
-/// Now, as RFC 5322 §3.3 writes it.
-pub(super) fn date() -> String {
-    Zoned::now().with_time_zone(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
-}
-
-/// The message with the trace that a submission and delivery agent would leave (RFC 5321 §4.4, RFC 8601).
-fn stamped(submission: &Submission, recipient: &str, id: &str, altered: bool) -> Vec<u8> {
-    let date = date();
-    let Submission { helo, peer, from, .. } = submission;
-    let domain = from.rsplit('@').next().unwrap_or_default();
-    let mut raw = format!(
-        "Return-Path: <{from}>\r\n\
-         Delivered-To: {recipient}\r\n\
-         Authentication-Results: {HOST}; auth=pass smtp.auth={user};\r\n\
-         \tspf=pass smtp.mailfrom={from}; dkim=none; dmarc=none header.from={domain}\r\n\
-         Received: from {helo} (localhost [{peer}])\r\n\
-         \tby {HOST} (mailtrip sandbox) with ESMTPSA id {id}\r\n\
-         \tfor <{recipient}>; {date}\r\n",
-        user = submission.user,
-    )
-    .into_bytes();
-    raw.extend_from_slice(&submission.text);
-    if altered {
-        raw.extend_from_slice(b"\r\n-- \r\nThis message has been scanned by the sandbox.\r\n");
-    }
-    raw
 }
 
 /// A message that was there before, and is nobody's business.

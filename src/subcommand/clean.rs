@@ -90,7 +90,7 @@ async fn account_to_clean(address: &str, arguments: &cli::Clean) -> Result<ToCle
         return Err("nothing is sent to clean a mailbox: leave out --smtp".to_owned());
     }
     let given = (&arguments.given, arguments.show.quiet);
-    let account = given::account(address, given, "clean", provider::Given::mailbox).await?;
+    let account = given::account(address, given, "clean", arguments.timeout, provider::Given::mailbox).await?;
     let own = vec![account.address.clone()];
     Ok((vec![account], own, Limits::default()))
 }

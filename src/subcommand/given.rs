@@ -1,5 +1,7 @@
 //! An account as it is given on the command line, without a configuration.
 
+use std::time::Duration;
+
 use mailtrip::account::{Account, Secret, TokenSource};
 use mailtrip::config;
 use mailtrip::provider::{self, Provider};
@@ -15,6 +17,7 @@ pub const GO_WITH_AN_ADDRESS: &str = "--smtp, --imap, --pop3, --username, --pass
 type Assembled = Result<(Account, Option<&'static Provider>), provider::Incomplete>;
 
 /// The account of an address, with its password, and unless it is to be `quiet` with what is to be known about its provider.
+/// A command that gives the password may take as long as the whole, whose limit is `timeout`.
 ///
 /// # Errors
 /// When something is missing, or the password is not to be had.
@@ -22,6 +25,7 @@ pub async fn account(
     address: &str,
     (given, quiet): (&cli::Given, bool),
     command: &str,
+    timeout: Option<Duration>,
     assemble: fn(provider::Given) -> Assembled,
 ) -> Result<Account, Unable> {
     let cli::Given { smtp, imap, pop3, username, password_command, token_command, ca_file, allow_cleartext_password } =
@@ -50,7 +54,7 @@ pub async fn account(
     assemble(given.clone()).map_err(incomplete)?; // before anybody is asked for a password
     given.proof = match token_command {
         Some(command) => TokenSource::Command(config::shell(command)).into(),
-        None => password(address, password_command.as_deref()).await?.into(),
+        None => password(address, password_command.as_deref(), timeout).await?.into(),
     };
     let (account, provider) = assemble(given).map_err(incomplete)?;
     if !quiet {
@@ -65,9 +69,9 @@ pub async fn account(
 }
 
 /// From a command, the environment, or the terminal; never from an argument, which others could read.
-async fn password(address: &str, command: Option<&str>) -> Result<Secret, Unable> {
+async fn password(address: &str, command: Option<&str>, timeout: Option<Duration>) -> Result<Secret, Unable> {
     if let Some(command) = command {
-        return config::password_from_shell(command).await;
+        return config::password_from_shell(command, timeout).await;
     }
     if let Some(password) = std::env::var_os("MAILTRIP_PASSWORD") {
         let password = password.into_string().map_err(|_| "MAILTRIP_PASSWORD is not UTF-8".to_owned())?;

@@ -74,7 +74,7 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
         return Err(format!("an address is verified without a configuration: leave out --config {}", config.display()));
     }
     let given = (&arguments.given, arguments.show.quiet);
-    let account = given::account(address, given, "verify", provider::Given::account).await?;
+    let account = given::account(address, given, "verify", arguments.timeout, provider::Given::account).await?;
     let overrides = overrides(arguments);
     let (account, settings) = (overrides.account(account), overrides.settings()?);
     Check::new(address, account.clone(), account, settings).map_err(|error| error.to_string())

@@ -55,6 +55,15 @@ pub struct News {
     pub over: watch::Receiver<bool>,
 }
 
+/// How long an arrival is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// The end of the wait at the latest.
+    pub until: Instant,
+    /// The longest wait from the moment the message leaves.
+    pub once_left: Option<Duration>,
+}
+
 /// A message that has arrived.
 #[derive(Debug)]
 pub enum Arrived {
@@ -119,7 +128,7 @@ impl<'a> Berth<'a> {
         leg: Leg,
         quarry: Quarry<'_>,
         mut news: News,
-        until: Instant,
+        patience: Patience,
         junk: Junk,
         recorder: &Recorder<'_>,
     ) -> Option<Result<Arrived, Halted>> {
@@ -131,6 +140,7 @@ impl<'a> Berth<'a> {
         let refused = async move { refused.wait_for(|sending| *sending == Sending::Refused).await.is_ok() };
         let (at, name) = (self.at(leg, Stage::Arrival), &self.account().name);
         let began = Instant::now();
+        let until = patience.once_left.map_or(patience.until, |longest| patience.until.min(began + longest));
         let limit = until.saturating_duration_since(began) + LAST_QUESTIONS;
         let arrival = recorder.stage_within(at, name, limit, Seen::default(), async |seen| {
             let mut bounced = news.bounced.clone();

@@ -216,6 +216,7 @@ pub(super) fn why(failure: &Failure) -> String {
     match (&failure.reply, &failure.detail) {
         (Some(reply), _) => format!("the server said: {reply}"),
         (None, Some(detail)) => detail.clone(),
+        (None, None) if matches!(failure.kind, Kind::Timeout { .. }) => "the server did not answer in time".to_owned(),
         (None, None) => "the connection was lost".to_owned(),
     }
 }

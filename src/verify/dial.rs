@@ -16,7 +16,7 @@ use crate::verify::recorder::{Halted, Recorder, Seen};
 use crate::wire::sasl::{Key, SignIn};
 use crate::wire::tap::Tap;
 use crate::wire::tls::{self, Secured};
-use crate::wire::token::{Token, Tokens};
+use crate::wire::token::Token;
 use crate::wire::transcript::Transcript;
 use crate::wire::{self, Attempt, Dialogue, Io, Stream};
 
@@ -90,8 +90,7 @@ pub async fn converse<D: Dialogue>(
     let stream = Stream::new(io, transcript.clone());
     let dialogue = recorder
         .stage(at(Stage::Greeting), name, async |seen| {
-            let dialogue = D::greet(stream).await?;
-            seen.fact(Fact::Greeting { text: dialogue.greeting().to_owned() });
+            let dialogue = D::meet(stream, &mut |text| seen.fact(Fact::Greeting { text: text.to_owned() })).await?;
             seen.fact(Fact::Capabilities { names: dialogue.capabilities().to_vec() });
             Ok(dialogue)
         })
@@ -140,18 +139,19 @@ async fn key(dial: Dial<'_>, recorder: &Recorder<'_>) -> Result<Key, Halted> {
         Proof::Password(password) => Ok(Key::Password(password.clone())),
         Proof::Token(source) => {
             let at = At::new(dial.leg, Stage::Token, dial.protocol);
-            recorder.stage(at, &dial.account.name, async |seen| token(source, recorder.tokens(), seen).await).await
+            recorder.stage(at, &dial.account.name, async |seen| token(source, recorder, seen).await).await
         }
     }
 }
 
-async fn token(source: &Arc<TokenSource>, tokens: &Tokens, seen: &mut Seen) -> Result<Key, Failure> {
+async fn token(source: &Arc<TokenSource>, recorder: &Recorder<'_>, seen: &mut Seen) -> Result<Key, Failure> {
     let from = match &**source {
         TokenSource::AtHand(_) => "configuration".to_owned(),
         TokenSource::Command(_) => "command".to_owned(),
         TokenSource::Endpoint(endpoint) => endpoint.url.to_string(),
     };
-    let (Token { secret, lifetime, scope, another_refresh_token }, again) = tokens.of(source).await?;
+    let (Token { secret, lifetime, scope, another_refresh_token }, again) = recorder.tokens().of(source).await?;
+    recorder.conceal(&secret);
     let lifetime_seconds = lifetime.map(|lifetime| lifetime.as_secs());
     seen.fact(Fact::Token { from, lifetime_seconds, scope, again, another_refresh_token });
     Ok(Key::Token(secret))

@@ -23,7 +23,7 @@ use crate::stage::{At, Leg, Stage};
 use crate::verify::dial::{self, Dial};
 use crate::verify::recorder::{Halted, Recorder};
 use crate::wire::pop3::{Greeted, Pop3};
-pub(super) use removal::NOTHING_WITHOUT_QUIT;
+pub(super) use removal::{GONE_OR_NOT, NOTHING_WITHOUT_QUIT};
 use search::Mark;
 pub use wait::Wait;
 

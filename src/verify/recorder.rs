@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::account::Protocol;
+use crate::account::{Protocol, Secret};
 use crate::failure::{Failure, Kind, Skip};
 use crate::outcome::{Concern, Conversation, Fact, Line, Span, StageRecord, Status};
 use crate::stage::{At, Leg};
@@ -149,6 +149,11 @@ impl<'a> Recorder<'a> {
             lines: transcript.lines().into_iter().map(line).collect(),
         };
         lock(&self.conversations).iter().map(conversation).collect()
+    }
+
+    /// Keeps this access token out of everything that is recorded from now on.
+    pub fn conceal(&self, token: &Secret) {
+        self.veil.add(token);
     }
 
     /// The access tokens of the run.

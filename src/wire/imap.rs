@@ -21,7 +21,6 @@ use guard::{Aside, Guard};
 #[derive(Debug)]
 pub struct Greeted {
     client: Client<Guard>,
-    greeting: String,
     capabilities: Vec<String>,
 }
 
@@ -106,13 +105,16 @@ pub struct StatusOf {
 impl Dialogue for Greeted {
     type Session = Imap;
 
-    async fn greet(stream: Stream) -> Result<Greeted, Failure> {
+    async fn meet(stream: Stream, heard: &mut (dyn FnMut(&str) + Send)) -> Result<Greeted, Failure> {
         let mut client = Client::new(Guard::new(stream));
         read(&mut client).await?;
         let untagged = client.get_ref().current().starts_with(b"* ");
         let greeting = status_of(client.get_ref()).filter(|_| untagged).unwrap_or_default();
         match greeting.status.as_deref() {
-            Some("OK") => Greeted::introduce(client, greeting.text).await,
+            Some("OK") => {
+                heard(&greeting.text);
+                Greeted::introduce(client).await
+            }
             Some("PREAUTH") => Err(Failure::new(Kind::Malformed)
                 .detail("the server says that we are signed in already (PREAUTH), so no sign-in can be verified")),
             Some("BYE" | "NO" | "BAD") => Err(Failure::refused(greeting)),
@@ -130,7 +132,7 @@ impl Dialogue for Greeted {
     }
 
     async fn resume(stream: Stream) -> Result<Greeted, Failure> {
-        Greeted::introduce(Client::new(Guard::after_greeting(stream)), String::new()).await
+        Greeted::introduce(Client::new(Guard::after_greeting(stream))).await
     }
 
     async fn login(mut self, endpoint: &Endpoint, key: &Key) -> Result<(Imap, SignIn), Failure> {
@@ -153,10 +155,6 @@ impl Dialogue for Greeted {
         let mut imap = Imap { session, capabilities: Vec::new(), awaited: Vec::new(), answered: Vec::new() };
         imap.learn_capabilities().await?;
         Ok((imap, sign_in))
-    }
-
-    fn greeting(&self) -> &str {
-        &self.greeting
     }
 
     fn capabilities(&self) -> &[String] {
@@ -183,12 +181,12 @@ impl Dialogue for Greeted {
 
 impl Greeted {
     /// Asks what the server can do, unless it has said so in its greeting.
-    async fn introduce(mut client: Client<Guard>, greeting: String) -> Result<Greeted, Failure> {
+    async fn introduce(mut client: Client<Guard>) -> Result<Greeted, Failure> {
         if client.get_ref().capabilities().is_none() {
             check(&mut client, "CAPABILITY").await?;
         }
         let capabilities = client.get_ref().capabilities().unwrap_or_default().to_vec();
-        Ok(Greeted { client, greeting, capabilities })
+        Ok(Greeted { client, capabilities })
     }
 
     fn offers(&self, capability: &str) -> bool {

@@ -43,9 +43,10 @@ const MOST_CAPABILITIES: usize = 128;
 #[derive(Debug)]
 pub struct Greeted {
     stream: Stream,
-    greeting: String,
     /// `None`: the server does not know CAPA, so that what it can do has to be tried.
     capabilities: Option<Vec<String>>,
+    /// There was a timestamp in its greeting: it offers APOP (RFC 1939 §7).
+    apop: bool,
 }
 
 /// A session that is signed in: the mailbox is locked until [`Pop3::quit`], or until the connection ends.
@@ -74,21 +75,27 @@ pub struct Stat {
 impl Dialogue for Greeted {
     type Session = Pop3;
 
-    async fn greet(mut stream: Stream) -> Result<Greeted, Failure> {
-        let greeting = ok(answer(&mut stream).await?)?;
-        Greeted::introduce(stream, greeting.text).await
+    async fn meet(mut stream: Stream, heard: &mut (dyn FnMut(&str) + Send)) -> Result<Greeted, Failure> {
+        let greeting = ok(answer(&mut stream).await?)?.text;
+        heard(&greeting);
+        let stamp = greeting.split_once('<').map_or("", |(_, stamp)| stamp);
+        Greeted::introduce(stream, stamp.contains('@') && stamp.contains('>')).await
     }
 
     async fn starttls(mut self) -> Result<Tap, Failure> {
         if self.capabilities.is_some() && !self.offers("STLS") {
             return Err(Failure::new(Kind::StarttlsNotOffered));
         }
-        ok(command(&mut self.stream, "STLS").await?)?;
+        let unheard_of = |failure| match self.capabilities {
+            None => Failure { kind: Kind::StarttlsNotOffered, ..failure }, // what does not say what it can do is just asked
+            Some(_) => failure,
+        };
+        ok(command(&mut self.stream, "STLS").await?).map_err(unheard_of)?;
         self.stream.into_tap()
     }
 
     async fn resume(stream: Stream) -> Result<Greeted, Failure> {
-        Greeted::introduce(stream, String::new()).await
+        Greeted::introduce(stream, false).await
     }
 
     async fn login(mut self, endpoint: &Endpoint, key: &Key) -> Result<(Pop3, SignIn), Failure> {
@@ -101,13 +108,10 @@ impl Dialogue for Greeted {
             (mechanism, _) => self.authenticate(mechanism, exchange(mechanism, endpoint, key)).await?,
         }
         let login_delay = self.parameter("LOGIN-DELAY").and_then(|seconds| seconds.parse().ok());
-        let login_delay = login_delay.map(|seconds: u32| Duration::from_secs(seconds.into()));
+        let login_delay =
+            login_delay.filter(|seconds| *seconds > 0).map(|seconds: u32| Duration::from_secs(seconds.into()));
         let pipelining = self.offers("PIPELINING");
         Ok((Pop3 { stream: self.stream, top: true, uidl: true, pipelining, login_delay }, sign_in))
-    }
-
-    fn greeting(&self) -> &str {
-        &self.greeting
     }
 
     fn capabilities(&self) -> &[String] {
@@ -131,10 +135,10 @@ impl Dialogue for Greeted {
 }
 
 impl Greeted {
-    async fn introduce(mut stream: Stream, greeting: String) -> Result<Greeted, Failure> {
+    async fn introduce(mut stream: Stream, apop: bool) -> Result<Greeted, Failure> {
         let answer = command(&mut stream, "CAPA").await?;
         let capabilities = if is_ok(&answer) { Some(capabilities(&mut stream).await?) } else { None };
-        Ok(Greeted { stream, greeting, capabilities })
+        Ok(Greeted { stream, capabilities, apop })
     }
 
     fn offers(&self, name: &str) -> bool {
@@ -148,6 +152,13 @@ impl Greeted {
 
     fn parameter(&self, name: &str) -> Option<&str> {
         self.line(name)?.split_whitespace().nth(1)
+    }
+
+    /// No mechanism that is announced, but perhaps APOP. Where STLS is still to be had, it is TLS that is missing: Cyrus and
+    /// GNU Mailutils have a timestamp in their greeting then, too.
+    fn only_apop(&self) -> Kind {
+        let apop = self.apop && !self.offers("STLS");
+        Kind::NoMechanism { offered: apop.then(|| "APOP".to_owned()).into_iter().collect() }
     }
 
     /// RFC 5034 §4. A refusal is read to its end, and an exchange that is given up is taken back: the connection is in step
@@ -202,7 +213,12 @@ impl Greeted {
             command(&mut self.stream, &user).await?
         };
         if !is_ok(&known) {
-            return Ok(known); // what is said to PASS then, if anything, says nothing of the password
+            // What is said to PASS then, if anything, says nothing of the password; nor does this of the name where the
+            // server has announced all that it can do, and USER was not among it.
+            return match self.capabilities.is_some() && !self.offers("USER") {
+                true => Err(Failure { reply: Some(Box::new(known)), ..Failure::new(self.only_apop()) }),
+                false => Ok(known),
+            };
         }
         if !pipelining {
             self.stream.transcript.sent("PASS (password)");

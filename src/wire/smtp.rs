@@ -34,16 +34,15 @@ pub enum Relaying {
 #[derive(Debug)]
 pub struct Smtp {
     stream: Stream,
-    greeting: String,
     keywords: Vec<String>,
 }
 
 impl Dialogue for Smtp {
     type Session = Smtp;
 
-    async fn greet(mut stream: Stream) -> Result<Smtp, Failure> {
-        let greeting = expect(reply(&mut stream).await?, 220)?;
-        Smtp::introduce(stream, greeting.text).await
+    async fn meet(mut stream: Stream, heard: &mut (dyn FnMut(&str) + Send)) -> Result<Smtp, Failure> {
+        heard(&expect(reply(&mut stream).await?, 220)?.text);
+        Smtp::introduce(stream).await
     }
 
     async fn starttls(mut self) -> Result<Tap, Failure> {
@@ -56,7 +55,7 @@ impl Dialogue for Smtp {
     }
 
     async fn resume(stream: Stream) -> Result<Smtp, Failure> {
-        Smtp::introduce(stream, String::new()).await
+        Smtp::introduce(stream).await
     }
 
     async fn login(mut self, endpoint: &Endpoint, key: &Key) -> Result<(Smtp, SignIn), Failure> {
@@ -64,10 +63,6 @@ impl Dialogue for Smtp {
         let sign_in = Mechanism::choose(endpoint.auth, &self.mechanisms(), key)?;
         self.authenticate(sign_in.mechanism, exchange(sign_in.mechanism, endpoint, key)).await?;
         Ok((self, sign_in))
-    }
-
-    fn greeting(&self) -> &str {
-        &self.greeting
     }
 
     fn capabilities(&self) -> &[String] {
@@ -85,7 +80,7 @@ impl Dialogue for Smtp {
 
 impl Smtp {
     /// EHLO with our address, as a client without a host name of its own does (RFC 5321 §4.1.4).
-    async fn introduce(mut stream: Stream, greeting: String) -> Result<Smtp, Failure> {
+    async fn introduce(mut stream: Stream) -> Result<Smtp, Failure> {
         let client = match stream.local_address().map(|address| address.ip().to_canonical()) {
             Some(std::net::IpAddr::V6(ip)) => ClientId::Ipv6(ip),
             Some(std::net::IpAddr::V4(ip)) => ClientId::Ipv4(ip),
@@ -93,7 +88,7 @@ impl Smtp {
         };
         let answer = expect(command(&mut stream, &Ehlo::new(client).to_string()).await?, 250)?;
         let keywords = answer.text.lines().skip(1).map(str::to_owned).collect();
-        Ok(Smtp { stream, greeting, keywords })
+        Ok(Smtp { stream, keywords })
     }
 
     /// Keywords are compared without regard to case (RFC 5321 §2.4).

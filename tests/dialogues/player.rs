@@ -19,8 +19,12 @@ use tokio::task::JoinSet;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
-pub const LIMITS: Limits =
-    Limits { total: Duration::from_secs(6), stage: Duration::from_secs(1), cleanup: Duration::from_secs(2) };
+pub const LIMITS: Limits = Limits {
+    total: Duration::from_secs(6),
+    stage: Duration::from_secs(1),
+    arrival: None,
+    cleanup: Duration::from_secs(2),
+};
 
 /// What a server does with a line.
 pub enum Act {

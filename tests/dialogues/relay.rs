@@ -149,8 +149,12 @@ async fn whatever_goes_wrong_there_says_nothing_about_mail() {
 
 #[tokio::test]
 async fn a_run_that_is_over_does_not_wait_for_it() {
-    let limits =
-        Limits { total: Duration::from_secs(60), stage: Duration::from_secs(30), cleanup: Duration::from_secs(9) };
+    let limits = Limits {
+        total: Duration::from_secs(60),
+        stage: Duration::from_secs(30),
+        arrival: None,
+        cleanup: Duration::from_secs(9),
+    };
     let mute = aside(|_| Act::Mute);
     let played = asked_with(mute, |_| {}, |settings| settings.limits = limits).await;
     assert!(matches!(unknown(&played), Kind::Timeout { .. }));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mailtrip::diagnose::diagnose;
 use mailtrip::failure::{Kind, Step};
 use mailtrip::outcome::{Concern, Fact};
 use mailtrip::stage::{Leg, Stage};
@@ -60,6 +61,34 @@ async fn latin_1_and_control_characters_are_kept_apart_from_the_report() {
         _ => None,
     });
     assert_eq!(greeting.as_deref(), Some("Gr\u{fffd}\u{fffd}e \x1b[31m\x07"));
+}
+
+/// Which of the diagnoses is about the greeting, and whether one was seen.
+fn greeted(played: &Played) -> (&'static str, bool) {
+    let diagnoses = diagnose(&played.outcome);
+    let about = diagnoses.iter().find(|diagnosis| diagnosis.at.is_some_and(|at| at.stage == Stage::Greeting));
+    let seen = played.facts().any(|fact| matches!(fact, Fact::Greeting { text } if text == "odd"));
+    (about.map_or("", |diagnosis| diagnosis.code), seen)
+}
+
+#[tokio::test]
+async fn who_greets_and_then_falls_silent_does_not_wait_for_tls() {
+    type End = fn() -> Act;
+    let ends: [(End, &str); 2] = [(|| Act::Mute, "timeout"), (|| close(""), "connection-lost")];
+    for (end, code) in ends {
+        let script: Script = Box::new(move |_, _, line| match line {
+            "greeting" => say("220 odd\r\n"),
+            _ => end(),
+        });
+        assert_eq!(greeted(&smtp(script).await), (code, true));
+        let script: Script = Box::new(move |_, _, line| match line {
+            "greeting" => say("* OK odd\r\n"),
+            "CAPABILITY" => end(),
+            _ => Act::Usual,
+        });
+        assert_eq!(greeted(&play(usual(), script).await), (code, true));
+        assert_eq!(greeted(&smtp(on("greeting", move |_| end())).await), ("silent-tls-port", false));
+    }
 }
 
 #[tokio::test]

@@ -50,15 +50,33 @@ pub struct Trouble {
     pub harm: Harm,
     pub way: Way,
     pub at: u64,
-    /// Every connection, not only the first.
-    pub always: bool,
+    pub which: Which,
     pub seed: u64,
+}
+
+/// Which of the connections are harmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    First,
+    /// All but the first.
+    Later,
+    Every,
+}
+
+impl Which {
+    fn is(self, first: bool) -> bool {
+        match self {
+            Which::First => first,
+            Which::Later => !first,
+            Which::Every => true,
+        }
+    }
 }
 
 /// A port in front of another one. Dropping it ends its connections.
 pub struct Network {
     pub port: u16,
-    /// Bytes that went through the first connection, to the server and to the client.
+    /// Bytes that went through the connection with the most, to the server and to the client.
     pub counted: Arc<[AtomicU64; 2]>,
     _connections: JoinSet<()>,
 }
@@ -76,8 +94,8 @@ impl Network {
             let number = AtomicUsize::new(0);
             while let Ok((client, _)) = listener.accept().await {
                 let first = number.fetch_add(1, Ordering::Relaxed) == 0;
-                let trouble = trouble.filter(|trouble| first || trouble.always);
-                let counts = if first { counts.clone() } else { Arc::default() };
+                let trouble = trouble.filter(|trouble| trouble.which.is(first));
+                let counts = counts.clone();
                 within.spawn(async move {
                     let _ = connect(client, port, bare, trouble, &counts).await;
                 });
@@ -148,10 +166,11 @@ async fn one_way(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     trouble: Option<Trouble>,
-    count: &AtomicU64,
+    most: &AtomicU64,
     (stall, mut stalled): (&watch::Sender<bool>, watch::Receiver<bool>),
 ) -> End {
     let mut buffer = vec![0; 8192];
+    let mut begin = 0;
     loop {
         let read = from.read(&mut buffer).await.unwrap_or(0);
         if *stalled.borrow_and_update() {
@@ -161,15 +180,18 @@ async fn one_way(
             let _ = to.shutdown().await;
             return End::Orderly;
         }
-        let begin = count.fetch_add(read as u64, Ordering::Relaxed);
-        let here = trouble.filter(|trouble| (begin..begin + read as u64).contains(&trouble.at));
+        let end = begin + read as u64;
+        most.fetch_max(end, Ordering::Relaxed);
+        let here = trouble.filter(|trouble| (begin..end).contains(&trouble.at));
         let Some(trouble) = here else {
+            begin = end;
             if to.write_all(&buffer[..read]).await.is_err() || to.flush().await.is_err() {
                 return End::Orderly;
             }
             continue;
         };
         let place = (trouble.at - begin) as usize;
+        begin = end;
         let bytes =
             if trouble.harm.garbles() { garbled(&buffer[..read], place, trouble) } else { buffer[..place].to_vec() };
         let _ = to.write_all(&bytes).await;

@@ -82,6 +82,7 @@ pub struct Checked {
     pub keep: bool,
     pub timeout: SignedDuration,
     pub stage_timeout: SignedDuration,
+    pub arrival_timeout: Option<SignedDuration>,
     pub cleanup_timeout: SignedDuration,
     pub sent_folder: Option<String>,
     pub junk_folder: Option<String>,
@@ -105,6 +106,7 @@ impl Default for Checked {
             keep: false,
             timeout: SignedDuration::from_secs(30),
             stage_timeout: SignedDuration::from_secs(10),
+            arrival_timeout: None,
             cleanup_timeout: SignedDuration::from_secs(10),
             sent_folder: None,
             junk_folder: None,
@@ -222,6 +224,7 @@ impl Scenario {
             limits: Limits {
                 total: limit(self.check.timeout)?,
                 stage: limit(self.check.stage_timeout)?,
+                arrival: self.check.arrival_timeout.map(limit).transpose()?,
                 cleanup: limit(self.check.cleanup_timeout)?,
             },
             ..check::Settings::default()

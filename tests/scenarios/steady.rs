@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use mailtrip::account::{Protocol, Security};
-use mailtrip::check::Check;
+use mailtrip::check::{Check, Limits};
 use mailtrip::failure::{Kind, Skip};
 use mailtrip::outcome::{Concern, Dialled, Fact, Outcome, Span, StageRecord, Status};
 use mailtrip::report::json;
@@ -25,7 +25,7 @@ pub fn steady(outcome: &Outcome, check: &Check, sandbox: &Sandbox) -> Outcome {
     let mut outcome = with_fixed_texts(outcome, sandbox);
     outcome.began = BEGAN.parse().expect("a time stamp");
     let mut elapsed = Duration::ZERO;
-    let stage_limit = check.settings().limits.stage;
+    let limits = &check.settings().limits;
     one_token(&mut outcome.stages);
     for record in &mut outcome.stages {
         if let Some(span) = &mut record.span {
@@ -34,7 +34,7 @@ pub fn steady(outcome: &Outcome, check: &Check, sandbox: &Sandbox) -> Outcome {
         }
         fix_facts(record);
         fix_concerns(record);
-        fix_failure(record, stage_limit);
+        fix_failure(record, limits);
     }
     for server in &mut outcome.servers {
         server.port = closed(server.port, server.protocol, server.security);
@@ -143,7 +143,7 @@ fn fix_concerns(record: &mut StageRecord) {
     }
 }
 
-fn fix_failure(record: &mut StageRecord, stage_limit: Duration) {
+fn fix_failure(record: &mut StageRecord, limits: &Limits) {
     let failure = match &mut record.status {
         Status::Failed(failure) => failure,
         Status::Skipped(Skip::Inconclusive { failure }) => failure,
@@ -151,8 +151,12 @@ fn fix_failure(record: &mut StageRecord, stage_limit: Duration) {
     };
     match &mut failure.kind {
         // What is left of the run is never the same; the limit of a stage is.
-        Kind::Timeout { limit_seconds } if *limit_seconds != stage_limit.as_secs_f64() => *limit_seconds = 5.0,
-        Kind::NotArrived { waited_seconds } => *waited_seconds = 3.0,
+        Kind::Timeout { limit_seconds } if *limit_seconds != limits.stage.as_secs_f64() => *limit_seconds = 5.0,
+        Kind::NotArrived { waited_seconds } => {
+            let limit = limits.arrival.map(|limit| limit.as_secs_f64());
+            let kept = limit.filter(|limit| (*limit..limit + 2.0).contains(waited_seconds));
+            *waited_seconds = kept.unwrap_or(3.0);
+        }
         Kind::LockedOut { times, waited_seconds } => (*times, *waited_seconds) = (5, 3.0),
         Kind::CertificateExpired { not_after } => *not_after = CERTIFICATE_ENDED.to_owned(),
         _ => {}

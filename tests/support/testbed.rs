@@ -33,6 +33,9 @@ pub use maildir::Message;
 #[path = "testbed/ports.rs"]
 mod ports;
 pub use ports::Ports;
+#[path = "testbed/trials.rs"]
+mod trials;
+pub use trials::run_trials;
 
 /// As 127.0.0.1, certificate included, but Dovecot takes no password without TLS here: a client whose own address is the
 /// server's counts as secure for it, whatever its settings say.
@@ -81,6 +84,8 @@ pub struct Options {
     pub users: Vec<User>,
     /// What IMAP announces; it still understands the rest.
     pub imap_capability: String,
+    /// Where Dovecot asks whether an access token is good (RFC 7662): with it, XOAUTH2 and OAUTHBEARER are offered, too.
+    pub introspection_url: Option<String>,
     /// At the end of dovecot.conf.
     pub dovecot_extra: String,
     /// At the end of main.cf.
@@ -92,6 +97,7 @@ impl Default for Options {
         Options {
             users: vec![User::new("alice@test.example", "alicepw"), User::new("bob@test.example", "bobpw")],
             imap_capability: IMAP_CAPABILITIES.to_owned(),
+            introspection_url: None,
             dovecot_extra: String::new(),
             postfix_main_extra: String::new(),
         }

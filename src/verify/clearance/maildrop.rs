@@ -12,7 +12,7 @@ use crate::outcome::{Concern, Fact, KnownBy, Role};
 use crate::stage::{Leg, Stage};
 use crate::verify::cleanup::{UNFINISHED, why};
 use crate::verify::dial::{self, Dial};
-use crate::verify::maildrop::{INBOX, NOTHING_WITHOUT_QUIT, leave};
+use crate::verify::maildrop::{GONE_OR_NOT, INBOX, NOTHING_WITHOUT_QUIT, leave};
 use crate::verify::recorder::{Halted, Recorder, Seen};
 use crate::verify::stop::Reach;
 use crate::wire::pop3::{Greeted, Pop3};
@@ -82,6 +82,7 @@ async fn clear_inbox(
     for reply in refusals.iter().flatten() {
         seen.concern(left_behind(&format!("the server said: {reply}")));
     }
+    seen.unless_done = vec![not_looked_into(GONE_OR_NOT)];
     match pop3.quit().await {
         // RFC 1939 §6: some or none of the messages were removed.
         Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => seen.concern(left_behind(&why(&failure))),

@@ -25,12 +25,17 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 pub(in crate::verify) const NOTHING_WITHOUT_QUIT: &str =
     "the session ended before the server had answered QUIT, and without QUIT POP3 deletes nothing";
 
+pub(in crate::verify) const GONE_OR_NOT: &str =
+    "the session ended before the server had answered QUIT, at which POP3 deletes: the message may be gone or not";
+
 /// How far a session has got.
 #[derive(Default)]
 struct Progress {
     signed_in: bool,
     /// Marked to be deleted, and nothing more until QUIT.
     marked: Vec<Hit>,
+    /// QUIT has been said: from then on it is the server's answer that tells whether what was marked is gone.
+    asked: bool,
     /// Refused, with the server's words.
     left: Vec<(Hit, String)>,
 }
@@ -72,7 +77,8 @@ impl Maildrop<'_> {
                 Ok(first.tell_marked(earlier, seen) + second.tell(earlier, seen))
             }
             Err(failure) => {
-                tell_lost(if second.marked.is_empty() { first.marked } else { second.marked }, &failure, seen);
+                let last = if second.marked.is_empty() { first } else { second };
+                last.tell_lost(&failure, seen);
                 Err(failure)
             }
         }
@@ -114,6 +120,7 @@ impl Maildrop<'_> {
                 }
             }
         }
+        progress.asked = true;
         match pop3.quit().await {
             // RFC 1939 §6: some or none of the messages were removed.
             Err(failure) if is_refusal(&failure) => {
@@ -167,6 +174,18 @@ impl Progress {
         ours + self.tell_marked(earlier, seen)
     }
 
+    /// The session was lost. Before QUIT that leaves everything where it was; afterwards either may be so, for the server
+    /// may have deleted the messages and only its answer be lost.
+    fn tell_lost(&self, failure: &Failure, seen: &mut Seen) {
+        match self.marked.as_slice() {
+            [] => seen.concern(Concern::NotLookedInto { folder: INBOX.to_owned(), why: why(failure) }),
+            _ if self.asked => {
+                seen.concern(Concern::NotLookedInto { folder: INBOX.to_owned(), why: GONE_OR_NOT.to_owned() });
+            }
+            marked => marked.iter().for_each(|hit| seen.concern(left_behind(hit, NOTHING_WITHOUT_QUIT))),
+        }
+    }
+
     fn tell_marked(&self, earlier: impl Fn(&Hit) -> Option<Leftover>, seen: &mut Seen) -> usize {
         let mut ours = 0;
         for hit in &self.marked {
@@ -179,16 +198,6 @@ impl Progress {
             }
         }
         ours
-    }
-}
-
-/// No session came to its end.
-fn tell_lost(marked: Vec<Hit>, failure: &Failure, seen: &mut Seen) {
-    if marked.is_empty() {
-        seen.concern(Concern::NotLookedInto { folder: INBOX.to_owned(), why: why(failure) });
-    }
-    for hit in marked {
-        seen.concern(left_behind(&hit, NOTHING_WITHOUT_QUIT));
     }
 }
 

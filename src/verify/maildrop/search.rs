@@ -67,7 +67,7 @@ impl Mark {
             false => self.ends(&now, pop3).await?,
         };
         for number in numbers {
-            let unique_id = pop3.unique_id(number).await?;
+            let unique_id = now.unique_id(number, pop3).await?;
             if unique_id.as_ref().is_some_and(|id| looked_at.contains(id)) {
                 continue;
             }
@@ -83,6 +83,15 @@ impl Mark {
             }
         }
         Ok((hits, now))
+    }
+
+    /// What is known of the messages at the ends is not asked for a second time.
+    async fn unique_id(&self, number: u32, pop3: &mut Pop3) -> Result<Option<String>, Failure> {
+        match (&self.first, &self.last) {
+            (Some(Identity::Id(id)), _) if number == 1 => Ok(Some(id.clone())),
+            (_, Some(Identity::Id(id))) if number == self.count() => Ok(Some(id.clone())),
+            _ => pop3.unique_id(number).await,
+        }
     }
 
     /// Whether everything is where it was, and what is new has higher numbers: so it is on nearly every server.

@@ -34,8 +34,16 @@ impl Testbed {
         let instance = self.folder.file_name().unwrap_or_default().to_string_lossy();
         let usual = self.fill_in(include_str!("dovecot.conf"), &[("instance", &instance)]);
         let (capability, extra) = (&options.imap_capability, &options.dovecot_extra);
-        let configuration = format!("{usual}\nimap_capability = {capability}\n{extra}\n");
         let folder = self.folder.join("dovecot");
+        let mut tokens = String::new();
+        if let Some(url) = &options.introspection_url {
+            tokens = self.fill_in(include_str!("tokens.conf"), &[]);
+            write_aged(
+                &folder.join("oauth2.conf"),
+                format!("{}\nintrospection_url = {url}\n", include_str!("oauth2.conf")),
+            )?;
+        }
+        let configuration = format!("{usual}\nimap_capability = {capability}\n{tokens}{extra}\n");
         write_aged(&folder.join("dovecot.conf"), configuration)?;
         write_aged(&folder.join("logins"), options.users.iter().map(login_line).collect())?;
         write_aged(&folder.join("before.sieve"), include_str!("before.sieve").to_owned())
