@@ -1,6 +1,7 @@
 //! An account: an address with its credentials and its endpoints.
 
 mod token;
+mod url;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub(crate) use token::is_token;
-pub use token::{Grant, TokenEndpoint, TokenSource, TokenUrl};
+pub use token::{Grant, TokenEndpoint, TokenSource};
+pub use url::HttpsUrl;
 
 /// A mail account as somebody would set it up in a mail client.
 #[derive(Debug, Clone)]

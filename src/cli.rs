@@ -29,6 +29,8 @@ pub enum Command {
     Verify(Box<Verify>),
     /// Remove what earlier verifications have left behind in the mailboxes of accounts, and nothing else
     Clean(Box<Clean>),
+    /// Find the servers of an address, look at each without signing in, and write a configuration
+    Discover(Discover),
     /// Run the mail system of the demo in the foreground, and print a configuration for it
     Sandbox(Sandbox),
     /// Print an annotated configuration with every key and its default
@@ -193,6 +195,44 @@ impl Given {
     }
 }
 
+/// `mailtrip discover`
+///
+/// Exit codes: 0 servers to send and to receive by are confirmed, 1 something was found, but it is not confirmed or not
+/// complete, 2 nothing was found, 3 bad usage, or nobody could be asked.
+#[derive(Debug, Args)]
+pub struct Discover {
+    /// The address whose servers are to be found
+    #[arg(value_name = "ADDRESS")]
+    pub address: String,
+    /// Write the configuration to this file, which must not exist yet
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+    /// Ask nobody, and connect to nothing: only what is built in
+    #[arg(long)]
+    pub offline: bool,
+    /// Form of what is printed
+    #[arg(long, value_name = "FORMAT", default_value = "terminal")]
+    pub format: Listing,
+    /// Limit of the whole search, such as 2m or 90s [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<std::time::Duration>,
+    /// Certificates (PEM) that are trusted in addition to the system's
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// The DNS server to ask, such as 192.0.2.53:53 [default: the system's]
+    #[arg(long, value_name = "IP:PORT", conflicts_with = "offline")]
+    pub dns: Option<std::net::SocketAddr>,
+}
+
+/// Form of what `discover` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Listing {
+    /// For people
+    Terminal,
+    /// For programs
+    Json,
+}
+
 /// `mailtrip sandbox`
 #[derive(Debug, Args)]
 pub struct Sandbox {
@@ -269,5 +309,5 @@ fn age(text: &str) -> Result<std::time::Duration, String> {
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let duration = age(text).map_err(|_| "expected a time such as 2m, 90s or 1m 30s".to_owned())?;
-    if duration.is_zero() { Err("a limit of zero leaves no time to verify anything".to_owned()) } else { Ok(duration) }
+    if duration.is_zero() { Err("a limit of zero leaves no time for anything".to_owned()) } else { Ok(duration) }
 }

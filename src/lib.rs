@@ -41,7 +41,8 @@
 //!
 //! ```text
 //! 5   main ─ subcommand ─ cli, console, live, prompt, signals
-//! 3   verify                        report
+//! 4   discover
+//! 3   verify   survey               report
 //! 2   wire   probe   bounce   config   diagnose      sandbox
 //! 1   outcome   provider
 //! 0   command   account ◂ check   account ◂ stage ◂ failure
@@ -51,7 +52,8 @@
 //! - `diagnose` and `report` are pure functions of an outcome: no network, no file, no environment.
 //! - `sandbox` imports nothing of this crate and none of the clients' parsers, so that a misunderstanding cannot cancel
 //!   itself out.
-//! - Floor 4 is free: it is for what would run one verification after the other.
+//! - Floor 4 is for what uses a verification or a survey as a whole: `discover` asks who knows an account's servers, and
+//!   surveys them.
 //!
 //! # Where to find what
 //!
@@ -73,6 +75,8 @@
 //! | how a sign-in is done: SASL, one place for all protocols | [`wire::sasl`] |
 //! | access tokens: by a command, or from a token endpoint over HTTPS | [`account::TokenSource`], [`wire::token`] |
 //! | sockets, TLS, SMTP, IMAP, POP3 | [`wire`], [`wire::tls`], [`wire::smtp`], [`wire::imap`], [`wire::pop3`] |
+//! | what a port speaks, without a sign-in | [`survey`] |
+//! | the settings of an address: presets, DNS, autoconfig, guesses | [`discover`](mod@discover), [`wire::names`], [`wire::https`] |
 //! | causes and advice, one rule a function | [`diagnose`](mod@diagnose) |
 //! | how it looks | [`report::terminal`] |
 //! | a mail system to test against, and its faults | [`sandbox`] |
@@ -98,7 +102,10 @@
 //!   from the wire and looks at the certificate a second time, with nothing secret on that connection.
 //! - async-imap's sign-in fails at a challenge that is not base64, and cannot take an exchange back: challenges and `*`
 //!   pass beside it, through the guard.
-//! - HTTPS to a token endpoint is hyper over our own connection and TLS, so that certificates are judged as everywhere.
+//! - HTTPS, to a token endpoint or for an autoconfig file, is hyper over our own connection and TLS, so that certificates are
+//!   judged as everywhere.
+//! - A survey does not begin TLS where the server is expected to speak first, until that had its time, and never on port
+//!   25: who is impatient there is taken for a spammer.
 //! - `probe` is on floor 2, not with the nouns: reading trace headers back yields [`outcome::Fact`]s.
 //! - `wire` has a clock in one place: all addresses of a host are tried at the same time, and when one has answered the
 //!   others are given a moment more, so that "IPv6 does not work" is seen.
@@ -114,6 +121,7 @@ pub mod check;
 mod command;
 pub mod config;
 pub mod diagnose;
+pub mod discover;
 pub mod failure;
 pub mod outcome;
 pub mod probe;
@@ -121,6 +129,7 @@ pub mod provider;
 pub mod report;
 pub mod sandbox;
 pub mod stage;
+pub mod survey;
 pub mod verify;
 pub mod wire;
 

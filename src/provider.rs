@@ -101,6 +101,17 @@ pub fn by_domain(domain: &str) -> Option<&'static Provider> {
     table::PROVIDERS.iter().find(|provider| provider.serves(&domain))
 }
 
+/// The provider that this host takes mail for: addresses of a domain of one's own, where its MX record leads to the
+/// provider's hosts.
+pub fn by_exchanger(host: &str) -> Option<&'static Provider> {
+    let host = host.to_ascii_lowercase();
+    let mut ends = std::iter::successors(Some(host.as_str()), |end| end.split_once('.').map(|(_, rest)| rest));
+    ends.find_map(|end| match table::EXCHANGERS.iter().find(|(domain, _)| *domain == end) {
+        Some((_, name)) => by_name(name),
+        None => by_domain(end),
+    })
+}
+
 /// The names of all providers, in alphabetical order.
 pub fn names() -> impl Iterator<Item = &'static str> {
     table::PROVIDERS.iter().map(|provider| provider.name)
@@ -303,6 +314,23 @@ mod tests {
         assert_eq!(error.to_string(), "the IMAP server of `example.net` is not known and has to be given");
         let error = Given { smtp, ..given("jane@gmail.com") }.account().unwrap_err();
         assert_eq!(error, Incomplete::Cleartext { protocol: Protocol::Smtp });
+    }
+
+    #[test]
+    fn a_provider_is_known_by_the_hosts_that_take_mail_for_it() {
+        for (host, name) in [
+            ("ASPMX.L.GOOGLE.COM", "gmail"),
+            ("example-net.mail.protection.outlook.com", "microsoft365"),
+            ("mta5.am0.yahoodns.net", "yahoo"),
+            ("in1-smtp.messagingengine.com", "fastmail"),
+            ("mxext1.mailbox.org", "mailbox.org"),
+        ] {
+            assert_eq!(by_exchanger(host).map(|provider| provider.name), Some(name), "{host}");
+        }
+        for stranger in ["mx.example.net", "com", "", "google.com.example.net"] {
+            assert_eq!(by_exchanger(stranger), None, "{stranger}");
+        }
+        assert!(table::EXCHANGERS.iter().all(|(_, name)| by_name(name).is_some()));
     }
 
     #[test]

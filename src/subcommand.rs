@@ -2,6 +2,7 @@
 
 pub mod clean;
 pub mod demo;
+pub mod discover;
 mod given;
 pub mod report;
 pub mod sandbox;

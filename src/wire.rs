@@ -4,8 +4,9 @@
 //! was dropped in the middle of one is out of step and must not be used again, which ownership sees to:
 //! whoever gives up on an operation loses the stream with it.
 
-mod https;
+pub mod https;
 pub mod imap;
+pub mod names;
 pub mod pop3;
 pub mod sasl;
 pub mod smtp;
@@ -73,6 +74,12 @@ pub trait Dialogue: Sized + Send {
 
     /// What the server says it can do.
     fn capabilities(&self) -> &[String];
+
+    /// How somebody can sign in here: SASL mechanisms, and `LOGIN` for the protocol's own way where it has one.
+    fn mechanisms(&self) -> Vec<String>;
+
+    /// Takes leave without having signed in. The answer is not waited for.
+    fn leave(self) -> impl Future<Output = ()> + Send;
 }
 
 /// Nothing secret goes over a connection that is not encrypted, unless the configuration says so.

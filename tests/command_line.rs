@@ -4,6 +4,10 @@
 mod clean;
 #[path = "command_line/demo.rs"]
 mod demo;
+#[path = "command_line/discover.rs"]
+mod discover;
+#[path = "support/internet.rs"]
+mod internet;
 #[path = "support/leftover.rs"]
 mod leftover;
 #[path = "command_line/program.rs"]

@@ -21,7 +21,9 @@ const FLOORS: &[(&str, u8)] = &[
     ("diagnose", 2),
     ("sandbox", 2),
     ("verify", 3),
+    ("survey", 3),
     ("report", 3),
+    ("discover", 4),
     ("cli", 5),
     ("console", 5),
     ("live", 5),
@@ -70,6 +72,8 @@ const NEVER: &[(&str, &[&str])] = &[
     ),
     // Judging and showing is not its business, nor where its check comes from.
     ("verify", &["diagnose", "config", "provider", "sandbox", "std::fs", "std::env", "std::process"]),
+    ("survey", &["stage", "check", "config", "provider", "sandbox", "std::fs", "std::env", "std::process"]),
+    ("discover", &["check", "config", "sandbox", "std::fs", "std::env", "std::process"]),
     ("wire", &["stage", "check", "provider"]),
     // It shares no parser with the clients, so that a misunderstanding cannot cancel itself out.
     (

@@ -92,6 +92,10 @@ fn complaint(arguments: &[String], folder: &Path) -> Option<String> {
             add("--config", "missing.toml");
             Some("error: the configuration `")
         }
+        Some("discover") => {
+            add("--ca-file", "missing.pem");
+            Some("missing.pem, cannot be read")
+        }
         Some("sandbox") => {
             add("--settings", "missing.toml");
             Some(".toml: ")
@@ -244,7 +248,7 @@ fn every_name_of_the_json_is_there_and_no_other() {
     let tables = marked("names");
     let titles: BTreeSet<String> =
         tables.iter().map(|(title, _)| title.split(' ').next().unwrap().to_owned()).collect();
-    let wanted = ["Kind", "Fact", "Concern", "Skip", "Leg", "Stage"].map(str::to_owned);
+    let wanted = ["Kind", "Fact", "Concern", "Skip", "Leg", "Stage", "Origin"].map(str::to_owned);
     assert_eq!(titles, BTreeSet::from(wanted));
     for (title, table) in tables {
         let (name, path) = title.split_once(" in ").unwrap();
@@ -311,8 +315,11 @@ fn every_field_is_there_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let output = mailtrip(&["demo", "--format", "json"].map(str::to_owned), folder.path());
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let output =
+        mailtrip(&["discover", "jane@icloud.com", "--offline", "--format", "json"].map(str::to_owned), folder.path());
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let tables = marked("keys");
-    assert_eq!(tables.len(), 6);
+    assert_eq!(tables.len(), 8);
     for (title, table) in tables {
         let documented: BTreeSet<String> =
             rows(&table).iter().flat_map(|cells| quoted(cells[0])).filter(|name| !name.is_empty()).collect();
@@ -322,6 +329,8 @@ fn every_field_is_there_and_no_other() {
             "stage" => keys(&json, "/stages/0"),
             "reply" => names("Reply", "src/failure.rs"),
             "diagnosis" => names("Diagnosis", "src/diagnose.rs"),
+            "discovery" => keys(&found, ""),
+            "candidate" => keys(&found, "/servers/0"),
             "conversation" => names("Conversation", "src/outcome/conversation.rs"),
             other => panic!("what is {other}?"),
         };

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailtrip::account::{Grant, TokenEndpoint, TokenSource, TokenUrl};
+use mailtrip::account::{Grant, HttpsUrl, TokenEndpoint, TokenSource};
 use mailtrip::config::{self, Overrides};
 use mailtrip::diagnose::{Verdict, diagnose, verdict};
 use mailtrip::failure::{Failure, Kind};
@@ -106,14 +106,14 @@ async fn nothing_is_said_to_whom_is_not_trusted() {
     let stranger = TokenEndpoint { ca: None, ..provider.endpoint() };
     let failure = ask(&Arc::new(TokenSource::Endpoint(Box::new(stranger)))).await.unwrap_err();
     assert_eq!(failure.kind, Kind::CertificateSelfSigned, "{failure:?}");
-    let url: TokenUrl = format!("https://127.0.0.1:{}/token", provider.port).parse().unwrap();
+    let url: HttpsUrl = format!("https://127.0.0.1:{}/token", provider.port).parse().unwrap();
     let elsewhere = TokenEndpoint { url, ..provider.endpoint() };
     let failure = ask(&Arc::new(TokenSource::Endpoint(Box::new(elsewhere)))).await.unwrap_err();
     assert_eq!(failure.kind, Kind::CertificateWrongName { names: vec!["localhost".into()] }, "{failure:?}");
     assert!(provider.requests().is_empty());
 
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let url: TokenUrl = format!("https://127.0.0.1:{closed}/token").parse().unwrap();
+    let url: HttpsUrl = format!("https://127.0.0.1:{closed}/token").parse().unwrap();
     let nowhere = TokenEndpoint { url, ..provider.endpoint() };
     let failure = ask(&Arc::new(TokenSource::Endpoint(Box::new(nowhere)))).await.unwrap_err();
     assert_eq!(failure.kind, Kind::ConnectionRefused);

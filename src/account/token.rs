@@ -1,9 +1,8 @@
 //! Where an OAuth 2.0 access token comes from.
 
 use std::fmt;
-use std::str::FromStr;
 
-use super::Secret;
+use super::{HttpsUrl, Secret};
 
 /// What can be sent as a token: visible ASCII characters (RFC 6749 §A.12, without the blank).
 pub(crate) fn is_token(text: &str) -> bool {
@@ -25,7 +24,7 @@ pub enum TokenSource {
 #[derive(Debug, Clone)]
 pub struct TokenEndpoint {
     /// Where it is.
-    pub url: TokenUrl,
+    pub url: HttpsUrl,
     /// Who asks: the application that was registered with the provider.
     pub client_id: String,
     /// The application's own secret, where it has one.
@@ -58,70 +57,9 @@ impl fmt::Debug for TokenSource {
     }
 }
 
-/// The place of a token endpoint: always HTTPS, since a secret goes there (RFC 6749 §3.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenUrl {
-    /// Host name or IP address, without brackets.
-    pub host: String,
-    /// TCP port, by default 443.
-    pub port: u16,
-    /// Path and query, as they are requested.
-    pub target: String,
-}
-
-impl FromStr for TokenUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<TokenUrl, String> {
-        let expected = || "is not an address such as https://login.example.net/oauth2/token".to_owned();
-        let uri: hyper::Uri = text.parse().map_err(|_| expected())?;
-        if uri.scheme_str() == Some("http") {
-            return Err("is not https: a secret would go over the network in the clear".to_owned());
-        }
-        let authority = uri.authority().filter(|_| uri.scheme_str() == Some("https")).ok_or_else(expected)?;
-        if authority.as_str().contains('@') || text.contains('#') || authority.host().is_empty() {
-            return Err(expected());
-        }
-        let host = authority.host();
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        let port = authority.port_u16().unwrap_or(443);
-        Ok(TokenUrl { host: host.to_owned(), port, target: target.to_owned() })
-    }
-}
-
-/// Without the query, whatever may be in it.
-impl fmt::Display for TokenUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("https://")?;
-        f.write_str(&self.authority())?;
-        f.write_str(self.target.split('?').next().unwrap_or_default())
-    }
-}
-
-impl TokenUrl {
-    /// Host and port as in a URL; the port only where it is not the usual one.
-    pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == 443 { host } else { format!("{host}:{}", self.port) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_endpoint_is_https_and_nothing_else() {
-        let url: TokenUrl = "https://login.example.net/t/token?x=1".parse().unwrap();
-        assert_eq!((&*url.host, url.port, &*url.target), ("login.example.net", 443, "/t/token?x=1"));
-        assert_eq!(url.to_string(), "https://login.example.net/t/token");
-        let url: TokenUrl = "https://[::1]:8443".parse().unwrap();
-        assert_eq!((&*url.host, url.port, url.to_string()), ("::1", 8443, "https://[::1]:8443/".to_owned()));
-        for wrong in ["", "login.example.net", "http://a/", "ftp://a/", "https://", "https://a:b@c/", "https://a/#b"] {
-            assert!(wrong.parse::<TokenUrl>().is_err(), "{wrong} was taken");
-        }
-    }
 
     #[test]
     fn no_secret_is_in_debug_output() {

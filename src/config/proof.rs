@@ -7,7 +7,7 @@ use serde_spanned::Spanned;
 use super::finding::Findings;
 use super::secret::{self, SecretSource, Surroundings};
 use super::section::Section;
-use crate::account::{Grant, Proof, Secret, TokenEndpoint, TokenSource, TokenUrl, is_token};
+use crate::account::{Grant, HttpsUrl, Proof, Secret, TokenEndpoint, TokenSource, is_token};
 use crate::provider::Authority;
 
 /// The keys by which somebody signs in.
@@ -26,7 +26,7 @@ pub(super) enum ProofSource {
 
 /// A token endpoint, and where its secrets are.
 pub(super) struct Oauth2 {
-    url: TokenUrl,
+    url: HttpsUrl,
     client_id: String,
     client_secret: Option<SecretSource>,
     /// `None`: the application asks in its own name.
@@ -110,7 +110,7 @@ fn grant(table: &Section, found: &mut Findings) -> Option<GrantWord> {
     }
 }
 
-fn url(table: &Section, authority: Option<Authority>, grant: GrantWord, found: &mut Findings) -> Option<TokenUrl> {
+fn url(table: &Section, authority: Option<Authority>, grant: GrantWord, found: &mut Findings) -> Option<HttpsUrl> {
     let tenant = tenant(table, authority, found)?;
     if let Some(text) = table.text("token_url", found) {
         return match text.get_ref().parse() {

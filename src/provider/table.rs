@@ -18,6 +18,15 @@ const APP_PASSWORD: &str = "it takes an app password, made in the account's secu
 const ENABLE: &str = "access by IMAP and POP3 has to be enabled once in the account's settings on the web";
 const OAUTH2_ONLY: &str = "it takes OAuth2 only: a password is refused there, whatever it is";
 
+/// The domains of hosts that take mail for a provider, where they are not those of its addresses: ISPDB lists them as
+/// domains of the same provider (googlemail.com, office365.com, yahoo.com.xml, messagingengine.com).
+pub(super) const EXCHANGERS: &[(&str, &str)] = &[
+    ("google.com", "gmail"),
+    ("mail.protection.outlook.com", "microsoft365"),
+    ("yahoodns.net", "yahoo"),
+    ("messagingengine.com", "fastmail"),
+];
+
 /// Every preset, by name.
 #[rustfmt::skip]
 pub(super) const PROVIDERS: &[Provider] = &[

@@ -64,8 +64,8 @@ pub fn render_all(outcomes: &[Outcome]) -> String {
     }
 }
 
-/// What JSON itself allows in a string and a terminal would act on is written as `\u`, too: the meaning is the same.
-fn write(value: &impl Serialize) -> String {
+/// A value as JSON. What JSON itself allows in a string and a terminal would act on is written as `\u`, too: the meaning is the same.
+pub fn write(value: &impl Serialize) -> String {
     // Strings, numbers and names known at compile time: nothing here can fail to serialize.
     let json = serde_json::to_string_pretty(value).unwrap_or_default();
     let mut text = String::with_capacity(json.len() + 1);

@@ -45,7 +45,12 @@ pub async fn account(
         ca,
         allow_cleartext_password: *allow_cleartext_password,
     };
-    let incomplete = |error| format!("{error}: see `mailtrip {command} --help`");
+    let incomplete = |error| match error {
+        provider::Incomplete::NoServer { .. } => {
+            format!("{error}: see `mailtrip {command} --help`, or look for it with `mailtrip discover {address}`")
+        }
+        provider::Incomplete::Cleartext { .. } => format!("{error}: see `mailtrip {command} --help`"),
+    };
     assemble(given.clone()).map_err(incomplete)?; // before anybody is asked for a password
     given.proof = match token_command {
         Some(command) => TokenSource::Command(config::shell(command)).into(),

@@ -1,5 +1,6 @@
-//! One HTTPS request, on hyper, over our own connection and TLS: so certificates are judged as everywhere else, and it
-//! ends when it is dropped. No proxy is used, whatever the environment says, and no redirection is followed.
+//! HTTPS requests, on hyper, over our own connection and TLS: so certificates are judged as everywhere else, and they
+//! end when they are dropped. No proxy is used, whatever the environment says. Redirections are followed to HTTPS only, and
+//! only for what may be read by anybody: a form goes where it was to go, or nowhere.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,23 +11,33 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, LOCATION, USER_AGENT};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
-use crate::account::TokenUrl;
+use crate::account::HttpsUrl;
 use crate::failure::{Failure, Kind};
+use crate::wire::names::Names;
 use crate::wire::tap::Tap;
-use crate::wire::{Io, connect, lost, resolve, tls};
+use crate::wire::{Io, connect, excerpt, lost, resolve, tls};
 
 /// How long connecting may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The largest header, and the largest body, of an answer.
+/// The largest header of an answer, and the largest body of one to a form.
 const LARGEST: usize = 64 * 1024;
+
+/// The largest document that is read.
+const LARGEST_DOCUMENT: usize = 256 * 1024;
+
+/// How many redirections are followed.
+const MOST_REDIRECTIONS: usize = 3;
+
+/// What our requests say of us.
+const AGENT: &str = concat!("mailtrip/", env!("CARGO_PKG_VERSION"));
 
 /// What came back.
 pub(super) struct Answer {
@@ -36,39 +47,93 @@ pub(super) struct Answer {
     pub body: Zeroizing<Vec<u8>>,
 }
 
+/// A document, and where it was in the end.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// Where it was found, after redirections.
+    pub url: HttpsUrl,
+    /// The HTTP status (RFC 9110 §15): it is one that was wanted only where this is 200.
+    pub status: u16,
+    /// Its bytes, 256 KiB at most.
+    pub body: Vec<u8>,
+}
+
 /// Sends a form (`application/x-www-form-urlencoded`), once.
 ///
 /// # Errors
 /// The kinds of an opening connection, [`Kind::ConnectionLost`], and [`Kind::Malformed`] for what is not HTTP or too large.
-pub(super) async fn post_form(url: &TokenUrl, ca: Option<&[u8]>, form: String) -> Result<Answer, Failure> {
+pub(super) async fn post_form(url: &HttpsUrl, ca: Option<&[u8]>, form: String) -> Result<Answer, Failure> {
     let request = Request::post(&url.target)
         .header(HOST, url.authority())
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT, "application/json")
-        .header(USER_AGENT, concat!("mailtrip/", env!("CARGO_PKG_VERSION")))
+        .header(USER_AGENT, AGENT)
         .body(form)
         .map_err(|error| Failure::new(Kind::Local).detail(error.to_string()))?;
-    let stream = Hyper(open(url, ca).await?);
-    let begun = http1::Builder::new().max_buf_size(LARGEST).handshake(stream).await;
+    let addresses = resolve(&url.host, url.port).await?;
+    Ok(ask(open(url, &addresses, ca).await?, request, LARGEST).await?.0)
+}
+
+/// Gets a document that anybody may read. A few redirections are followed, to other hosts too, but never away from HTTPS.
+///
+/// # Errors
+/// The kinds of an opening connection, [`Kind::ConnectionLost`], and [`Kind::Malformed`] for what is not HTTP, is too
+/// large, or leads elsewhere than to HTTPS, or in a circle.
+pub async fn get(url: &HttpsUrl, names: &Names, ca: Option<&[u8]>) -> Result<Document, Failure> {
+    let mut url = url.clone();
+    for _ in 0..=MOST_REDIRECTIONS {
+        let request = Request::get(&url.target)
+            .header(HOST, url.authority())
+            .header(USER_AGENT, AGENT)
+            .body(String::new())
+            .map_err(|error| Failure::new(Kind::Local).detail(error.to_string()))?;
+        let addresses = names.addresses(&url.host, url.port).await?;
+        let (answer, location) = ask(open(&url, &addresses, ca).await?, request, LARGEST_DOCUMENT).await?;
+        match (answer.status, location) {
+            (301 | 302 | 303 | 307 | 308, Some(location)) => {
+                let next = url.join(&location);
+                url = next.map_err(|why| {
+                    malformed(format!("redirected to {:?}, which {why}", excerpt(location.as_bytes())))
+                })?;
+            }
+            _ => return Ok(Document { url, status: answer.status, body: answer.body.to_vec() }),
+        }
+    }
+    Err(malformed(format!("redirected more than {MOST_REDIRECTIONS} times")))
+}
+
+/// One request, and where the answer leads to, if anywhere.
+async fn ask(stream: Io, request: Request<String>, largest: usize) -> Result<(Answer, Option<String>), Failure> {
+    let begun = http1::Builder::new().max_buf_size(LARGEST).handshake(Hyper(stream)).await;
     let (mut sender, connection) = begun.map_err(|error| broken(&error))?;
     let mut task = JoinSet::new(); // it ends with this function
     task.spawn(connection);
     let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
-    answer(response).await
+    let location = header(&response, &LOCATION);
+    Ok((answer(response, largest).await?, location))
 }
 
-async fn answer(response: Response<Incoming>) -> Result<Answer, Failure> {
+async fn answer(response: Response<Incoming>, largest: usize) -> Result<Answer, Failure> {
     let status = response.status().as_u16();
-    let media_type = response.headers().get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let media_type = media_type.map(|value| value.split(';').next().unwrap_or_default().trim().to_owned());
-    let body = Limited::new(response.into_body(), LARGEST).collect().await.map_err(|error| {
+    let media_type = header(&response, &CONTENT_TYPE).unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
+    let body = Limited::new(response.into_body(), largest).collect().await.map_err(|error| {
         match error.downcast_ref::<hyper::Error>() {
             Some(error) => broken(error),
-            None => Failure::new(Kind::Malformed).detail(format!("an answer of more than {} KiB", LARGEST / 1024)),
+            None => malformed(format!("an answer of more than {} KiB", largest / 1024)),
         }
     })?;
     let body = Zeroizing::new(body.to_bytes().to_vec());
-    Ok(Answer { status, media_type: media_type.unwrap_or_default(), body })
+    Ok(Answer { status, media_type, body })
+}
+
+fn header(response: &Response<Incoming>, name: &HeaderName) -> Option<String> {
+    let value = response.headers().get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn malformed(detail: String) -> Failure {
+    Failure::new(Kind::Malformed).detail(detail)
 }
 
 fn broken(error: &hyper::Error) -> Failure {
@@ -77,9 +142,8 @@ fn broken(error: &hyper::Error) -> Failure {
     failure.detail(error.to_string())
 }
 
-async fn open(url: &TokenUrl, ca: Option<&[u8]>) -> Result<Io, Failure> {
-    let addresses = resolve(&url.host, url.port).await?;
-    let (tap, address) = dial(&addresses).await?;
+async fn open(url: &HttpsUrl, addresses: &[SocketAddr], ca: Option<&[u8]>) -> Result<Io, Failure> {
+    let (tap, address) = dial(addresses).await?;
     match tls::handshake(tap, &url.host, ca).await {
         Ok((stream, _)) => Ok(Io::Tls(stream)),
         Err(failure) if failure.kind == Kind::CertificateRejected => {

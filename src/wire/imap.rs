@@ -160,6 +160,23 @@ impl Dialogue for Greeted {
     fn capabilities(&self) -> &[String] {
         &self.capabilities
     }
+
+    /// SASL mechanisms, and the command LOGIN, which is there unless it is said not to be (RFC 9051 §6.2.3).
+    fn mechanisms(&self) -> Vec<String> {
+        let sasl = self.capabilities.iter().filter_map(|capability| {
+            let (auth, mechanism) = capability.split_once('=')?;
+            auth.eq_ignore_ascii_case("AUTH").then(|| mechanism.to_ascii_uppercase())
+        });
+        let mut mechanisms: Vec<String> = sasl.filter(|mechanism| mechanism != "LOGIN").collect();
+        if !self.offers("LOGINDISABLED") {
+            mechanisms.push("LOGIN".to_owned());
+        }
+        mechanisms
+    }
+
+    async fn leave(self) {
+        let _ = self.client.into_inner().into_stream().send(b"bye LOGOUT\r\n").await; // a courtesy
+    }
 }
 
 impl Greeted {
@@ -174,19 +191,6 @@ impl Greeted {
 
     fn offers(&self, capability: &str) -> bool {
         offers(&self.capabilities, capability)
-    }
-
-    /// SASL mechanisms, and the command LOGIN, which is there unless it is said not to be (RFC 9051 §6.2.3).
-    fn mechanisms(&self) -> Vec<String> {
-        let sasl = self.capabilities.iter().filter_map(|capability| {
-            let (auth, mechanism) = capability.split_once('=')?;
-            auth.eq_ignore_ascii_case("AUTH").then(|| mechanism.to_ascii_uppercase())
-        });
-        let mut mechanisms: Vec<String> = sasl.filter(|mechanism| mechanism != "LOGIN").collect();
-        if !self.offers("LOGINDISABLED") {
-            mechanisms.push("LOGIN".to_owned());
-        }
-        mechanisms
     }
 }
 

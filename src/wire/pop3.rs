@@ -117,6 +117,21 @@ impl Dialogue for Greeted {
     fn capabilities(&self) -> &[String] {
         self.capabilities.as_deref().unwrap_or_default()
     }
+
+    /// SASL mechanisms, and USER with PASS, which stands as LOGIN here. A server without CAPA knows that at least.
+    fn mechanisms(&self) -> Vec<String> {
+        let sasl = self.line("SASL").unwrap_or_default().split_whitespace().skip(1);
+        let mut mechanisms: Vec<String> =
+            sasl.map(str::to_ascii_uppercase).filter(|mechanism| mechanism != "LOGIN").collect();
+        if self.capabilities.is_none() || self.offers("USER") || mechanisms.is_empty() {
+            mechanisms.push("LOGIN".to_owned());
+        }
+        mechanisms
+    }
+
+    async fn leave(mut self) {
+        let _ = self.stream.send(b"QUIT\r\n").await; // a courtesy
+    }
 }
 
 impl Greeted {
@@ -137,17 +152,6 @@ impl Greeted {
 
     fn parameter(&self, name: &str) -> Option<&str> {
         self.line(name)?.split_whitespace().nth(1)
-    }
-
-    /// SASL mechanisms, and USER with PASS, which stands as LOGIN here. A server without CAPA knows that at least.
-    fn mechanisms(&self) -> Vec<String> {
-        let sasl = self.line("SASL").unwrap_or_default().split_whitespace().skip(1);
-        let mut mechanisms: Vec<String> =
-            sasl.map(str::to_ascii_uppercase).filter(|mechanism| mechanism != "LOGIN").collect();
-        if self.capabilities.is_none() || self.offers("USER") || mechanisms.is_empty() {
-            mechanisms.push("LOGIN".to_owned());
-        }
-        mechanisms
     }
 
     /// No mechanism that is announced, but perhaps APOP. Where STLS is still to be had, it is TLS that is missing: Cyrus and

@@ -60,14 +60,21 @@ impl Dialogue for Smtp {
 
     async fn login(mut self, endpoint: &Endpoint, key: &Key) -> Result<(Smtp, SignIn), Failure> {
         permit_secret(endpoint)?;
-        let offered: Vec<String> = self.parameters("AUTH").map(str::to_owned).collect();
-        let sign_in = Mechanism::choose(endpoint.auth, &offered, key)?;
+        let sign_in = Mechanism::choose(endpoint.auth, &self.mechanisms(), key)?;
         self.authenticate(sign_in.mechanism, exchange(sign_in.mechanism, endpoint, key)).await?;
         Ok((self, sign_in))
     }
 
     fn capabilities(&self) -> &[String] {
         &self.keywords
+    }
+
+    fn mechanisms(&self) -> Vec<String> {
+        self.parameters("AUTH").map(str::to_owned).collect()
+    }
+
+    async fn leave(mut self) {
+        let _ = self.stream.send(b"QUIT\r\n").await; // a courtesy
     }
 }
 

@@ -1,0 +1,94 @@
+//! What a mail server says of itself, before TLS and inside it.
+
+use crate::account::Protocol;
+use crate::failure::Failure;
+use crate::wire::smtp::Smtp;
+use crate::wire::tls::{self, Secured};
+use crate::wire::transcript::Transcript;
+use crate::wire::{Dialogue, Io, Stream, excerpt, imap, pop3};
+
+use super::hearing::{Heard, first_line, named};
+use super::{Inside, Offer, Port, Site, Speech};
+
+pub(super) async fn with(heard: Heard, site: &Site<'_>) -> Port {
+    match heard {
+        Heard::Nothing => Port::Silent,
+        Heard::TlsFailed(failure) => Port::Tls(Err(failure)),
+        Heard::Retort(said) => Port::Foreign { speech: Speech::of(&said), said: line(&said), inside_tls: false },
+        Heard::Plain(stream) => match Speech::of(&stream.received) {
+            Speech::Mail(Protocol::Smtp) => plain::<Smtp>(Protocol::Smtp, stream, site).await,
+            Speech::Mail(Protocol::Imap) => plain::<imap::Greeted>(Protocol::Imap, stream, site).await,
+            Speech::Mail(Protocol::Pop3) => plain::<pop3::Greeted>(Protocol::Pop3, stream, site).await,
+            speech => Port::Foreign { speech, said: line(&stream.received), inside_tls: false },
+        },
+        Heard::Tls(mut stream, secured) => {
+            let greeted = site.surveyor.within(first_line(&mut stream)).await;
+            if let (Err(failure), true) = (greeted, stream.received.is_empty()) {
+                return Port::Tls(Err(failure));
+            }
+            match Speech::of(&stream.received) {
+                Speech::Mail(Protocol::Smtp) => inside::<Smtp>(Protocol::Smtp, stream, secured, site).await,
+                Speech::Mail(Protocol::Imap) => inside::<imap::Greeted>(Protocol::Imap, stream, secured, site).await,
+                Speech::Mail(Protocol::Pop3) => inside::<pop3::Greeted>(Protocol::Pop3, stream, secured, site).await,
+                speech => Port::Foreign { speech, said: line(&stream.received), inside_tls: true },
+            }
+        }
+    }
+}
+
+async fn inside<D: Dialogue>(protocol: Protocol, stream: Stream, secured: Secured, site: &Site<'_>) -> Port {
+    let greeting = line(&stream.received);
+    match site.surveyor.within(D::greet(stream)).await {
+        Ok(dialogue) => {
+            Port::Tls(Ok(Box::new(Inside { protocol, greeting, secured, offer: last_offer(dialogue).await })))
+        }
+        Err(failure) => Port::Tls(Err(failure)),
+    }
+}
+
+async fn plain<D: Dialogue>(protocol: Protocol, stream: Stream, site: &Site<'_>) -> Port {
+    let greeting = line(&stream.received);
+    let (offer, starttls) = match site.surveyor.within(D::greet(stream)).await {
+        Ok(dialogue) => (offer(&dialogue), upgrade(dialogue, site).await),
+        Err(failure) => (Offer::default(), Err(failure)),
+    };
+    let inside = |(secured, offer)| Box::new(Inside { protocol, greeting: greeting.clone(), secured, offer });
+    let starttls = starttls.map(inside);
+    Port::Plain { protocol, greeting, offer, starttls }
+}
+
+async fn upgrade<D: Dialogue>(dialogue: D, site: &Site<'_>) -> Result<(Secured, Offer), Failure> {
+    use crate::failure::Kind::CertificateRejected;
+    let surveyor = site.surveyor;
+    let tap = surveyor.within(dialogue.starttls()).await?;
+    match surveyor.within(tls::handshake(tap, &site.place.host, surveyor.ca)).await {
+        Ok((tls, secured)) => {
+            let resumed = D::resume(Stream::new(Io::Tls(tls), Transcript::default()));
+            Ok((secured, last_offer(surveyor.within(resumed).await?).await))
+        }
+        Err(failure) if failure.kind == CertificateRejected => {
+            let again = async {
+                let plain = Stream::new(Io::Plain(site.one_more().await?), Transcript::default());
+                surveyor.within(async { D::greet(plain).await?.starttls().await }).await.ok()
+            };
+            Err(named(failure, again.await, site).await)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn offer(dialogue: &impl Dialogue) -> Offer {
+    Offer { capabilities: dialogue.capabilities().to_vec(), mechanisms: dialogue.mechanisms() }
+}
+
+/// The same, and takes leave.
+async fn last_offer(dialogue: impl Dialogue) -> Offer {
+    let offer = offer(&dialogue);
+    dialogue.leave().await;
+    offer
+}
+
+/// The first line, as text.
+fn line(said: &[u8]) -> String {
+    excerpt(said.split(|&byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default())
+}
