@@ -29,6 +29,8 @@ pub enum Command {
     Verify(Box<Verify>),
     /// Remove what earlier verifications have left behind in the mailboxes of accounts, and nothing else
     Clean(Box<Clean>),
+    /// Find out why mail does not work: look at the servers of accounts, at this machine, and say what to change
+    Doctor(Box<Doctor>),
     /// Find the servers of an address, look at each without signing in, and write a configuration
     Discover(Discover),
     /// Run the mail system of the demo in the foreground, and print a configuration for it
@@ -66,6 +68,8 @@ pub struct Demo {
 
 /// `mailtrip verify`
 #[derive(Debug, Args)]
+#[command(mut_arg("neighbour", |arg| arg.requires("diagnose")))]
+#[command(mut_arg("offline_neighbours", |arg| arg.requires("diagnose")))]
 pub struct Verify {
     /// Names of checks in the configuration (all of them if none is named), or one address
     #[arg(value_name = "CHECK|ADDRESS")]
@@ -92,6 +96,12 @@ pub struct Verify {
     /// Which addresses are used.
     #[command(flatten)]
     pub network: Network,
+    /// After a check that failed, look at its servers and at this machine, without another sign-in, for up to 30 seconds
+    #[arg(long)]
+    pub diagnose: bool,
+    /// Whom else to ask.
+    #[command(flatten)]
+    pub neighbours: Neighbours,
     /// Show what was said on each connection, without passwords
     #[arg(long)]
     pub transcript: bool,
@@ -195,6 +205,46 @@ impl Given {
     }
 }
 
+/// `mailtrip doctor`
+///
+/// Exit codes: 0 everything configured works, 1 it works, and there is something to say, 2 something configured does not
+/// work, 3 it could not be found out, or bad usage.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Names of accounts in the configuration (all of them if none is named), or one address
+    #[arg(value_name = "ACCOUNT|ADDRESS")]
+    pub targets: Vec<String>,
+    /// The configuration [default: $MAILTRIP_CONFIG, ./mailtrip.toml, ~/.config/mailtrip/config.toml]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Form of what is printed
+    #[arg(long, value_name = "FORMAT", default_value = "terminal")]
+    pub format: Listing,
+    /// Limit of the whole examination, such as 2m or 90s [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<std::time::Duration>,
+    /// Which addresses are used.
+    #[command(flatten)]
+    pub network: Network,
+    /// Whom else to ask.
+    #[command(flatten)]
+    pub neighbours: Neighbours,
+    /// Without a configuration.
+    #[command(flatten)]
+    pub given: Given,
+}
+
+/// Who is asked beside the hosts that an account names.
+#[derive(Debug, Args)]
+pub struct Neighbours {
+    /// A mail server of somebody else, which is looked at to tell this machine from the server [default: smtp.gmail.com:587]
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
+    pub neighbour: Option<(String, u16)>,
+    /// Connect to no host that the account does not name
+    #[arg(long, conflicts_with = "neighbour")]
+    pub offline_neighbours: bool,
+}
+
 /// `mailtrip discover`
 ///
 /// Exit codes: 0 servers to send and to receive by are confirmed, 1 something was found, but it is not confirmed or not
@@ -224,7 +274,7 @@ pub struct Discover {
     pub dns: Option<std::net::SocketAddr>,
 }
 
-/// Form of what `discover` prints.
+/// Form of what `discover` and `doctor` print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Listing {
     /// For people
@@ -299,6 +349,13 @@ impl From<SentMode> for Sent {
 
 fn formats() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name())).try_map(|name| name.parse::<Format>())
+}
+
+fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    // The same form as that of a server, without its security.
+    let Location { host, port, .. } =
+        format!("{text}/tls").parse().map_err(|_| "expected HOST:PORT, such as smtp.example.net:587".to_owned())?;
+    Ok((host, port))
 }
 
 fn age(text: &str) -> Result<std::time::Duration, String> {

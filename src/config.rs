@@ -140,16 +140,42 @@ pub async fn load(path: &Path, names: &[String], overrides: &Overrides) -> Resul
 /// As [`load`].
 pub async fn load_accounts(path: &Path, names: &[String]) -> Result<Accounts, ConfigError> {
     let source = source(path).await?;
-    let (document, mut notices) = document::read(&source, &Overrides::default())?;
+    let (document, notices) = document::read(&source, &Overrides::default())?;
     let wanted = document.select_accounts(names)?;
     let limits = document.usual_limits().map_err(|(_, sentence)| Finding::new(sentence))?;
+    let surroundings = surroundings(path, Some(limits.total));
+    let fetched = fetch::accounts(&document, &wanted, &surroundings, &source).await?;
+    Ok(accounts(path, &document, &wanted, fetched, limits, notices))
+}
+
+/// The same with the secrets that are at hand. One that is not stays blank, and why is returned.
+///
+/// # Errors
+/// As [`load_accounts`], but for secrets.
+pub async fn load_accounts_at_hand(path: &Path, names: &[String]) -> Result<(Accounts, Vec<String>), ConfigError> {
+    let source = source(path).await?;
+    let (document, notices) = document::read(&source, &Overrides::default())?;
+    let wanted = document.select_accounts(names)?;
+    let limits = document.usual_limits().map_err(|(_, sentence)| Finding::new(sentence))?;
+    let surroundings = surroundings(path, Some(limits.total));
+    let (fetched, missing) = fetch::accounts_at_hand(&document, &wanted, &surroundings, &source).await?;
+    Ok((accounts(path, &document, &wanted, fetched, limits, notices), missing))
+}
+
+fn accounts<'d>(
+    path: &Path,
+    document: &Document,
+    wanted: &[&'d str],
+    mut fetched: HashMap<&'d str, Account>,
+    limits: Limits,
+    mut notices: Vec<Notice>,
+) -> Accounts {
     if document.holds_a_password {
         notices.extend(fetch::readable_by_others(path));
     }
-    let mut fetched = fetch::accounts(&document, &wanted, &surroundings(path, Some(limits.total)), &source).await?;
     let accounts = wanted.iter().filter_map(|name| fetched.remove(name)).collect();
     let own = document.accounts.values().map(|entry| entry.account.address.clone()).collect();
-    Ok(Accounts { accounts, own, limits, notices })
+    Accounts { accounts, own, limits, notices }
 }
 
 async fn source(path: &Path) -> Result<Source, ConfigError> {

@@ -19,7 +19,7 @@ use lettre::Address;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
-use crate::account::{Location, Protocol, Security};
+use crate::account::{Family, Location, Protocol, Security};
 use crate::failure::{Failure, Kind};
 use crate::provider::{self, Passwords, Provider};
 use crate::survey::{Place, Port, Surveyor, standard_ports};
@@ -299,7 +299,8 @@ impl<'a> Search<'a> {
         }
         let (keys, places): (Vec<_>, Vec<Place>) = places.into_iter().unzip();
         let Sources { ca, patience, .. } = self.sources;
-        let surveyor = Surveyor { names: self.names, ca: ca.as_deref(), patience: *patience, until: self.until };
+        let (ca, until) = (ca.as_deref(), self.until);
+        let surveyor = Surveyor { names: self.names, ca, family: Family::Any, patience: *patience, until };
         let ports = surveyor.look_at_all(&places).await;
         self.ports.extend(keys.into_iter().zip(ports));
     }

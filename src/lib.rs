@@ -41,7 +41,7 @@
 //!
 //! ```text
 //! 5   main ─ subcommand ─ cli, console, live, prompt, signals
-//! 4   discover
+//! 4   discover   doctor
 //! 3   verify   survey               report
 //! 2   wire   probe   bounce   config   diagnose      sandbox
 //! 1   outcome   provider
@@ -53,7 +53,7 @@
 //! - `sandbox` imports nothing of this crate and none of the clients' parsers, so that a misunderstanding cannot cancel
 //!   itself out.
 //! - Floor 4 is for what uses a verification or a survey as a whole: `discover` asks who knows an account's servers, and
-//!   surveys them.
+//!   surveys them; `doctor` surveys those that an account names, visits them, and judges whose fault it is.
 //!
 //! # Where to find what
 //!
@@ -77,6 +77,8 @@
 //! | sockets, TLS, SMTP, IMAP, POP3 | [`wire`], [`wire::tls`], [`wire::smtp`], [`wire::imap`], [`wire::pop3`] |
 //! | what a port speaks, without a sign-in | [`survey`] |
 //! | the settings of an address: presets, DNS, autoconfig, guesses | [`discover`](mod@discover), [`wire::names`], [`wire::https`] |
+//! | one sign-in and a look around, without a message | [`verify::visit`] |
+//! | the server or this machine, and the line to change | [`doctor`](mod@doctor), [`doctor::judgement`] |
 //! | causes and advice, one rule a function | [`diagnose`](mod@diagnose) |
 //! | how it looks | [`report::terminal`] |
 //! | a mail system to test against, and its faults | [`sandbox`] |
@@ -122,6 +124,7 @@ mod command;
 pub mod config;
 pub mod diagnose;
 pub mod discover;
+pub mod doctor;
 pub mod failure;
 pub mod outcome;
 pub mod probe;

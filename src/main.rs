@@ -17,7 +17,7 @@ use mailtrip::diagnose::Verdict;
 
 use cli::{Cli, Command};
 use console::Unable;
-use subcommand::{clean, demo, discover, report, sandbox, verify};
+use subcommand::{clean, demo, discover, doctor, report, sandbox, verify};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -54,6 +54,7 @@ async fn run(command: Command) -> Result<Verdict, Unable> {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Verify(arguments) => verify::run(*arguments).await,
         Command::Clean(arguments) => clean::run(*arguments).await,
+        Command::Doctor(arguments) => doctor::run(*arguments).await,
         Command::Discover(arguments) => discover::run(arguments).await,
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Config => console::print(config::EXAMPLE).map(|()| Verdict::Ok),

@@ -307,6 +307,13 @@ pub enum Fact {
     PasswordEdgeWhitespace,
     /// The password went over the network unencrypted, as the configuration allows.
     CleartextPassword,
+    /// How full the mailbox is (RFC 9208 §5.1).
+    Quota {
+        /// What is used, in KiB.
+        used_kib: u64,
+        /// What may be used, in KiB.
+        limit_kib: u64,
+    },
     /// A folder as it was before anything was sent.
     Folder {
         /// What it is to the verification.

@@ -3,6 +3,8 @@
 pub mod clean;
 pub mod demo;
 pub mod discover;
+pub mod doctor;
+mod examination;
 mod given;
 pub mod report;
 pub mod sandbox;

@@ -5,6 +5,7 @@
 //! other. What answers is identified by its own bytes, not by the number of the port. Each certificate is judged for the
 //! host as in a verification.
 
+mod fit;
 mod hearing;
 mod speech;
 mod talk;
@@ -17,7 +18,7 @@ use futures_util::future::join_all;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::account::{Location, Protocol, Security};
+use crate::account::{Family, Location, Protocol, Security};
 use crate::failure::{Failure, Kind};
 use crate::wire::names::Names;
 use crate::wire::tls::Secured;
@@ -44,6 +45,8 @@ pub struct Surveyor<'a> {
     pub names: &'a Names,
     /// PEM certificates that are trusted in addition to the system's.
     pub ca: Option<&'a [u8]>,
+    /// Which of the hosts' addresses are used.
+    pub family: Family,
     /// How long looking a host up, connecting, and each answer of a server may take. The greeting has this time as well,
     /// so that it should be some seconds: servers let clients wait to see who is impatient.
     pub patience: Duration,
@@ -191,6 +194,11 @@ impl Surveyor<'_> {
         let look_up = || self.within(self.names.addresses(&place.host, place.port));
         let mut found = host.addresses.get_or_init(look_up).await.clone()?;
         found.iter_mut().for_each(|address| address.set_port(place.port));
+        let others: Vec<String> = found.iter().map(|address| address.ip().to_string()).collect();
+        found.retain(|address| self.family.has(address.ip()));
+        if found.is_empty() {
+            return Err(Failure::new(Kind::NoAddressOfFamily { family: self.family, others }));
+        }
         let (attempts, tcp) = wire::connect(&found, self.patience).await;
         let tcp = tcp.ok_or_else(|| Failure::new(wire::why_unconnected(&attempts)))?;
         let lost = |error: std::io::Error| wire::lost(b"", Some(&error));

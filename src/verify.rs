@@ -15,6 +15,7 @@ pub mod relay;
 pub mod sent;
 pub mod stop;
 pub mod veil;
+pub mod visit;
 
 use std::net::SocketAddr;
 use std::time::Duration;

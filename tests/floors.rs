@@ -24,6 +24,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("survey", 3),
     ("report", 3),
     ("discover", 4),
+    ("doctor", 4),
     ("cli", 5),
     ("console", 5),
     ("live", 5),
@@ -74,6 +75,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("verify", &["diagnose", "config", "provider", "sandbox", "std::fs", "std::env", "std::process"]),
     ("survey", &["stage", "check", "config", "provider", "sandbox", "std::fs", "std::env", "std::process"]),
     ("discover", &["check", "config", "sandbox", "std::fs", "std::env", "std::process"]),
+    ("doctor", &["check", "config", "sandbox", "std::env", "std::process"]),
     ("wire", &["stage", "check", "provider"]),
     // It shares no parser with the clients, so that a misunderstanding cannot cancel itself out.
     (

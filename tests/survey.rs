@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mailtrip::account::{Location, Protocol, Security};
+use mailtrip::account::{Family, Location, Protocol, Security};
 use mailtrip::failure::Kind;
 use mailtrip::sandbox::{Sandbox, Service, Settings};
 use mailtrip::survey::{Place, Port, Speech, Surveyor, recommended};
@@ -30,7 +30,13 @@ async fn look_for(patience: Duration, port: u16, ca: Option<&str>) -> Port {
 
 async fn look_at(place: Place, patience: Duration, ca: Option<&str>) -> Port {
     let names = no_names();
-    let surveyor = Surveyor { names: &names, ca: ca.map(str::as_bytes), patience, until: Instant::now() + LONG };
+    let surveyor = Surveyor {
+        names: &names,
+        family: Family::Any,
+        ca: ca.map(str::as_bytes),
+        patience,
+        until: Instant::now() + LONG,
+    };
     timeout(LONG * 2, surveyor.look_at(&place)).await.expect("it ends")
 }
 
@@ -259,7 +265,8 @@ async fn a_port_without_a_server_is_told_from_a_host_without_a_name() {
     let port = look(closed, None).await;
     assert!(matches!(&port, Port::Unreached(failure) if failure.kind == Kind::ConnectionRefused), "{port:?}");
     let names = Names::of_the_system();
-    let surveyor = Surveyor { names: &names, ca: None, patience: LONG, until: Instant::now() + LONG };
+    let surveyor =
+        Surveyor { names: &names, family: Family::Any, ca: None, patience: LONG, until: Instant::now() + LONG };
     let port = surveyor.look_at(&Place::new("no-such-host.invalid", 993)).await;
     let nowhere = [Kind::HostNotFound, Kind::ResolverFailed];
     assert!(matches!(&port, Port::Unreached(failure) if nowhere.contains(&failure.kind)), "{port:?}");
@@ -285,7 +292,7 @@ async fn it_ends_when_its_time_is_over() {
     let server = Server::start(Manner::Greets(b"")).await;
     let names = no_names();
     let until = Instant::now() + Duration::from_millis(200);
-    let surveyor = Surveyor { names: &names, ca: None, patience: LONG, until };
+    let surveyor = Surveyor { names: &names, family: Family::Any, ca: None, patience: LONG, until };
     let ports = timeout(LONG, surveyor.look_at_all(&[place(server.port), place(server.port)])).await.expect("in time");
     for port in ports {
         assert!(matches!(&port, Port::Unreached(failure) if matches!(failure.kind, Kind::Timeout { .. })), "{port:?}");
@@ -299,7 +306,7 @@ async fn tls_is_recommended_before_starttls_and_plaintext_never() {
     let ssh = Server::start(Manner::Greets(b"SSH-2.0-x\r\n")).await;
     let names = no_names();
     let ca = Some(system.ca_pem().as_bytes());
-    let surveyor = Surveyor { names: &names, ca, patience: LONG, until: Instant::now() + LONG };
+    let surveyor = Surveyor { names: &names, family: Family::Any, ca, patience: LONG, until: Instant::now() + LONG };
     let survey = async |ports: &[u16]| -> Vec<(Place, Port)> {
         let places: Vec<Place> = ports.iter().map(|&port| place(port)).collect();
         let found = surveyor.look_at_all(&places).await;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use mailtrip::account::{Protocol, Security};
+use mailtrip::account::{Family, Protocol, Security};
 use mailtrip::survey::{Place, Port, Surveyor, recommended};
 use mailtrip::wire::names::Names;
 use tokio::runtime::Runtime;
@@ -36,7 +36,13 @@ fn every_port_is_known_and_nobody_has_signed_in() {
     let places = ports.map(|(port, _, security)| Place { expected: Some(security), ..Place::new("127.0.0.1", port) });
     let names = Names::at(SocketAddr::from(([127, 0, 0, 1], 9))); // nobody is asked: the host is an address
     let look = async {
-        let surveyor = Surveyor { names: &names, ca: Some(&ca), patience: LONG, until: Instant::now() + LONG };
+        let surveyor = Surveyor {
+            names: &names,
+            family: Family::Any,
+            ca: Some(&ca),
+            patience: LONG,
+            until: Instant::now() + LONG,
+        };
         surveyor.look_at_all(&places).await
     };
     let found = Runtime::new().expect("a runtime").block_on(look);

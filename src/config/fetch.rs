@@ -25,17 +25,66 @@ pub(super) async fn accounts<'d>(
     source: &Source,
 ) -> Result<HashMap<&'d str, Account>, ConfigError> {
     let mut found = Findings::new(source);
+    let accounts = fetched(document, names, surroundings, &mut Want::All(&mut found)).await;
+    found.finish(accounts).map(|(accounts, _)| accounts)
+}
+
+/// The same, where a secret that is not at hand is no error: it stays blank, and why is told.
+///
+/// # Errors
+/// All certificates that cannot be had.
+pub(super) async fn accounts_at_hand<'d>(
+    document: &'d Document,
+    names: &[&str],
+    surroundings: &Surroundings,
+    source: &Source,
+) -> Result<(HashMap<&'d str, Account>, Vec<String>), ConfigError> {
+    let mut found = Findings::new(source);
+    let mut missing = Vec::new();
+    let accounts = fetched(document, names, surroundings, &mut Want::AtHand(&mut found, &mut missing)).await;
+    found.finish(accounts).map(|(accounts, _)| (accounts, missing))
+}
+
+/// What is wrong where a secret cannot be had.
+enum Want<'w, 's> {
+    /// That is an error.
+    All(&'w mut Findings<'s>),
+    /// That is to be known.
+    AtHand(&'w mut Findings<'s>, &'w mut Vec<String>),
+}
+
+impl<'s> Want<'_, 's> {
+    fn findings(&mut self) -> &mut Findings<'s> {
+        match self {
+            Want::All(found) | Want::AtHand(found, _) => found,
+        }
+    }
+
+    fn missing(&mut self, at: std::ops::Range<usize>, why: String) {
+        match self {
+            Want::All(found) => drop(found.error(at, why)),
+            Want::AtHand(_, missing) => missing.push(why),
+        }
+    }
+}
+
+async fn fetched<'d>(
+    document: &'d Document,
+    names: &[&str],
+    surroundings: &Surroundings,
+    want: &mut Want<'_, '_>,
+) -> HashMap<&'d str, Account> {
     let mut accounts = HashMap::new();
     for name in names {
         let Some((name, entry)) = document.accounts.get_key_value(*name) else { continue };
         if !accounts.contains_key(name.as_str()) {
-            accounts.insert(name.as_str(), account(entry, surroundings, &mut found).await);
+            accounts.insert(name.as_str(), account(entry, surroundings, want).await);
         }
     }
-    found.finish(accounts).map(|(accounts, _)| accounts)
+    accounts
 }
 
-async fn account(entry: &Entry, surroundings: &Surroundings, found: &mut Findings<'_>) -> Account {
+async fn account(entry: &Entry, surroundings: &Surroundings, want: &mut Want<'_, '_>) -> Account {
     let mut account = entry.account.clone();
     // A command may ask somebody for a passphrase: it is run once, however many endpoints have its password. And endpoints
     // that share a token share its source.
@@ -45,33 +94,35 @@ async fn account(entry: &Entry, surroundings: &Surroundings, found: &mut Finding
         let proof = match known.get(&at) {
             Some(proof) => Option::clone(proof),
             None => {
-                let proof = proof(&account.name, need, surroundings, found).await;
+                let proof = proof(&account.name, need, surroundings, want).await;
                 known.insert(at, proof.clone());
                 proof
             }
         };
         let ca = match &need.ca_file {
-            Some(path) => certificates(&account.name, path, surroundings, found).await,
+            Some(path) => certificates(&account.name, path, surroundings, want.findings()).await,
             None => None,
         };
-        if let Some((endpoint, proof)) = slot(&mut account, need.protocol).as_mut().zip(proof) {
-            endpoint.credentials.proof = proof;
+        if let Some(endpoint) = slot(&mut account, need.protocol).as_mut() {
             endpoint.ca = ca;
+            if let Some(proof) = proof {
+                endpoint.credentials.proof = proof;
+            }
         }
     }
     account
 }
 
-async fn proof(account: &str, need: &Need, surroundings: &Surroundings, found: &mut Findings<'_>) -> Option<Proof> {
+async fn proof(account: &str, need: &Need, surroundings: &Surroundings, want: &mut Want<'_, '_>) -> Option<Proof> {
     let source = need.proof.get_ref();
     let ca = match &need.token_ca_file {
-        Some(path) if source.is_token() => certificates(account, path, surroundings, found).await,
+        Some(path) if source.is_token() => certificates(account, path, surroundings, want.findings()).await,
         _ => None,
     };
     match source.fetch(&format!("account `{account}`"), ca, surroundings).await {
         Ok(proof) => Some(proof),
         Err(why) => {
-            found.error(need.proof.span(), why);
+            want.missing(need.proof.span(), why);
             None
         }
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::account::{Protocol, Security};
 use crate::failure::{Failure, Kind};
-use crate::survey::{Inside, Port, Speech};
+use crate::survey::{Inside, Port};
 
 /// What a live connection says about a server.
 #[derive(Debug)]
@@ -55,12 +55,9 @@ impl Standing {
 
     /// Whether what is on the port is what was said to be there.
     pub(super) fn judge(protocol: Protocol, security: Security, port: &Port) -> Standing {
-        match port.way_in() {
-            Some((seen, inside)) => match why_not(protocol, security, seen, inside) {
-                None => Standing::Confirmed(Evidence::of(inside)),
-                Some(failure) => Standing::Rejected(failure),
-            },
-            None => Standing::Rejected(no_way_in(protocol, security, port)),
+        match port.fits(protocol, security) {
+            Ok(inside) => Standing::Confirmed(Evidence::of(inside)),
+            Err(failure) => Standing::Rejected(failure),
         }
     }
 }
@@ -79,40 +76,5 @@ impl Evidence {
         const BY_PASSWORD: [&str; 4] = ["PLAIN", "LOGIN", "SCRAM-SHA-256", "CRAM-MD5"];
         let known = |mechanism: &String| BY_PASSWORD.iter().any(|known| mechanism.eq_ignore_ascii_case(known));
         self.mechanisms.is_empty() || self.mechanisms.iter().any(known)
-    }
-}
-
-fn malformed(detail: String) -> Failure {
-    Failure::new(Kind::Malformed).detail(detail)
-}
-
-fn other(wanted: Protocol, seen: Protocol) -> Option<Failure> {
-    (wanted != seen).then(|| malformed(format!("it speaks {seen} there, not {wanted}")))
-}
-
-fn why_not(protocol: Protocol, wanted: Security, seen: Security, inside: &Inside) -> Option<Failure> {
-    other(protocol, inside.protocol).or_else(|| match (wanted, seen) {
-        _ if inside.offer.mechanisms.is_empty() => Some(Failure::new(Kind::NoMechanism { offered: Vec::new() })),
-        (Security::Tls, Security::Starttls) => Some(Failure::new(Kind::PlaintextOnTlsPort)),
-        (Security::Starttls, Security::Tls) => Some(malformed("TLS begins with the first byte there".to_owned())),
-        _ => None,
-    })
-}
-
-fn no_way_in(protocol: Protocol, wanted: Security, port: &Port) -> Failure {
-    match port {
-        Port::Unreached(failure) | Port::Tls(Err(failure)) => failure.clone(),
-        Port::Silent => malformed("it takes connections and says nothing".to_owned()),
-        Port::Foreign { speech, said, .. } => malformed(match speech {
-            Speech::Ssh => format!("an SSH server: {said}"),
-            Speech::Http => format!("a web server: {said}"),
-            Speech::Mail(_) | Speech::Unknown => format!("it says {said:?}"),
-        }),
-        Port::Plain { protocol: seen, starttls, .. } => match (other(protocol, *seen), wanted, starttls) {
-            (Some(other), _, _) => other,
-            (None, Security::Starttls, Err(failure)) => failure.clone(),
-            _ => Failure::new(Kind::PlaintextOnTlsPort),
-        },
-        Port::Tls(Ok(inside)) => other(protocol, inside.protocol).unwrap_or_else(|| Failure::new(Kind::TlsFailed)),
     }
 }

@@ -255,6 +255,7 @@ pub fn fact(fact: &Fact) -> String {
         Fact::UsernameWithoutDomain { username } => format!("the username {username} has no domain"),
         Fact::PasswordEdgeWhitespace => "the password begins or ends in white space".to_owned(),
         Fact::CleartextPassword => "the password was sent unencrypted".to_owned(),
+        Fact::Quota { used_kib, limit_kib } => quota(*used_kib, *limit_kib),
         Fact::Folder { role, name, known_by, messages, uid_next } => {
             folder(*role, name, *known_by, *messages, *uid_next)
         }
@@ -315,6 +316,12 @@ fn known<'a>(text: &'a Option<String>, otherwise: &'a str) -> &'a str {
 
 fn numbered(uid: Option<u32>) -> String {
     uid.map(|uid| format!(", UID {uid}")).unwrap_or_default()
+}
+
+/// `1.2 of 2.0 GiB used`.
+pub fn quota(used_kib: u64, limit_kib: u64) -> String {
+    let (unit, size) = if limit_kib >= 1 << 20 { ("GiB", 1_048_576.0) } else { ("MiB", 1024.0) };
+    format!("{:.1} of {:.1} {unit} used", used_kib as f64 / size, limit_kib as f64 / size)
 }
 
 fn days(days: i64) -> String {

@@ -135,7 +135,7 @@ fn notices(found: &Discovery) -> Vec<String> {
 }
 
 /// What is wrong, and what else is known of it.
-fn reason(failure: &Failure) -> String {
+pub fn reason(failure: &Failure) -> String {
     let more = match &failure.kind {
         Kind::HostNotFound => None, // what the system says of it is the same in other words
         Kind::CertificateWrongName { names } => Some(few(names, 3)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mailtrip::account::{Account, Secret, TokenSource};
+use mailtrip::account::{Account, Proof, Secret, TokenSource};
 use mailtrip::config;
 use mailtrip::provider::{self, Provider};
 
@@ -28,35 +28,20 @@ pub async fn account(
     timeout: Option<Duration>,
     assemble: fn(provider::Given) -> Assembled,
 ) -> Result<Account, Unable> {
-    let cli::Given { smtp, imap, pop3, username, password_command, token_command, ca_file, allow_cleartext_password } =
-        given;
-    let parsed = address.parse().map_err(|error| format!("{address:?} is not an address: {error}"))?;
-    let ca = match ca_file {
-        Some(path) => Some(config::certificates_from_file(path).await?),
-        None => None,
-    };
-    let mut given = provider::Given {
-        address: parsed,
-        username: username.clone(),
-        proof: Secret::new("").into(),
-        smtp: smtp.clone(),
-        imap: imap.clone(),
-        pop3: pop3.clone(),
-        ca,
-        allow_cleartext_password: *allow_cleartext_password,
-    };
+    let mut given_account = parsed(address, given, Secret::new("").into()).await?;
     let incomplete = |error| match error {
         provider::Incomplete::NoServer { .. } => {
             format!("{error}: see `mailtrip {command} --help`, or look for it with `mailtrip discover {address}`")
         }
         provider::Incomplete::Cleartext { .. } => format!("{error}: see `mailtrip {command} --help`"),
     };
-    assemble(given.clone()).map_err(incomplete)?; // before anybody is asked for a password
-    given.proof = match token_command {
+    assemble(given_account.clone()).map_err(incomplete)?; // before anybody is asked for a password
+    let cli::Given { token_command, password_command, .. } = given;
+    given_account.proof = match token_command {
         Some(command) => TokenSource::Command(config::shell(command)).into(),
         None => password(address, password_command.as_deref(), timeout).await?.into(),
     };
-    let (account, provider) = assemble(given).map_err(incomplete)?;
+    let (account, provider) = assemble(given_account).map_err(incomplete)?;
     if !quiet {
         let told = provider
             .filter(|_| token_command.is_none())
@@ -66,6 +51,66 @@ pub async fn account(
         hosts.filter_map(|endpoint| provider::hint(&endpoint.host)).for_each(note);
     }
     Ok(account)
+}
+
+/// What was given, in the form that the library takes it.
+async fn parsed(address: &str, given: &cli::Given, proof: Proof) -> Result<provider::Given, Unable> {
+    let address = address.parse().map_err(|error| format!("{address:?} is not an address: {error}"))?;
+    let ca = match &given.ca_file {
+        Some(path) => Some(config::certificates_from_file(path).await?),
+        None => None,
+    };
+    Ok(provider::Given {
+        address,
+        username: given.username.clone(),
+        proof,
+        smtp: given.smtp.clone(),
+        imap: given.imap.clone(),
+        pop3: given.pop3.clone(),
+        ca,
+        allow_cleartext_password: given.allow_cleartext_password,
+    })
+}
+
+/// The account of an address, with its password if that is at hand: from a command, the environment, or whoever sits at the
+/// terminal and does not leave it out. Nobody signs in without encryption, so that a server may be given without.
+///
+/// # Errors
+/// When no server is known, or the password cannot be one.
+pub async fn account_at_hand(address: &str, given: &cli::Given, timeout: Option<Duration>) -> Result<Account, Unable> {
+    let blank = Secret::new("").into();
+    let mut given_account = parsed(address, given, blank).await?;
+    given_account.allow_cleartext_password = true;
+    let incomplete = |error| format!("{error}: see `mailtrip doctor --help`, or try `mailtrip discover {address}`");
+    let (mut account, _) = given_account.mailbox().map_err(incomplete)?;
+    let proof = match (&given.token_command, &given.password_command) {
+        (Some(command), _) => Some(TokenSource::Command(config::shell(command)).into()),
+        (None, Some(command)) => match password(address, Some(command), timeout).await {
+            Ok(password) => Some(password.into()),
+            Err(why) => {
+                note(&why);
+                None
+            }
+        },
+        (None, None) => optional_password(address).await?.map(Into::into),
+    };
+    if let Some(proof) = proof {
+        let endpoints = [&mut account.smtp, &mut account.imap, &mut account.pop3];
+        endpoints.into_iter().flatten().for_each(|endpoint| endpoint.credentials.proof = Clone::clone(&proof));
+    }
+    Ok(account)
+}
+
+/// `None` where there is none, and nobody to ask, or nothing was typed.
+async fn optional_password(address: &str) -> Result<Option<Secret>, Unable> {
+    if std::env::var_os("MAILTRIP_PASSWORD").is_some() {
+        return password(address, None, None).await.map(Some);
+    }
+    let question = format!("Password of {address} (none: do not sign in): ");
+    match prompt::password(question).await {
+        Ok(text) if !text.is_empty() => config::password_from_text(text).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// From a command, the environment, or the terminal; never from an argument, which others could read.

@@ -1,23 +1,31 @@
 //! `mailtrip verify`: checks of the configuration, or one address.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
+use futures_util::future::join_all;
+use mailtrip::account::{Account, Protocol};
 use mailtrip::check::Check;
 use mailtrip::config::{self, Overrides};
 use mailtrip::diagnose::Verdict;
+use mailtrip::doctor::Doctor;
 use mailtrip::outcome::Outcome;
 use mailtrip::provider;
 use mailtrip::report::Format;
 use mailtrip::report::terminal::Style;
 use mailtrip::verify;
-use mailtrip::verify::stop::Stop;
+use mailtrip::verify::stop::{Reach, Stop};
 
 use crate::cli;
-use crate::console::{Unable, note, print_unless_quiet, style, worst};
+use crate::console::{Unable, note, print, print_unless_quiet, style, worst};
 use crate::live::Live;
 use crate::signals::Signals;
 
-use super::{configuration, given, signals, stop_on_signals};
+use super::doctor::{PROTOCOLS, doctor};
+use super::{configuration, examination, given, signals, stop_on_signals};
+
+/// How long the doctor's look after a failed check may take.
+const A_LOOK: Duration = Duration::from_secs(30);
 
 /// Verifies them.
 ///
@@ -30,7 +38,17 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
         checks = wanted_checks(&arguments) => checks?,
         () = signals.next() => return Err("stopped before anything was verified".to_owned()),
     };
-    all(&checks, &arguments.show, signals).await
+    let doctor = arguments.diagnose.then(|| {
+        let mut doctor = doctor(&arguments.neighbours, Some(A_LOOK));
+        doctor.sign_in = false;
+        doctor
+    });
+    if doctor.is_some() && arguments.show.format != Format::Terminal {
+        let why =
+            "--diagnose goes with reports for the terminal; for programs there is `mailtrip doctor --format json`";
+        return Err(why.to_owned());
+    }
+    all(&checks, &arguments.show, signals, doctor.as_ref()).await
 }
 
 async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
@@ -85,7 +103,12 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
 ///
 /// # Errors
 /// When the reports cannot be printed.
-pub async fn all(checks: &[Check], show: &cli::Show, signals: Signals) -> Result<Verdict, Unable> {
+pub async fn all(
+    checks: &[Check],
+    show: &cli::Show,
+    signals: Signals,
+    doctor: Option<&Doctor>,
+) -> Result<Verdict, Unable> {
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
     let style = style(show);
@@ -94,6 +117,9 @@ pub async fn all(checks: &[Check], show: &cli::Show, signals: Signals) -> Result
         let outcome = verify_check(check, &stop, show, &style).await;
         if show.format == Format::Terminal {
             print_unless_quiet(std::slice::from_ref(&outcome), show, &style)?;
+            if let Some(doctor) = doctor.filter(|_| !stop.is_requested(Reach::Journey)) {
+                look_again(doctor, check, &outcome, &stop).await?;
+            }
         }
         outcomes.push(outcome);
     }
@@ -101,6 +127,26 @@ pub async fn all(checks: &[Check], show: &cli::Show, signals: Signals) -> Result
         print_unless_quiet(&outcomes, show, &style)?;
     }
     Ok(worst(&outcomes))
+}
+
+/// Has the doctor look at the servers at which something failed, unless that is stopped; nobody signs in again.
+async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &Stop) -> Result<(), Unable> {
+    let accounts = [Some(check.from()), check.to().account()];
+    let mut accounts: Vec<&Account> = accounts.into_iter().flatten().collect();
+    accounts.dedup_by(|one, other| one.name == other.name);
+    let examinations = accounts.into_iter().map(async |account| {
+        let failed_at = |protocol: &Protocol| {
+            outcome.failed().any(|(record, _)| record.account == account.name && record.at.protocol == *protocol)
+        };
+        let protocols: Vec<Protocol> = PROTOCOLS.into_iter().filter(failed_at).collect();
+        if protocols.is_empty() { None } else { Some(doctor.examine(account, &protocols).await) }
+    });
+    tokio::select! {
+        examinations = join_all(examinations) => {
+            print(&examinations.iter().flatten().map(examination::look).collect::<String>())
+        }
+        () = stop.requested(Reach::Journey) => Ok(()),
+    }
 }
 
 async fn verify_check(check: &Check, stop: &Stop, show: &cli::Show, style: &Style) -> Outcome {

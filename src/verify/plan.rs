@@ -142,6 +142,20 @@ impl Plan {
         plan
     }
 
+    /// The stages of a visit.
+    pub fn of_visit(account: &Account, protocol: Protocol, endpoint: &Endpoint, sign_in: bool) -> Plan {
+        let leg = if protocol == Protocol::Smtp { Leg::Submission } else { Leg::Delivery };
+        let mut plan = Plan(Vec::new());
+        plan.opening(leg, protocol, account, endpoint);
+        if sign_in {
+            plan.sign_in(leg, protocol, account, endpoint);
+        }
+        if sign_in && protocol != Protocol::Smtp {
+            plan.add(leg, protocol, account, &[Stage::Baseline]);
+        }
+        plan
+    }
+
     fn submission(&mut self, check: &Check, leg: Leg, account: &Account) {
         if let Some(endpoint) = &account.smtp {
             self.opening(leg, Protocol::Smtp, account, endpoint);

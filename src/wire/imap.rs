@@ -6,6 +6,7 @@
 pub mod guard;
 pub mod mailbox_name;
 
+use async_imap::imap_proto::rfc2087::QuotaResourceName;
 use async_imap::imap_proto::{AttributeValue, MailboxDatum, MailboxListData, NameAttribute, Response, StatusAttribute};
 use async_imap::{Authenticator, Client, Session};
 use zeroize::Zeroizing;
@@ -57,6 +58,8 @@ pub enum Event {
     StatusOf(StatusOf),
     /// What a search found.
     Found(Vec<u32>),
+    /// How much of its storage a mailbox uses.
+    Storage(Storage),
     /// An untagged OK, NO, BAD or BYE.
     Status(Reply),
 }
@@ -100,6 +103,15 @@ pub struct StatusOf {
     pub uid_next: Option<u32>,
     /// Changes when the mailbox has given its messages other UIDs.
     pub uid_validity: Option<u32>,
+}
+
+/// STORAGE of a quota root, in units of 1024 octets (RFC 9208 §5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Storage {
+    /// How much is used.
+    pub used_kib: u64,
+    /// How much there is.
+    pub limit_kib: u64,
 }
 
 impl Dialogue for Greeted {
@@ -198,6 +210,11 @@ impl Imap {
     /// Whether the server has said that it can do this.
     pub fn offers(&self, capability: &str) -> bool {
         offers(&self.capabilities, capability)
+    }
+
+    /// What the server has said that it can do, now that somebody is signed in.
+    pub fn capabilities(&self) -> &[String] {
+        &self.capabilities
     }
 
     /// Sends a command without waiting for its answer.
@@ -396,6 +413,10 @@ fn event(response: &Response<'_>, guard: &Guard) -> Option<Event> {
         Response::Fetch(_, attributes) => Event::Fetched(fetched(attributes)),
         Response::MailboxData(MailboxDatum::Exists(count)) => Event::Exists(*count),
         Response::MailboxData(MailboxDatum::Search(found)) => Event::Found(found.clone()),
+        Response::Quota(quota) => {
+            let storage = quota.resources.iter().find(|resource| resource.name == QuotaResourceName::Storage)?;
+            Event::Storage(Storage { used_kib: storage.usage, limit_kib: storage.limit })
+        }
         Response::MailboxData(MailboxDatum::Status { mailbox, status }) => {
             Event::StatusOf(status_data(&unquoted(mailbox, guard.current()), status))
         }

@@ -344,7 +344,11 @@ fn is_used(response: &[u8]) -> bool {
     let mut words = words(response).skip(1);
     let second = words.next();
     let numbered = second.is_some_and(|word| !word.is_empty() && word.iter().all(u8::is_ascii_digit));
-    if numbered { is(words.next(), &["EXISTS", "EXPUNGE", "FETCH"]) } else { is(second, &["LIST", "STATUS", "SEARCH"]) }
+    if numbered {
+        is(words.next(), &["EXISTS", "EXPUNGE", "FETCH"])
+    } else {
+        is(second, &["LIST", "STATUS", "SEARCH", "QUOTA"])
+    }
 }
 
 fn with_crlf(response: &[u8]) -> Vec<u8> {

@@ -1,0 +1,83 @@
+//! `mailtrip doctor`: what is wrong with accounts, whose fault it is, and which line to change.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use mailtrip::account::{Account, Protocol};
+use mailtrip::config::{self, Overrides};
+use mailtrip::diagnose::Verdict;
+use mailtrip::doctor::{Doctor, Examination};
+
+use crate::cli::{self, Listing, Neighbours};
+use crate::console::{Unable, note, print};
+
+use super::{configuration, examination, given, signals};
+
+/// All of them.
+pub const PROTOCOLS: [Protocol; 3] = [Protocol::Smtp, Protocol::Imap, Protocol::Pop3];
+
+/// Examines the accounts.
+///
+/// # Errors
+/// When it cannot be begun, or is stopped.
+pub async fn run(arguments: cli::Doctor) -> Result<Verdict, Unable> {
+    let mut signals = signals()?;
+    let examinations = tokio::select! {
+        examinations = examine(&arguments) => examinations?,
+        () = signals.next() => return Err("stopped before the examination was over".to_owned()),
+    };
+    let verdict = examinations.iter().map(|one| one.verdict).max().unwrap_or(Verdict::Unknown);
+    match arguments.format {
+        Listing::Terminal => {
+            let texts: Vec<String> = examinations.iter().map(examination::text).collect();
+            print(&texts.join("\n"))?;
+        }
+        Listing::Json => print(&examination::json(&examinations, verdict))?,
+    }
+    Ok(verdict)
+}
+
+/// Who examines, and whom else they may ask.
+pub fn doctor(neighbours: &Neighbours, limit: Option<Duration>) -> Doctor {
+    let mut doctor = Doctor::default();
+    doctor.neighbour = match neighbours {
+        Neighbours { offline_neighbours: true, .. } => None,
+        Neighbours { neighbour: Some(named), .. } => Some(named.clone()),
+        Neighbours { neighbour: None, .. } => doctor.neighbour,
+    };
+    doctor.limit = limit.unwrap_or(doctor.limit);
+    doctor.patience = doctor.patience.min(doctor.limit / 6);
+    doctor
+}
+
+async fn examine(arguments: &cli::Doctor) -> Result<Vec<Examination>, Unable> {
+    let accounts = match arguments.targets.as_slice() {
+        [address] if address.contains('@') => {
+            if let Some(config) = &arguments.config {
+                let config = config.display();
+                return Err(format!("an address is examined without a configuration: leave out --config {config}"));
+            }
+            vec![given::account_at_hand(address, &arguments.given, arguments.timeout).await?]
+        }
+        targets if targets.iter().any(|target| target.contains('@')) => {
+            return Err(
+                "either accounts of the configuration or one address can be examined, not both at once".to_owned()
+            );
+        }
+        _ if arguments.given.any() => return Err(given::GO_WITH_AN_ADDRESS.to_owned()),
+        names => accounts_of_config(names, arguments).await?,
+    };
+    let overrides = Overrides { family: arguments.network.family(), ..Overrides::default() };
+    let accounts: Vec<Account> = accounts.into_iter().map(|account| overrides.account(account)).collect();
+    let doctor = doctor(&arguments.neighbours, arguments.timeout);
+    // One that does not answer must not hold up the others.
+    Ok(join_all(accounts.iter().map(|account| doctor.examine(account, &PROTOCOLS))).await)
+}
+
+async fn accounts_of_config(names: &[String], arguments: &cli::Doctor) -> Result<Vec<Account>, Unable> {
+    let path = configuration(&arguments.config, "doctor")?;
+    let (loaded, missing) = config::load_accounts_at_hand(&path, names).await.map_err(|error| error.to_string())?;
+    loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
+    missing.iter().for_each(|why| note(&format!("nobody signs in without it: {why}")));
+    if loaded.accounts.is_empty() { Err("there is no account to examine".to_owned()) } else { Ok(loaded.accounts) }
+}
