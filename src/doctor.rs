@@ -8,6 +8,7 @@
 pub mod judgement;
 pub mod machine;
 pub mod prescription;
+mod server;
 pub mod sight;
 
 use std::time::Duration;
@@ -18,24 +19,21 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
 use crate::account::{Account, Endpoint, Family, Location, Protocol, Security};
-use crate::diagnose::{self, Diagnosis, Verdict, diagnose};
+use crate::diagnose::Verdict;
 use crate::failure::{Failure, Kind};
-use crate::outcome::{Fact, Outcome, Role};
 use crate::provider;
-use crate::survey::{Place, Port, Surveyor, standard_ports};
+use crate::survey::{Place, Port, Surveyor, recommended, standard_ports};
 use crate::verify::visit::{self, Visit};
 use crate::wire::names::Names;
 
 use judgement::{Finding, Seen, judge};
 use machine::Machine;
-use prescription::{Change, changes, line, recommended, remedy};
+use prescription::{changes, line, remedy};
+pub use server::{Folder, NotSignedIn, Quota, Server};
 use sight::Sight;
 
 /// Another provider's submission server, which is asked where nothing else is said.
 pub const NEIGHBOUR: (&str, u16) = ("smtp.gmail.com", 587);
-
-/// From this share on, in percent, a mailbox is nearly full.
-const NEARLY_FULL: u64 = 90;
 
 const PROTOCOLS: [Protocol; 3] = [Protocol::Smtp, Protocol::Imap, Protocol::Pop3];
 
@@ -54,7 +52,7 @@ pub struct Doctor {
     pub patience: Duration,
     /// How long all of it may take.
     pub limit: Duration,
-    asked: OnceCell<(Sight, Port)>,
+    asked: OnceCell<Sight>,
 }
 
 impl Default for Doctor {
@@ -99,80 +97,6 @@ pub struct Examination {
     pub findings: Vec<Finding>,
 }
 
-/// A server that the account names.
-#[derive(Debug, Serialize)]
-pub struct Server {
-    /// What is spoken there.
-    pub protocol: Protocol,
-    /// Host name or IP address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// How it is secured, as configured.
-    pub security: Security,
-    /// Who signs in.
-    pub username: String,
-    /// Why it is not as configured; `None`: it is.
-    pub failure: Option<Failure>,
-    /// What would have to be changed for it to work; empty where nothing has to be, or nothing is known to help.
-    pub changes: Vec<Change>,
-    /// Why nobody signed in; `None`: somebody did, or tried.
-    pub not_signed_in: Option<NotSignedIn>,
-    /// Whether the sign-in, and the look into the mailbox, went well.
-    pub signed_in: bool,
-    /// How it was done.
-    pub mechanism: Option<String>,
-    /// What the server says that it can do, to somebody who is signed in where it tells.
-    pub capabilities: Vec<String>,
-    /// The inbox, Junk and Sent, as far as they are there.
-    pub folders: Vec<Folder>,
-    /// How full the mailbox is, where the server tells.
-    pub quota: Option<Quota>,
-    /// What did not go well during the visit, with cause and advice.
-    pub diagnoses: Vec<Diagnosis>,
-}
-
-/// Why nobody signed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NotSignedIn {
-    /// The password is not at hand.
-    NoPassword,
-    /// The server is not as configured, or its certificate is not valid.
-    NotAsConfigured,
-    /// There would be no encryption.
-    NotEncrypted,
-    /// It was not asked for.
-    NotAsked,
-}
-
-/// A folder of the mailbox.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Folder {
-    /// What it is for.
-    pub role: Role,
-    /// Its name.
-    pub name: String,
-    /// How many messages it holds.
-    pub messages: Option<u32>,
-}
-
-/// How full a mailbox is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Quota {
-    /// What is used, in KiB.
-    pub used_kib: u64,
-    /// What may be used, in KiB.
-    pub limit_kib: u64,
-}
-
-impl Quota {
-    /// Whether there is little room left.
-    pub fn is_nearly_full(&self) -> bool {
-        u128::from(self.used_kib) * 100 >= u128::from(self.limit_kib) * u128::from(NEARLY_FULL)
-    }
-}
-
 /// A port to look at, and by which certificates it is judged.
 struct Errand<'a> {
     place: Place,
@@ -191,13 +115,16 @@ impl Doctor {
         let configured: Vec<(Protocol, &Endpoint)> =
             protocols.iter().filter_map(|&protocol| Some((protocol, account.endpoint(protocol)?))).collect();
         let published = self.published(account, surveyed_by).await;
-        let looks = self.survey(errands(&self.ports, &configured, &published), &configured, surveyed_by).await;
-        let asked = looks.iter().any(|(sight, _)| sight.configured && !sight.state.is_mail());
-        let neighbour = if asked { self.ask_neighbour(&configured, until - self.limit / 8).await } else { None };
+        let errands = errands(&self.ports, &configured, &published);
+        let looks = self.survey(&errands, family(&configured), surveyed_by).await;
+        let sight = |(errand, (place, port)): (&Errand<'_>, &(Place, Port))| Sight::of(place, errand.configured, port);
+        let ports: Vec<Sight> = errands.iter().zip(&looks).map(sight).collect();
+        let asked = ports.iter().any(|sight| sight.configured && !sight.state.is_mail());
+        let neighbour =
+            if asked { self.ask_neighbour(family(&configured), until - self.limit / 8).await } else { None };
         let servers =
             configured.iter().map(|&(protocol, endpoint)| self.server(account, protocol, endpoint, &looks, until));
         let servers = join_all(servers).await;
-        let ports: Vec<Sight> = looks.iter().map(|(sight, _)| sight.clone()).collect();
         let machine = Machine::here();
         let findings = judge(&Seen { ports: &ports, neighbour: neighbour.as_ref(), machine: &machine });
         let lines = lines(&configured, &looks);
@@ -224,28 +151,21 @@ impl Doctor {
         PROTOCOLS.into_iter().filter_map(host).collect()
     }
 
-    async fn survey(
-        &self,
-        errands: Vec<Errand<'_>>,
-        configured: &[(Protocol, &Endpoint)],
-        until: Instant,
-    ) -> Vec<(Sight, Port)> {
+    /// In the order of the errands.
+    async fn survey(&self, errands: &[Errand<'_>], family: Family, until: Instant) -> Vec<(Place, Port)> {
         let mut authorities: Vec<Option<&[u8]>> = errands.iter().map(|errand| errand.ca).collect();
         authorities.sort_unstable();
         authorities.dedup();
         let groups = authorities.into_iter().map(async |ca| {
-            let group: Vec<&Errand<'_>> = errands.iter().filter(|errand| errand.ca == ca).collect();
-            let places: Vec<Place> = group.iter().map(|errand| errand.place.clone()).collect();
-            let ports = self.surveyor(ca, family(configured), until).look_at_all(&places).await;
-            let sights = group.iter().zip(ports);
-            sights.map(|(errand, port)| (Sight::of(&errand.place, errand.configured, &port), port)).collect::<Vec<_>>()
+            let group = errands.iter().enumerate().filter(|(_, errand)| errand.ca == ca);
+            let (order, places): (Vec<usize>, Vec<Place>) =
+                group.map(|(number, errand)| (number, errand.place.clone())).unzip();
+            let ports = self.surveyor(ca, family, until).look_at_all(&places).await;
+            order.into_iter().zip(places.into_iter().zip(ports)).collect::<Vec<_>>()
         });
-        let mut looks: Vec<(Sight, Port)> = join_all(groups).await.into_iter().flatten().collect();
-        let order = |sight: &Sight| {
-            errands.iter().position(|errand| errand.place.host == sight.host && errand.place.port == sight.port)
-        };
-        looks.sort_by_key(|(sight, _)| order(sight));
-        looks
+        let mut looks: Vec<(usize, (Place, Port))> = join_all(groups).await.into_iter().flatten().collect();
+        looks.sort_by_key(|(number, _)| *number);
+        looks.into_iter().map(|(_, look)| look).collect()
     }
 
     fn surveyor<'a>(&'a self, ca: Option<&'a [u8]>, family: Family, until: Instant) -> Surveyor<'a> {
@@ -253,14 +173,14 @@ impl Doctor {
     }
 
     /// The neighbour is asked once, however many accounts there are.
-    async fn ask_neighbour(&self, configured: &[(Protocol, &Endpoint)], until: Instant) -> Option<Sight> {
+    async fn ask_neighbour(&self, family: Family, until: Instant) -> Option<Sight> {
         let (host, port) = self.neighbour.as_ref()?;
         let ask = async || {
             let place = Place::new(host.clone(), *port);
-            let port = self.surveyor(None, family(configured), until).look_at(&place).await;
-            (Sight::of(&place, false, &port), port)
+            let port = self.surveyor(None, family, until).look_at(&place).await;
+            Sight::of(&place, false, &port)
         };
-        Some(self.asked.get_or_init(ask).await.0.clone())
+        Some(self.asked.get_or_init(ask).await.clone())
     }
 
     async fn server(
@@ -268,7 +188,7 @@ impl Doctor {
         account: &Account,
         protocol: Protocol,
         endpoint: &Endpoint,
-        looks: &[(Sight, Port)],
+        looks: &[(Place, Port)],
         until: Instant,
     ) -> Server {
         let Endpoint { host, port, security, .. } = endpoint;
@@ -316,54 +236,6 @@ impl Doctor {
     }
 }
 
-impl Server {
-    /// Where the survey has heard something else than what is configured, a visit would only wait for what does not come.
-    fn is_worth_a_visit(&self) -> bool {
-        let heard = |failure: &Failure| {
-            matches!(
-                failure.kind,
-                Kind::Malformed
-                    | Kind::PlaintextOnTlsPort
-                    | Kind::NoMechanism { .. }
-                    | Kind::Timeout { .. }
-                    | Kind::Interrupted
-            )
-        };
-        !self.failure.as_ref().is_some_and(heard)
-    }
-
-    /// Takes down what a visit has seen.
-    fn take(&mut self, outcome: &Outcome) {
-        let verdict = diagnose::verdict(outcome);
-        self.signed_in = self.not_signed_in.is_none() && verdict < Verdict::Unknown;
-        self.diagnoses = diagnose(outcome);
-        for fact in outcome.stages.iter().flat_map(|record| &record.facts) {
-            match fact {
-                Fact::Mechanism { name, .. } => self.mechanism = Some(name.clone()),
-                Fact::Capabilities { names } => self.capabilities.clone_from(names),
-                Fact::Quota { used_kib, limit_kib } => {
-                    self.quota = Some(Quota { used_kib: *used_kib, limit_kib: *limit_kib });
-                }
-                Fact::Folder { role, name, messages, .. } => {
-                    self.folders.push(Folder { role: *role, name: name.clone(), messages: *messages });
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// What it alone amounts to.
-    pub fn verdict(&self) -> Verdict {
-        let worst = self.diagnoses.iter().map(|diagnosis| diagnosis.verdict).max().unwrap_or(Verdict::Ok);
-        let full = self.quota.is_some_and(|quota| quota.is_nearly_full());
-        match () {
-            () if self.failure.is_some() => Verdict::Critical,
-            () if full || !self.signed_in => worst.max(Verdict::Warning),
-            () => worst,
-        }
-    }
-}
-
 /// The addresses that are asked for; an account has one answer for all of its servers, or none.
 fn family(configured: &[(Protocol, &Endpoint)]) -> Family {
     configured.first().map(|(_, endpoint)| endpoint.family).unwrap_or_default()
@@ -395,13 +267,13 @@ fn errands<'a>(
     errands
 }
 
-fn look<'a>(location: &Location, looks: &'a [(Sight, Port)]) -> Option<&'a Port> {
-    let at = |sight: &Sight| sight.port == location.port && sight.host.eq_ignore_ascii_case(&location.host);
-    looks.iter().find(|(sight, _)| at(sight)).map(|(_, port)| port)
+fn look<'a>(location: &Location, looks: &'a [(Place, Port)]) -> Option<&'a Port> {
+    let at = |place: &Place| place.port == location.port && place.host.eq_ignore_ascii_case(&location.host);
+    looks.iter().find(|(place, _)| at(place)).map(|(_, port)| port)
 }
 
 /// Whether a server is as configured.
-fn fit(protocol: Protocol, location: &Location, looks: &[(Sight, Port)]) -> Result<(), Failure> {
+fn fit(protocol: Protocol, location: &Location, looks: &[(Place, Port)]) -> Result<(), Failure> {
     let Some(port) = look(location, looks) else { return Err(Failure::new(Kind::Interrupted)) };
     match port {
         Port::Plain { protocol: seen, .. } if location.security == Security::None && *seen == protocol => Ok(()),
@@ -410,7 +282,7 @@ fn fit(protocol: Protocol, location: &Location, looks: &[(Sight, Port)]) -> Resu
 }
 
 /// For each protocol the server to use, if one was seen that a mail program can use in a safe way.
-fn lines(configured: &[(Protocol, &Endpoint)], looks: &[(Sight, Port)]) -> Vec<String> {
+fn lines(configured: &[(Protocol, &Endpoint)], looks: &[(Place, Port)]) -> Vec<String> {
     let line = |protocol: Protocol| {
         let endpoint = configured.iter().find(|(of, _)| *of == protocol).map(|(_, endpoint)| *endpoint);
         let best = match endpoint {
@@ -425,7 +297,7 @@ fn lines(configured: &[(Protocol, &Endpoint)], looks: &[(Sight, Port)]) -> Vec<S
 }
 
 /// IMAP, unless only POP3 works; and whether there are both.
-fn receive_by(servers: &[Server], looks: &[(Sight, Port)]) -> (Option<Protocol>, bool) {
+fn receive_by(servers: &[Server], looks: &[(Place, Port)]) -> (Option<Protocol>, bool) {
     let works = |protocol| {
         let there = looks.iter().any(|(_, port)| port.way_in_for(protocol).is_some());
         let refused = servers

@@ -6,6 +6,8 @@ mod clean;
 mod demo;
 #[path = "command_line/discover.rs"]
 mod discover;
+#[path = "command_line/doctor.rs"]
+mod doctor;
 #[path = "support/internet.rs"]
 mod internet;
 #[path = "support/leftover.rs"]

@@ -1,0 +1,229 @@
+//! `mailtrip doctor`, and `mailtrip verify --diagnose`.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use mailtrip::sandbox::Service;
+use serde_json::Value;
+
+use crate::program::{Done, System};
+
+const IMAP: &str = "imap";
+
+/// A configuration of alice with these servers.
+fn configure(system: &System, servers: &[(&str, u16, &str)]) {
+    let password = "password = { env = \"ALICE\" }";
+    let ca = system.ca_file.display();
+    let mut text = format!("[accounts.alice]\naddress = \"alice@sandbox.test\"\n{password}\nca_file = \"{ca}\"\n");
+    for (protocol, port, security) in servers {
+        text += &format!("{protocol} = {{ host = \"localhost\", port = {port}, security = \"{security}\" }}\n");
+    }
+    system.place.write("mailtrip.toml", &text);
+}
+
+fn run(system: &System, arguments: &[&str]) -> Done {
+    let mut command = system.place.command(arguments);
+    command.env("ALICE", crate::program::ALICE).output().expect("the command runs").into()
+}
+
+fn doctor(system: &System, more: &[&str]) -> Done {
+    run(system, &[&["doctor", "--offline-neighbours"], more].concat())
+}
+
+/// The only account, as JSON.
+fn examined(done: &Done) -> Value {
+    let json = done.json();
+    assert_eq!(json["schema"], 1);
+    json["accounts"][0].clone()
+}
+
+/// How often somebody tried to sign in.
+fn sign_ins(system: &System) -> usize {
+    let words = ["AUTH", "LOGIN", "USER", "PASS"];
+    let is_one = |command: &&String| words.iter().any(|word| command.to_ascii_uppercase().contains(word));
+    system.sandbox.commands().iter().filter(is_one).count()
+}
+
+/// All of them, as TLS from the first byte.
+fn all(system: &System) -> [(&'static str, u16, &'static str); 3] {
+    let port = |service| system.sandbox.port(service);
+    [
+        ("smtp", port(Service::Submissions), "tls"),
+        (IMAP, port(Service::Imaps), "tls"),
+        ("pop3", port(Service::Pop3s), "tls"),
+    ]
+}
+
+fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+}
+
+#[test]
+fn what_works_is_signed_in_to_once_and_nothing_is_sent() {
+    let system = System::start("");
+    configure(&system, &all(&system));
+    let done = doctor(&system, &["--format", "json"]);
+    let account = examined(&done);
+    assert_eq!((done.code, &account["verdict"]), (Some(0), &"ok".into()), "{done:#?}");
+    for server in account["servers"].as_array().expect("servers") {
+        assert_eq!((&server["signed_in"], &server["mechanism"]), (&true.into(), &"PLAIN".into()), "{server:#}");
+        assert_eq!((&server["changes"], &server["diagnoses"]), (&serde_json::json!([]), &serde_json::json!([])));
+    }
+    assert_eq!((&account["receive"], &account["both"]), (&IMAP.into(), &true.into()));
+    let folders = &account["servers"][1]["folders"];
+    assert_eq!((&folders[2]["role"], &folders[2]["name"]), (&"sent".into(), &"Sent".into()), "{folders:#}");
+    assert_eq!(sign_ins(&system), 3, "{:#?}", system.sandbox.commands());
+    let commands = system.sandbox.commands().join("\n").to_ascii_uppercase();
+    for sent in ["MAIL FROM", "RCPT", "APPEND", "DELE", "STORE", "EXPUNGE"] {
+        assert!(!commands.contains(sent), "{sent} in {commands}");
+    }
+}
+
+#[test]
+fn a_wrong_security_is_named_with_the_line_to_change() {
+    let system = System::start("");
+    let [smtp, imap, _] = all(&system);
+    let starttls = system.sandbox.port(Service::Imap);
+    for (port, wrong, right) in [(imap.1, "starttls", "tls"), (starttls, "tls", "starttls")] {
+        configure(&system, &[smtp, (IMAP, port, wrong)]);
+        let before = sign_ins(&system);
+        let done = doctor(&system, &[]);
+        let line = format!("    → imap.security = \"{right}\" instead of \"{wrong}\"");
+        assert!(done.stdout.lines().any(|have| have == line), "no {line:?} in\n{}", done.stdout);
+        assert_eq!((done.code, done.conclusion()), (Some(2), "CRITICAL: IMAP does not work as it is configured"));
+        let works = format!("  imap = {{ host = \"localhost\", port = {port}, security = \"{right}\" }}");
+        assert!(done.stdout.lines().any(|have| have == works), "no {works:?} in\n{}", done.stdout);
+        assert_eq!(sign_ins(&system) - before, 1, "at the submission server only: {:#?}", system.sandbox.commands());
+    }
+}
+
+#[test]
+fn a_wrong_port_and_a_closed_one_are_told_apart() {
+    let system = System::start("");
+    let [smtp, imap, pop3] = all(&system);
+    configure(&system, &[smtp, (IMAP, pop3.1, "tls")]);
+    let done = doctor(&system, &[]);
+    assert!(done.stdout.contains("It is not what is configured: it speaks POP3 there, not IMAP."), "{}", done.stdout);
+    assert_eq!(done.code, Some(2));
+    configure(&system, &[smtp, (IMAP, closed_port(), "tls"), ("pop3", pop3.1, "tls")]);
+    let done = doctor(&system, &["--format", "json"]);
+    let account = examined(&done);
+    assert_eq!(account["findings"][0]["code"], "port-closed", "{account:#}");
+    assert_eq!((&account["servers"][1]["not_signed_in"], done.code), (&"not-as-configured".into(), Some(2)));
+    assert_eq!((&account["receive"], &account["both"]), (&"pop3".into(), &false.into()), "only POP3 works");
+    configure(&system, &[smtp, imap]);
+    assert_eq!(doctor(&system, &[]).code, Some(0), "and as it should be, it works");
+}
+
+#[test]
+fn no_password_goes_where_the_certificate_is_bad_or_starttls_is_missing() {
+    let bad = "{ fault = \"certificate\", flaw = \"expired\", service = \"imap\" }";
+    let none = "{ fault = \"starttls-absent\", service = \"imap\" }";
+    for (fault, service, security, kind) in [
+        (bad, Service::Imaps, "tls", "certificate-expired"),
+        (bad, Service::Imap, "starttls", "certificate-expired"),
+        (none, Service::Imap, "starttls", "starttls-not-offered"),
+        (none, Service::Imap, "none", "null"),
+    ] {
+        let system = System::start(&format!("faults = [{fault}]"));
+        configure(&system, &[(IMAP, system.sandbox.port(service), security)]);
+        let done = doctor(&system, &["--format", "json"]);
+        let server = examined(&done)["servers"][0].clone();
+        let found = server["failure"]["kind"].as_str().unwrap_or("null");
+        assert_eq!((found, &server["signed_in"]), (kind, &false.into()), "{server:#}");
+        assert_eq!(sign_ins(&system), 0, "{:#?}", system.sandbox.commands());
+        assert_eq!(done.code, Some(if kind == "null" { 1 } else { 2 }), "{done:#?}");
+    }
+}
+
+#[test]
+fn a_refused_password_is_tried_once() {
+    let system = System::start("faults = [{ fault = \"login-refused\", service = \"imap\" }]");
+    let [smtp, imap, _] = all(&system);
+    configure(&system, &[smtp, imap]);
+    let done = doctor(&system, &["--format", "json"]);
+    let server = examined(&done)["servers"][1].clone();
+    assert_eq!((done.code, &server["signed_in"]), (Some(2), &false.into()), "{server:#}");
+    assert!(server["diagnoses"][0]["code"].as_str().is_some_and(|code| code.starts_with("login")), "{server:#}");
+    assert_eq!(sign_ins(&system), 2, "{:#?}", system.sandbox.commands());
+}
+
+#[test]
+fn without_a_password_the_servers_are_looked_at_all_the_same() {
+    let system = System::start("");
+    configure(&system, &all(&system));
+    let done = system.run(&["doctor", "--offline-neighbours"]);
+    assert_eq!(done.code, Some(1), "{done:#?}");
+    assert!(done.stderr.contains("note: nobody signs in without it: ") && done.stderr.contains("ALICE"), "{done:#?}");
+    assert_eq!(done.stdout.matches("You are not signed in: the password is not at hand.").count(), 3, "{done:#?}");
+    assert_eq!(done.conclusion(), "WARNING: the servers are as configured, but you are not signed in at all of them");
+    let server = format!("localhost:{}/tls", system.sandbox.port(Service::Imaps));
+    let arguments = ["doctor", "alice@sandbox.test", "--offline-neighbours", "--imap", &server, "--ca-file", "ca.pem"];
+    let done = system.run(&arguments);
+    assert!(done.code == Some(1) && done.stdout.contains("the password is not at hand"), "{done:#?}");
+    assert_eq!(sign_ins(&system), 0);
+}
+
+#[test]
+fn a_neighbour_is_asked_only_where_something_is_wrong() {
+    let system = System::start("");
+    let [smtp, imap, _] = all(&system);
+    let neighbour = format!("127.0.0.1:{}", system.sandbox.port(Service::Submission));
+    configure(&system, &[smtp, imap]);
+    let done = run(&system, &["doctor", "--neighbour", &neighbour, "--format", "json"]);
+    assert_eq!(examined(&done)["neighbour"], Value::Null, "{done:#?}");
+    configure(&system, &[smtp, (IMAP, closed_port(), "tls")]);
+    let done = run(&system, &["doctor", "--neighbour", &neighbour, "--format", "json"]);
+    // The sandbox's own authority is not trusted there: it is somebody else's server.
+    assert_eq!(examined(&done)["neighbour"]["state"], "bad-certificate", "{done:#?}");
+    let both = run(&system, &["doctor", "--neighbour", &neighbour, "--offline-neighbours"]);
+    assert!(both.code == Some(3) && both.stderr.contains("cannot be used with"), "{both:#?}");
+}
+
+#[test]
+fn one_that_never_answers_is_given_up_in_time() {
+    let system = System::start("");
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    configure(&system, &[(IMAP, silent.local_addr().expect("an address").port(), "tls")]);
+    let began = Instant::now();
+    let done = doctor(&system, &["--timeout", "3s", "--format", "json"]);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let account = examined(&done);
+    assert_eq!((done.code, &account["ports"][0]["state"]), (Some(2), &"silent".into()), "{account:#}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_stops_it() {
+    let system = System::start("");
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    configure(&system, &[(IMAP, silent.local_addr().expect("an address").port(), "tls")]);
+    let mut command = system.place.command(&["doctor", "--offline-neighbours"]);
+    let child = command.spawn().expect("the command runs");
+    let _connection = silent.accept().expect("somebody comes");
+    crate::stopped::send("INT", child.id());
+    let done: Done = child.wait_with_output().expect("the command ends").into();
+    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""), "{done:#?}");
+    assert!(done.stderr.contains("stopped before the examination was over"), "{done:#?}");
+}
+
+#[test]
+fn after_a_failed_check_the_doctor_looks_again_and_nobody_signs_in_again() {
+    let system = System::start("");
+    let [smtp, imap, _] = all(&system);
+    configure(&system, &[smtp, (IMAP, system.sandbox.port(Service::Imap), "tls")]);
+    let done = run(&system, &["verify", "alice", "--diagnose", "--offline-neighbours"]);
+    assert_eq!(done.code, Some(2), "{done:#?}");
+    let (report, look) = done.stdout.split_once("\nAnother look at the servers of alice").expect("another look");
+    assert!(
+        report.contains("CRITICAL: ") && look.contains("→ imap.security = \"starttls\" instead of \"tls\""),
+        "{look}"
+    );
+    assert!(!look.contains("SMTP  "), "nothing failed there: {look}");
+    assert_eq!(sign_ins(&system), 1, "by the check, at the submission server: {:#?}", system.sandbox.commands());
+    configure(&system, &[smtp, imap]);
+    let well = run(&system, &["verify", "alice", "--diagnose", "--offline-neighbours"]);
+    assert!(well.code == Some(0) && !well.stdout.contains("Another look"), "{well:#?}");
+    let json = run(&system, &["verify", "alice", "--diagnose", "--format", "json"]);
+    assert!(json.code == Some(3) && json.stderr.contains("mailtrip doctor --format json"), "{json:#?}");
+}
