@@ -92,6 +92,10 @@ fn complaint(arguments: &[String], folder: &Path) -> Option<String> {
             add("--config", "missing.toml");
             Some("error: the configuration `")
         }
+        Some("doctor") => {
+            add("--config", "missing.toml");
+            Some("error: the configuration `")
+        }
         Some("discover") => {
             add("--ca-file", "missing.pem");
             Some("missing.pem, cannot be read")
@@ -283,6 +287,7 @@ fn every_value_is_there_and_no_other() {
         ("Role", "src/outcome.rs", "`role` one of ", ";"),
         ("KnownBy", "src/outcome.rs", "`known_by` one of ", ";"),
         ("FiledBy", "src/outcome.rs", "`filed_by` one of ", "."),
+        ("State", "src/doctor/sight.rs", "its `state` is one of ", "."),
         ("Side", "src/outcome/conversation.rs", "`side` (", ")"),
     ] {
         assert_eq!(listed(after, until), names(name, path), "{name}");
@@ -319,7 +324,7 @@ fn every_field_is_there_and_no_other() {
         mailtrip(&["discover", "jane@icloud.com", "--offline", "--format", "json"].map(str::to_owned), folder.path());
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let tables = marked("keys");
-    assert_eq!(tables.len(), 8);
+    assert_eq!(tables.len(), 11);
     for (title, table) in tables {
         let documented: BTreeSet<String> =
             rows(&table).iter().flat_map(|cells| quoted(cells[0])).filter(|name| !name.is_empty()).collect();
@@ -331,6 +336,9 @@ fn every_field_is_there_and_no_other() {
             "diagnosis" => names("Diagnosis", "src/diagnose.rs"),
             "discovery" => keys(&found, ""),
             "candidate" => keys(&found, "/servers/0"),
+            "examination" => names("Examination", "src/doctor.rs"),
+            "examined-server" => names("Server", "src/doctor/server.rs"),
+            "sight" => names("Sight", "src/doctor/sight.rs"),
             "conversation" => names("Conversation", "src/outcome/conversation.rs"),
             other => panic!("what is {other}?"),
         };
