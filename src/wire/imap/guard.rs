@@ -420,6 +420,14 @@ mod tests {
     }
 
     #[test]
+    fn a_quota_passes_and_what_is_none_does_not() {
+        let quota = "* QUOTA \"User quota\" (STORAGE 10 512)\r\n";
+        assert_eq!(pass(quota).as_deref(), Some(quota));
+        assert_eq!(pass("* QUOTA \"\" (STORAGE many)\r\n"), None);
+        assert_eq!(pass("* QUOTAROOT INBOX \"\"\r\n"), None);
+    }
+
+    #[test]
     fn the_parser_sees_a_status_without_its_text() {
         assert_eq!(pass("* OK [ALERT] \u{e4}\r\n").unwrap(), "* OK x\r\n");
         assert_eq!(pass("A0001 NO [X] no\r\n").unwrap(), "A0001 NO x\r\n");
