@@ -160,6 +160,11 @@ pub enum Protocol {
     Pop3,
 }
 
+impl Protocol {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Protocol; 3] = [Protocol::Smtp, Protocol::Imap, Protocol::Pop3];
+}
+
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

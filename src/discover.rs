@@ -31,9 +31,6 @@ pub use standing::{Evidence, Standing};
 /// Thunderbird's database: below it, a file for each domain.
 const DATABASE: &str = "https://autoconfig.thunderbird.net/v1.1/";
 
-/// All protocols, in the order in which they are shown.
-pub const PROTOCOLS: [Protocol; 3] = [Protocol::Smtp, Protocol::Imap, Protocol::Pop3];
-
 /// Who is asked, and how patiently.
 #[derive(Debug, Clone)]
 pub struct Sources {
@@ -60,7 +57,7 @@ impl Default for Sources {
             dns: None,
             database: DATABASE.to_owned(),
             https_port: 443,
-            ports: PROTOCOLS.into_iter().flat_map(ports).collect(),
+            ports: Protocol::ALL.into_iter().flat_map(ports).collect(),
             ca: None,
             patience: Duration::from_secs(5),
             limit: Duration::from_secs(60),
@@ -332,5 +329,5 @@ fn presets(provider: &Provider, address: &Address, origin: &Origin) -> Vec<Candi
             standing: Standing::Untried,
         })
     };
-    PROTOCOLS.into_iter().filter_map(candidate).collect()
+    Protocol::ALL.into_iter().filter_map(candidate).collect()
 }

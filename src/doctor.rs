@@ -35,8 +35,6 @@ use sight::Sight;
 /// Another provider's submission server, which is asked where nothing else is said.
 pub const NEIGHBOUR: (&str, u16) = ("smtp.gmail.com", 587);
 
-const PROTOCOLS: [Protocol; 3] = [Protocol::Smtp, Protocol::Imap, Protocol::Pop3];
-
 /// How accounts are examined.
 pub struct Doctor {
     /// Where hosts are looked up.
@@ -60,7 +58,7 @@ impl Default for Doctor {
         let ports = |protocol| standard_ports(protocol).iter().map(move |&port| (protocol, port));
         Doctor {
             names: Names::of_the_system(),
-            ports: PROTOCOLS.into_iter().flat_map(ports).collect(),
+            ports: Protocol::ALL.into_iter().flat_map(ports).collect(),
             neighbour: Some((NEIGHBOUR.0.to_owned(), NEIGHBOUR.1)),
             sign_in: true,
             patience: Duration::from_secs(5),
@@ -148,7 +146,7 @@ impl Doctor {
             provider = exchangers.iter().find_map(|host| provider::by_exchanger(host));
         }
         let host = |protocol| Some((protocol, provider?.preset(protocol)?.host));
-        PROTOCOLS.into_iter().filter_map(host).collect()
+        Protocol::ALL.into_iter().filter_map(host).collect()
     }
 
     /// In the order of the errands.
@@ -293,7 +291,7 @@ fn lines(configured: &[(Protocol, &Endpoint)], looks: &[(Place, Port)]) -> Vec<S
         };
         best.map(|best| line(protocol, &best))
     };
-    PROTOCOLS.into_iter().filter_map(line).collect()
+    Protocol::ALL.into_iter().filter_map(line).collect()
 }
 
 /// IMAP, unless only POP3 works; and whether there are both.

@@ -198,6 +198,21 @@ pub struct Failure {
     pub detail: Option<String>,
 }
 
+impl Kind {
+    /// Whether it is the certificate that was not accepted.
+    pub fn is_certificate(&self) -> bool {
+        matches!(
+            self,
+            Kind::CertificateExpired { .. }
+                | Kind::CertificateNotYetValid { .. }
+                | Kind::CertificateWrongName { .. }
+                | Kind::CertificateSelfSigned
+                | Kind::CertificateUntrusted { .. }
+                | Kind::CertificateRejected
+        )
+    }
+}
+
 impl Failure {
     /// A failure of which only the kind is known.
     pub fn new(kind: Kind) -> Failure {

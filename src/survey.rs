@@ -151,11 +151,15 @@ impl Port {
 /// The best way to a server of this protocol: TLS from the first byte before STARTTLS (RFC 8314 §3), always with a valid
 /// certificate, never without encryption; then the order of what was surveyed.
 pub fn recommended(protocol: Protocol, surveyed: &[(Place, Port)]) -> Option<Location> {
-    let ways = surveyed.iter().filter_map(|(place, port)| {
+    ways_in(protocol, surveyed).min_by_key(|location| location.security != Security::Tls)
+}
+
+/// Every way to sign in by this protocol with a valid certificate, in the order of what was surveyed.
+pub fn ways_in(protocol: Protocol, surveyed: &[(Place, Port)]) -> impl Iterator<Item = Location> {
+    surveyed.iter().filter_map(move |(place, port)| {
         let (security, _) = port.way_in_for(protocol)?;
         Some(Location { host: place.host.clone(), port: place.port, security })
-    });
-    ways.min_by_key(|location| location.security != Security::Tls)
+    })
 }
 
 impl Surveyor<'_> {

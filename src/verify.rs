@@ -29,7 +29,7 @@ use tokio::time::{Instant, timeout};
 use crate::account::{Account, Endpoint, Protocol};
 use crate::check::{Check, Sent};
 use crate::failure::{Failure, Kind, Skip};
-use crate::outcome::{Fact, Outcome, SCHEMA, Server};
+use crate::outcome::{Fact, Outcome, SCHEMA, Server, StageRecord};
 use crate::probe::leftover::Signs;
 use crate::probe::{Automatic, Probe};
 use crate::stage::{At, Leg, Stage};
@@ -118,6 +118,28 @@ fn servers(check: &Check) -> Vec<Server> {
         }
     }
     servers
+}
+
+/// What was done at one server of an account, where nothing was sent; with when it began, and how long it took.
+fn outcome_at(
+    account: &Account,
+    protocol: Protocol,
+    endpoint: &Endpoint,
+    (began, seconds): (Timestamp, Duration),
+    stages: Vec<StageRecord>,
+) -> Outcome {
+    Outcome {
+        schema: SCHEMA,
+        check: account.name.clone(),
+        from: account.address.to_string(),
+        to: account.address.to_string(),
+        began,
+        seconds,
+        tag: String::new(),
+        servers: vec![server(account, protocol, endpoint)],
+        conversations: Vec::new(),
+        stages,
+    }
 }
 
 fn server(account: &Account, protocol: Protocol, endpoint: &Endpoint) -> Server {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::account::Protocol;
 use crate::report::printable::{is_unsafe, printable};
 
-use super::{Candidate, Discovery, Origin, PROTOCOLS, Standing};
+use super::{Candidate, Discovery, Origin, Standing};
 
 /// Where the configuration takes the password from.
 pub const PASSWORD_FROM: &str = "MAILTRIP_PASSWORD";
@@ -18,7 +18,7 @@ pub fn text(found: &Discovery, ca_file: Option<&Path>) -> Option<String> {
     }
     let address = found.address.as_ref();
     let name = quoted(found.address.user());
-    let chosen: Vec<&Candidate> = PROTOCOLS.iter().filter_map(|&protocol| found.chosen(protocol)).collect();
+    let chosen: Vec<&Candidate> = Protocol::ALL.iter().filter_map(|&protocol| found.chosen(protocol)).collect();
     let shown = printable(address);
     let mut text = format!("# The settings of {shown}, as `mailtrip discover` found them.\n\n");
     text += &format!("[accounts.{name}]\naddress = {}\n", quoted(address));

@@ -2,7 +2,6 @@
 //! exist; only a mail server counts that proves by its certificate that it has the name.
 
 use crate::account::{Location, Protocol, Security};
-use crate::failure::Kind;
 use crate::survey::{Place, Port};
 
 use super::{Candidate, Origin, Search, Standing};
@@ -46,7 +45,7 @@ impl Search<'_> {
         let confirmed =
             |protocol| self.found.chosen(protocol).is_some_and(|candidate| candidate.standing.evidence().is_some());
         let receives = confirmed(Protocol::Imap) || confirmed(Protocol::Pop3);
-        let mut missing = super::PROTOCOLS.to_vec();
+        let mut missing = Protocol::ALL.to_vec();
         missing.retain(|&protocol| match protocol {
             Protocol::Smtp => !confirmed(protocol),
             Protocol::Imap | Protocol::Pop3 => !receives,
@@ -72,19 +71,7 @@ fn is_mail(protocol: Protocol, port: &Port) -> Option<Security> {
     match port {
         Port::Tls(Ok(inside)) => (inside.protocol == protocol).then_some(Security::Tls),
         Port::Plain { protocol: seen, .. } => (*seen == protocol).then_some(Security::Starttls),
-        Port::Tls(Err(failure)) => is_certificate(&failure.kind).then_some(Security::Tls),
+        Port::Tls(Err(failure)) => failure.kind.is_certificate().then_some(Security::Tls),
         Port::Unreached(_) | Port::Silent | Port::Foreign { .. } => None,
     }
-}
-
-fn is_certificate(kind: &Kind) -> bool {
-    matches!(
-        kind,
-        Kind::CertificateExpired { .. }
-            | Kind::CertificateNotYetValid { .. }
-            | Kind::CertificateWrongName { .. }
-            | Kind::CertificateSelfSigned
-            | Kind::CertificateUntrusted { .. }
-            | Kind::CertificateRejected
-    )
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::account::{Location, Protocol, Security};
-use crate::survey::{Place, Port};
+use crate::survey::{Place, Port, ways_in};
 
 /// A line to change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,11 +26,7 @@ impl Change {
 /// The way in that takes the fewest changes: at the same host before another one, TLS from the first byte before STARTTLS
 /// (RFC 8314 §3), and always with a valid certificate.
 pub fn remedy(protocol: Protocol, configured: &Location, looks: &[(Place, Port)]) -> Option<Location> {
-    let ways = looks.iter().filter_map(|(place, port)| {
-        let (security, _) = port.way_in_for(protocol)?;
-        Some(Location { host: place.host.clone(), port: place.port, security })
-    });
-    ways.min_by_key(|way| {
+    ways_in(protocol, looks).min_by_key(|way| {
         let moved = !way.host.eq_ignore_ascii_case(&configured.host);
         let changed = usize::from(way.port != configured.port) + usize::from(way.security != configured.security);
         (moved, changed, way.security != Security::Tls)

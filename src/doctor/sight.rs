@@ -99,8 +99,8 @@ fn state(port: &Port) -> (State, Option<&Inside>, Option<&Failure>) {
     match port {
         Port::Tls(Ok(inside)) => (State::Tls, Some(inside), None),
         Port::Plain { starttls: Ok(inside), .. } => (State::Starttls, Some(inside), None),
-        Port::Tls(Err(failure)) if is_certificate(&failure.kind) => (State::BadCertificate, None, Some(failure)),
-        Port::Plain { starttls: Err(failure), .. } if is_certificate(&failure.kind) => {
+        Port::Tls(Err(failure)) if failure.kind.is_certificate() => (State::BadCertificate, None, Some(failure)),
+        Port::Plain { starttls: Err(failure), .. } if failure.kind.is_certificate() => {
             (State::BadCertificate, None, Some(failure))
         }
         Port::Plain { starttls: Err(failure), .. } => (State::Plain, None, Some(failure)),
@@ -119,16 +119,4 @@ fn unreached(kind: &Kind) -> State {
         Kind::Unreachable => State::NoWay,
         _ => State::NoAnswer,
     }
-}
-
-fn is_certificate(kind: &Kind) -> bool {
-    matches!(
-        kind,
-        Kind::CertificateExpired { .. }
-            | Kind::CertificateNotYetValid { .. }
-            | Kind::CertificateWrongName { .. }
-            | Kind::CertificateSelfSigned
-            | Kind::CertificateUntrusted { .. }
-            | Kind::CertificateRejected
-    )
 }

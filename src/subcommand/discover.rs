@@ -8,7 +8,7 @@ use mailtrip::account::Protocol;
 use mailtrip::config;
 use mailtrip::diagnose::Verdict;
 use mailtrip::discover::configuration::{self, needs_token};
-use mailtrip::discover::{Candidate, Discovery, Evidence, Origin, PROTOCOLS, Sources, Standing, discover, offline};
+use mailtrip::discover::{Candidate, Discovery, Evidence, Origin, Sources, Standing, discover, offline};
 use mailtrip::failure::{Failure, Kind};
 use mailtrip::report::human::few;
 use mailtrip::report::printable::printable;
@@ -118,7 +118,7 @@ fn notices(found: &Discovery) -> Vec<String> {
         notices.push(format!("{}: {text}", provider.title));
     }
     let domain = ascii(found.address.domain()).unwrap_or_default();
-    let chosen = PROTOCOLS.iter().filter_map(|&protocol| found.chosen(protocol));
+    let chosen = Protocol::ALL.iter().filter_map(|&protocol| found.chosen(protocol));
     let by_dns = chosen.filter(|candidate| matches!(candidate.origin, Origin::Srv { .. }));
     let foreign = by_dns.map(|candidate| candidate.location.host.as_str());
     let mut foreign: Vec<&str> =
@@ -149,7 +149,7 @@ pub fn reason(failure: &Failure) -> String {
 
 fn listing(found: &Discovery, configuration: Option<&str>) -> String {
     let mut text = format!("{}\n", printable(found.address.as_ref()));
-    for protocol in PROTOCOLS {
+    for protocol in Protocol::ALL {
         text += &format!("\n{protocol}\n");
         let all: Vec<&Candidate> = found.candidates.iter().filter(|one| one.protocol == protocol).collect();
         if all.is_empty() {

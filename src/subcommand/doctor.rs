@@ -13,9 +13,6 @@ use crate::console::{Unable, note, print};
 
 use super::{configuration, examination, given, signals};
 
-/// All of them.
-pub const PROTOCOLS: [Protocol; 3] = [Protocol::Smtp, Protocol::Imap, Protocol::Pop3];
-
 /// Examines the accounts.
 ///
 /// # Errors
@@ -71,7 +68,7 @@ async fn examine(arguments: &cli::Doctor) -> Result<Vec<Examination>, Unable> {
     let accounts: Vec<Account> = accounts.into_iter().map(|account| overrides.account(account)).collect();
     let doctor = doctor(&arguments.neighbours, arguments.timeout);
     // One that does not answer must not hold up the others.
-    Ok(join_all(accounts.iter().map(|account| doctor.examine(account, &PROTOCOLS))).await)
+    Ok(join_all(accounts.iter().map(|account| doctor.examine(account, &Protocol::ALL))).await)
 }
 
 async fn accounts_of_config(names: &[String], arguments: &cli::Doctor) -> Result<Vec<Account>, Unable> {

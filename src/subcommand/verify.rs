@@ -21,7 +21,7 @@ use crate::console::{Unable, note, print, print_unless_quiet, style, worst};
 use crate::live::Live;
 use crate::signals::Signals;
 
-use super::doctor::{PROTOCOLS, doctor};
+use super::doctor::doctor;
 use super::{configuration, examination, given, signals, stop_on_signals};
 
 /// How long the doctor's look after a failed check may take.
@@ -138,7 +138,7 @@ async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &St
         let failed_at = |protocol: &Protocol| {
             outcome.failed().any(|(record, _)| record.account == account.name && record.at.protocol == *protocol)
         };
-        let protocols: Vec<Protocol> = PROTOCOLS.into_iter().filter(failed_at).collect();
+        let protocols: Vec<Protocol> = Protocol::ALL.into_iter().filter(failed_at).collect();
         if protocols.is_empty() { None } else { Some(doctor.examine(account, &protocols).await) }
     });
     tokio::select! {

@@ -15,14 +15,14 @@ use tokio::time::Instant;
 use crate::account::{Account, Endpoint, Protocol};
 use crate::check::Limits;
 use crate::failure::{Failure, Kind};
-use crate::outcome::{Fact, Outcome, SCHEMA};
+use crate::outcome::{Fact, Outcome};
 use crate::probe::leftover::Signs;
 use crate::stage::{At, Leg, Stage};
 use crate::verify::plan::Plan;
 use crate::verify::recorder::{Bounds, Listener, Recorder, Seen};
 use crate::verify::stop::{Reach, Stop};
 use crate::verify::veil::Veil;
-use crate::verify::{LONGEST, server};
+use crate::verify::{LONGEST, outcome_at};
 
 /// One mailbox that is to be cleaned up.
 #[derive(Debug)]
@@ -80,18 +80,7 @@ pub async fn run(clearance: &Clearance, stop: &Stop, listener: &dyn Listener) ->
         _ => folders::clear(clearance, &recorder).await,
     }; // where it ended is on record
     let plan = Plan::of_clearance(account, *protocol, endpoint);
-    Outcome {
-        schema: SCHEMA,
-        check: account.name.clone(),
-        from: account.address.to_string(),
-        to: account.address.to_string(),
-        began,
-        seconds: recorder.elapsed(),
-        tag: String::new(),
-        servers: vec![server(account, *protocol, endpoint)],
-        conversations: Vec::new(),
-        stages: recorder.finish(&plan),
-    }
+    outcome_at(account, *protocol, endpoint, (began, recorder.elapsed()), recorder.finish(&plan))
 }
 
 /// Somebody has asked for a stop.

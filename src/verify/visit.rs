@@ -8,15 +8,15 @@ use tokio::time::{Instant, timeout};
 
 use crate::account::{Account, Endpoint, Protocol};
 use crate::failure::Kind;
-use crate::outcome::{Fact, KnownBy, Outcome, Role, SCHEMA};
+use crate::outcome::{Fact, KnownBy, Outcome, Role};
 use crate::stage::{At, Leg, Stage};
 use crate::verify::dial::{self, Dial};
 use crate::verify::folder::{Folder, Wanted};
 use crate::verify::mailbox::Mailbox;
 use crate::verify::maildrop::{self, INBOX};
+use crate::verify::outcome_at;
 use crate::verify::plan::Plan;
 use crate::verify::recorder::{Bounds, Halted, Recorder};
-use crate::verify::server;
 use crate::verify::stop::{Reach, Stop};
 use crate::verify::veil::Veil;
 use crate::wire::imap::{Event, Imap};
@@ -55,18 +55,8 @@ pub async fn run(visit: Visit<'_>) -> Outcome {
         Protocol::Imap => imap(visit, &recorder).await,
         Protocol::Pop3 => pop3(visit, &recorder).await,
     }; // where it ended is on record
-    Outcome {
-        schema: SCHEMA,
-        check: account.name.clone(),
-        from: account.address.to_string(),
-        to: account.address.to_string(),
-        began,
-        seconds: recorder.elapsed(),
-        tag: String::new(),
-        servers: vec![server(account, protocol, endpoint)],
-        conversations: Vec::new(),
-        stages: recorder.finish(&Plan::of_visit(account, protocol, endpoint, sign_in)),
-    }
+    let plan = Plan::of_visit(account, protocol, endpoint, sign_in);
+    outcome_at(account, protocol, endpoint, (began, recorder.elapsed()), recorder.finish(&plan))
 }
 
 impl<'a> Visit<'a> {
