@@ -225,6 +225,9 @@ impl Testbed {
 
 impl Drop for Testbed {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }

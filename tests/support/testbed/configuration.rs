@@ -24,7 +24,7 @@ impl Testbed {
         let mailboxes = addresses().map(|address| format!("{address} {address}\n")).collect();
         let transport = addresses().map(|address| self.fates(address)).collect();
         let folder = self.folder.join("postfix");
-        write_aged(&folder.join("main.cf"), format!("{main}\n{}\n", options.postfix_main_extra))?;
+        write_aged(&folder.join("main.cf"), overridden(&main, &options.postfix_main_extra))?;
         write_aged(&folder.join("master.cf"), master)?;
         write_aged(&folder.join("mailboxes"), mailboxes)?;
         write_aged(&folder.join("transport"), transport)
@@ -83,6 +83,16 @@ impl Testbed {
              {user}+tempfail@{domain} retry:4.3.0 held by the testbed\n"
         )
     }
+}
+
+/// A main.cf in which each parameter stands once: the one in `extra` where both have it. Where it stands twice, every
+/// process of Postfix logs a warning at its start, postlogd too, and that to itself: if its queue is full by then (ten
+/// datagrams), it waits for ever, and all others for it.
+fn overridden(main: &str, extra: &str) -> String {
+    let parameter = |line: &str| line.split_once('=').map(|(name, _)| name.trim().to_owned());
+    let newer: BTreeSet<String> = extra.lines().filter_map(parameter).collect();
+    let kept = main.lines().filter(|line| parameter(line).is_none_or(|name| !newer.contains(&name)));
+    kept.chain(extra.lines()).map(|line| format!("{line}\n")).collect()
 }
 
 /// Writes a file as if a minute ago: Postfix waits until its main.cf is at least a second old.
