@@ -16,6 +16,7 @@ mod offline;
 mod opening;
 mod other;
 mod reach;
+mod root;
 mod token;
 mod transaction;
 mod way;
@@ -30,6 +31,7 @@ use crate::outcome::{Outcome, Server, Span, StageRecord, Status};
 use crate::stage::{At, Leg, Stage};
 
 use case::Case;
+pub use root::Root;
 
 /// How a verification is judged. The exit codes are those of monitoring plugins, the same in every format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -107,6 +109,8 @@ pub struct Diagnosis {
     pub advice: Vec<String>,
     /// What it was concluded from; words of a server are verbatim here.
     pub evidence: Vec<String>,
+    /// The diagnosis that this one follows from; `None`: it is a root cause.
+    pub follows_from: Option<Root>,
     /// Index in [`Outcome::stages`] of the stage that it is about.
     #[serde(skip)]
     pub stage: Option<usize>,
@@ -114,7 +118,17 @@ pub struct Diagnosis {
 
 impl Diagnosis {
     fn new(code: &'static str, verdict: Verdict, at: Option<At>, certainty: Certainty, cause: String) -> Diagnosis {
-        Diagnosis { code, verdict, certainty, at, cause, advice: Vec::new(), evidence: Vec::new(), stage: None }
+        Diagnosis {
+            code,
+            verdict,
+            certainty,
+            at,
+            cause,
+            advice: Vec::new(),
+            evidence: Vec::new(),
+            follows_from: None,
+            stage: None,
+        }
     }
 
     /// Remembers which of the outcome's stages it is about.
@@ -197,8 +211,8 @@ pub fn is_answered(outcome: &Outcome) -> bool {
     outcome.stages.iter().any(|record| record.at.leg == Leg::ReplyDelivery && record.at.stage == Stage::Arrival)
 }
 
-/// All diagnoses: what weighs most first, then the surer ones first, then in the order of the stages.
-/// The heaviest of them is as heavy as the [`verdict`].
+/// All diagnoses: what weighs most first, then the surer ones first, then in the order of the stages; what follows from
+/// another one stands behind it. The heaviest of them is as heavy as the [`verdict`].
 pub fn diagnose(outcome: &Outcome) -> Vec<Diagnosis> {
     let failures = outcome.failed().map(|(record, failure)| explain(&Case::new(outcome, record, failure)));
     let mut diagnoses: Vec<Diagnosis> = offline::explain(outcome).into_iter().chain(failures).collect();
@@ -211,7 +225,7 @@ pub fn diagnose(outcome: &Outcome) -> Vec<Diagnosis> {
     diagnoses.extend(note::notes(outcome));
     diagnoses.extend(outcome.stages.iter().filter_map(|record| leftover::removed(outcome, record)));
     diagnoses.sort_by_key(|diagnosis| (std::cmp::Reverse(diagnosis.verdict), diagnosis.certainty));
-    diagnoses
+    root::arranged(outcome, diagnoses)
 }
 
 /// What is the same but for its evidence is told once, with the first pieces of evidence of all.

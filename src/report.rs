@@ -91,7 +91,7 @@ pub fn headline(outcome: &Outcome) -> String {
     };
     let place = first.at.map(|at| format!("{at}: ")).unwrap_or_default();
     let mut line = format!("{place}{}", first.cause.trim_end_matches('.'));
-    match diagnoses.iter().filter(|other| other.verdict == verdict).count() {
+    match diagnoses.iter().filter(|other| other.verdict == verdict && other.follows_from.is_none()).count() {
         0 | 1 => (),
         2 => line.push_str(" (and 1 more)"),
         several => line.push_str(&format!(" (and {} more)", several - 1)),

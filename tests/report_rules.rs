@@ -3,7 +3,7 @@
 use mailtrip::account::{Protocol, Security};
 use mailtrip::diagnose::{Certainty, Diagnosis, Verdict, diagnose, verdict};
 use mailtrip::failure::{Failure, Kind, Reply, Step};
-use mailtrip::outcome::{Dialled, Fact, Noticed, Outcome, Server, StageRecord, Status};
+use mailtrip::outcome::{Concern, Dialled, Fact, Noticed, Outcome, Server, StageRecord, Status};
 use mailtrip::stage::{At, Leg, Stage};
 
 use Certainty::{Certain, Likely, Possible};
@@ -112,6 +112,66 @@ fn a_machine_without_a_network_says_nothing_of_the_mailbox() {
     let alone =
         outcome(server("imap imap.example.net:993/tls"), Stage::Resolve, Failure::new(Kind::ResolverFailed), vec![]);
     assert_eq!(verdict(&alone), Verdict::Critical);
+}
+
+/// Codes, and those of what they follow from.
+fn roots(outcome: &Outcome) -> Vec<(&'static str, Option<&'static str>)> {
+    let diagnoses = diagnose(outcome);
+    diagnoses.iter().map(|diagnosis| (diagnosis.code, diagnosis.follows_from.map(|root| root.code))).collect()
+}
+
+#[test]
+fn what_has_one_cause_follows_from_the_first() {
+    let refused = || (Stage::Login, Kind::Refused { step: None }, vec![]);
+    let both = two(refused(), refused());
+    assert_eq!(roots(&both), [("login-refused", None), ("login-refused", Some("login-refused"))]);
+    let [root, follower] = diagnose(&both).try_into().unwrap();
+    assert!(!follower.advice.iter().any(|advice| root.advice.contains(advice)), "nothing is said twice: {follower:#?}");
+    let mut others = two(refused(), refused());
+    "bob".clone_into(&mut others.servers[1].username);
+    assert_eq!(roots(&others), [("login-refused", None); 2], "another username");
+    let expired = || (Stage::Tls, Kind::CertificateExpired { not_after: "2026-01-01T00:00:00Z".into() }, vec![]);
+    assert_eq!(roots(&two(expired(), expired())), [("certificate-expired", None); 2], "two hosts");
+    let mut one_host = two(expired(), expired());
+    "SMTP.example.net".clone_into(&mut one_host.servers[1].host);
+    assert_eq!(roots(&one_host)[1], ("certificate-expired", Some("certificate-expired")));
+    let closed = || (Stage::Connect, Kind::ConnectionRefused, vec![]);
+    let mut ports = two(closed(), closed());
+    "smtp.example.net".clone_into(&mut ports.servers[1].host);
+    assert_eq!(roots(&ports), [("connection-refused", None); 2], "two ports are two settings");
+    let encrypt = || (Stage::Login, Kind::CleartextForbidden, vec![]);
+    assert_eq!(roots(&two(encrypt(), encrypt())), [("cleartext-forbidden", None); 2], "two settings");
+    assert_eq!(
+        roots(&two(refused(), closed())),
+        [("connection-refused", None), ("login-refused", None)],
+        "the surer first"
+    );
+}
+
+/// What the clean-up could not do stands behind what it was hindered by, although that is about another stage.
+#[test]
+fn what_is_left_behind_follows_from_what_went_wrong() {
+    let lost = two(
+        (Stage::Submit, Kind::Uncertain, vec![]),
+        (Stage::Arrival, Kind::NotArrived { waited_seconds: 9.0 }, vec![]),
+    );
+    let mut outcome = lost.clone();
+    let cleanup = StageRecord {
+        at: At::new(Leg::Cleanup, Stage::Remove, Protocol::Imap),
+        concerns: vec![Concern::MayArrive],
+        status: Status::Passed,
+        ..outcome.stages[1].clone()
+    };
+    outcome.stages.push(cleanup);
+    let uncertain = Some("submission-uncertain");
+    let expected = [("submission-uncertain", None), ("not-arrived", uncertain), ("may-arrive", uncertain)];
+    assert_eq!(roots(&outcome), expected);
+    let mut cut = two((Stage::Submit, Kind::Uncertain, vec![]), (Stage::Arrival, Kind::ConnectionLost, vec![]));
+    let concerns = vec![Concern::NotLookedInto { folder: "INBOX".into(), why: "the connection was cut".into() }];
+    cut.stages.push(StageRecord { concerns, ..outcome.stages[2].clone() });
+    assert_eq!(roots(&cut).last(), Some(&("not-looked-into", Some("connection-lost"))));
+    cut.stages[2].at.protocol = Protocol::Pop3;
+    assert_eq!(roots(&cut).last(), Some(&("not-looked-into", None)), "another server");
 }
 
 #[test]

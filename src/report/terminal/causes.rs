@@ -34,6 +34,10 @@ fn cause(page: &mut Page, outcome: &Outcome, diagnosis: &Diagnosis) {
         Certainty::Possible => "  Possible cause: ",
     };
     page.hanging(&[(Ink::Bold, lead.to_owned())], 4, Ink::Plain, &diagnosis.cause);
+    if let Some(root) = &diagnosis.follows_from {
+        let place = root.at.map(|at| format!("{at} ")).unwrap_or_default();
+        page.text(2, Ink::Plain, &format!("This follows from {place}[{}]: see to that first.", root.code));
+    }
     let failure = diagnosis.stage.and_then(|index| match &outcome.stages.get(index)?.status {
         Status::Failed(failure) => Some(failure),
         _ => None,
