@@ -44,6 +44,27 @@ use source::Source;
 /// The annotated example, with every key and every default.
 pub const EXAMPLE: &str = include_str!("../config.example.toml");
 
+/// The name of a table that people name, in [`keys`].
+pub const NAME: &str = "NAME";
+
+/// Every key that a configuration can have, with the tables that it can stand in, such as `accounts.NAME.smtp`.
+pub fn keys() -> Vec<(String, &'static str)> {
+    let own = |table: &str, keys: &'static [&'static str]| {
+        let table = table.to_owned();
+        keys.iter().map(move |&key| (table.clone(), key)).collect::<Vec<_>>()
+    };
+    let account = format!("accounts.{NAME}");
+    let mut keys = [own(&account, account::KEYS), own(&format!("checks.{NAME}"), check::KEYS)].concat();
+    for (protocol, _) in account::PROTOCOLS {
+        keys.extend(own(&format!("{account}.{protocol}"), endpoint::KEYS));
+    }
+    for secret in ["password", "token"] {
+        keys.extend(own(&format!("{account}.{secret}"), secret::KEYS));
+    }
+    keys.extend(own(&format!("{account}.oauth2"), proof::KEYS));
+    keys
+}
+
 /// A configuration or a file of certificates has at most this many bytes.
 const LARGEST: usize = 1024 * 1024;
 
@@ -277,7 +298,7 @@ mod tests {
 
     #[test]
     fn the_example_shows_every_key() {
-        for key in [account::KEYS, endpoint::KEYS, check::KEYS, secret::KEYS, proof::KEYS].concat() {
+        for (_, key) in keys() {
             let shown = EXAMPLE.lines().any(|line| line.contains(&format!("{key} ")) && line.contains('='));
             assert!(shown, "config.example.toml does not show `{key}`");
         }

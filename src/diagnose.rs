@@ -269,6 +269,7 @@ type Rule = fn(&Case) -> Option<Diagnosis>;
 const RULES: &[Rule] = &[
     token::refused,
     token::unavailable,
+    other::limit_too_short,
     reach::host_not_found,
     reach::no_address_of_family,
     reach::resolver_failed,
@@ -301,6 +302,7 @@ const RULES: &[Rule] = &[
     login::oauth_only,
     login::hidden_until_tls,
     login::no_mechanism,
+    login::mechanism_not_offered,
     login::temporary,
     login::encryption_required,
     token::submission_off,

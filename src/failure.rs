@@ -126,6 +126,13 @@ pub enum Kind {
         /// What it offers.
         offered: Vec<String>,
     },
+    /// The configuration asks for a sign-in mechanism that the server does not offer; nothing was sent.
+    MechanismNotOffered {
+        /// What it asks for.
+        wanted: String,
+        /// What the server offers.
+        offered: Vec<String>,
+    },
     /// The provider gives no access token (RFC 6749 §5.2).
     TokenRefused {
         /// Its word for why, such as `invalid_grant`.
@@ -210,6 +217,11 @@ impl Kind {
                 | Kind::CertificateUntrusted { .. }
                 | Kind::CertificateRejected
         )
+    }
+
+    /// Whether there was a sign-in to be made, and nothing was sent for it.
+    pub fn is_before_sign_in(&self) -> bool {
+        matches!(self, Kind::NoMechanism { .. } | Kind::MechanismNotOffered { .. } | Kind::CleartextForbidden)
     }
 }
 

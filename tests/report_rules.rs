@@ -170,6 +170,10 @@ fn what_is_left_behind_follows_from_what_went_wrong() {
     let concerns = vec![Concern::NotLookedInto { folder: "INBOX".into(), why: "the connection was cut".into() }];
     cut.stages.push(StageRecord { concerns, ..outcome.stages[2].clone() });
     assert_eq!(roots(&cut).last(), Some(&("not-looked-into", Some("connection-lost"))));
+    let mut short = cut.clone();
+    short.stages.remove(1);
+    short.stages[1].status = Status::Failed(Failure::new(Kind::Timeout { limit_seconds: 0.001 }));
+    assert_eq!(roots(&short)[1..], [("limit-too-short", None), ("not-looked-into", Some("limit-too-short"))]);
     cut.stages[2].at.protocol = Protocol::Pop3;
     assert_eq!(roots(&cut).last(), Some(&("not-looked-into", None)), "another server");
 }
@@ -332,6 +336,39 @@ fn a_username_that_works_elsewhere_is_not_what_is_wrong() {
         outcome.stages.insert(0, StageRecord { at, facts: Vec::new(), status, ..outcome.stages[0].clone() });
         assert_eq!(only(&outcome).code, code);
     }
+}
+
+#[test]
+fn a_limit_that_is_short_is_suspected_before_the_server() {
+    let silent =
+        |seconds| Fact::Address { address: "192.0.2.1:993".into(), result: Dialled::NoAnswer, seconds, used: false };
+    for (stage, kind, facts, code, key) in [
+        (Stage::Login, Kind::Timeout { limit_seconds: 0.2 }, vec![], "limit-too-short", "`stage_timeout`"),
+        (Stage::Login, Kind::Timeout { limit_seconds: 30.0 }, vec![], "timeout", "`stage_timeout`"),
+        (Stage::Connect, Kind::NoAnswer, vec![silent(0.1)], "limit-too-short", "`stage_timeout`"),
+        (Stage::Connect, Kind::NoAnswer, vec![silent(30.0)], "no-answer", "`imap.host`"),
+    ] {
+        let diagnosis = only(&outcome(server("imap imap.example.net:993/tls"), stage, Failure::new(kind), facts));
+        assert_eq!(diagnosis.code, code);
+        assert!(diagnosis.advice.iter().any(|advice| advice.contains(key)), "{diagnosis:#?}");
+    }
+}
+
+#[test]
+fn a_blocked_port_25_is_the_matter_of_smtp() {
+    let blocked = |place| only(&outcome(server(place), Stage::Connect, Failure::new(Kind::NoAnswer), vec![]));
+    assert_eq!(blocked("smtp smtp.example.net:25/starttls").code, "port-25-blocked");
+    let imap = blocked("imap imap.example.net:25/tls");
+    assert_eq!(imap.code, "no-answer");
+    assert!(imap.advice.iter().any(|advice| advice.contains("`imap.port = 993`")), "{imap:#?}");
+}
+
+#[test]
+fn a_mechanism_that_is_asked_for_and_not_offered_is_the_setting() {
+    let kind = Kind::MechanismNotOffered { wanted: "SCRAM-SHA-256".into(), offered: vec!["PLAIN".into()] };
+    let diagnosis = only(&outcome(server("imap imap.example.net:993/tls"), Stage::Login, Failure::new(kind), vec![]));
+    assert_eq!((diagnosis.code, diagnosis.certainty), ("mechanism-not-offered", Certain));
+    assert!(diagnosis.advice[0].contains("`imap.auth = \"auto\"`"), "{diagnosis:#?}");
 }
 
 /// popa3d and Solid POP3 wait for the lock without a word.

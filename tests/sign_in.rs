@@ -244,7 +244,7 @@ async fn play(protocol: Protocol, auth: Auth, answers: &'static [&'static str]) 
 }
 
 const EHLO: &str = "250-x\n250 AUTH PLAIN CRAM-MD5 SCRAM-SHA-256 XOAUTH2\n";
-const IMAP: &str = "* OK [CAPABILITY IMAP4rev1 AUTH=CRAM-MD5] x\n";
+const IMAP: &str = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN AUTH=CRAM-MD5 AUTH=SCRAM-SHA-256] x\n";
 const CAPA: &str = "+OK\nSASL PLAIN CRAM-MD5 SCRAM-SHA-256\n.\n";
 
 #[tokio::test]

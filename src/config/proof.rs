@@ -99,11 +99,15 @@ fn grant(table: &Section, found: &mut Findings) -> Option<GrantWord> {
             None
         }
         (GrantWord::ClientCredentials, Some(span)) => {
-            found.error(span, format!("{name} asks in its own name, and has no use for a `refresh_token`"));
+            let title = format!("{name} has no use for a `refresh_token`: by its `grant` it asks in its own name");
+            found.error(span, title);
             None
         }
         (GrantWord::ClientCredentials, None) if table.key("client_secret").is_none() => {
-            found.error(table.span.clone(), format!("{name} asks in its own name, and needs a `client_secret`"));
+            found.error(
+                table.span.clone(),
+                format!("{name} needs a `client_secret`: by its `grant` it asks in its own name"),
+            );
             None
         }
         _ => Some(grant),

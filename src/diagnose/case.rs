@@ -165,6 +165,15 @@ impl<'a> Case<'a> {
         several && !self.outcome.stages.iter().any(|r| r.at.stage == Stage::Connect && r.status == Status::Passed)
     }
 
+    /// How long the address that was waited for the longest did not answer, in seconds.
+    pub fn waited(&self) -> Option<f64> {
+        let silent = self.record.facts.iter().filter_map(|fact| match fact {
+            Fact::Address { result: Dialled::NoAnswer, seconds, .. } => Some(*seconds),
+            _ => None,
+        });
+        silent.max_by(f64::total_cmp)
+    }
+
     /// The addresses that were tried, and what became of them.
     pub fn tried(&self) -> impl Iterator<Item = (&'a str, Dialled)> {
         self.record.facts.iter().filter_map(|fact| match fact {
@@ -196,11 +205,13 @@ pub fn dialled(result: Dialled) -> &'static str {
     }
 }
 
-/// Whole seconds of a limit; what is no time is not made one.
+/// A limit as people say it; what is no time is not made one.
 pub fn within(seconds: f64) -> String {
     match seconds {
         _ if !seconds.is_finite() || seconds < 0.0 => "the time allowed".to_owned(),
         _ if seconds > 1e6 => "a very long time".to_owned(),
+        _ if seconds < 0.9995 => format!("{:.0} ms", seconds * 1000.0),
+        _ if seconds < 10.0 && seconds.fract() != 0.0 => format!("{seconds:.1} s"),
         _ => format!("{seconds:.0} s"),
     }
 }

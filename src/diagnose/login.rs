@@ -73,6 +73,19 @@ pub fn no_mechanism(case: &Case) -> Option<Diagnosis> {
     )
 }
 
+/// The configuration asks for a method that is not offered.
+pub fn mechanism_not_offered(case: &Case) -> Option<Diagnosis> {
+    let Kind::MechanismNotOffered { wanted, offered } = case.kind() else {
+        return None;
+    };
+    let cause = format!("{} does not offer {wanted}, which `auth` asks for. Nothing was sent.", case.host());
+    Some(
+        case.because("mechanism-not-offered", Certain, cause)
+            .seen(format!("mechanisms offered: {}", offered.join(", ")))
+            .advise(format!("Set {}: it takes what the server offers.", case.setting("auth", "\"auto\""))),
+    )
+}
+
 /// The sign-in does not work at the moment.
 pub fn temporary(case: &Case) -> Option<Diagnosis> {
     if !case.refused_at(Stage::Login) || !case.is_temporary() {

@@ -8,6 +8,9 @@ use crate::stage::{Leg, Stage};
 use super::case::{Case, within};
 use super::{Certainty::*, Diagnosis, Verdict, is_clean_up};
 
+/// A limit below this, in seconds, is suspected before the server is.
+const SHORT: f64 = 1.0;
+
 /// The limit was over.
 pub fn timeout(case: &Case) -> Option<Diagnosis> {
     let Kind::Timeout { limit_seconds } = case.kind() else {
@@ -20,8 +23,33 @@ pub fn timeout(case: &Case) -> Option<Diagnosis> {
             .advise("Try again: the server may be busy.")
             .advise_all(waits_for_lock(case))
             .advise("A firewall, an antivirus or a VPN may hold the connection up: switch it off for one test.")
-            .advise("If the server is known to be slow, allow it more time."),
+            .advise(format!("If the server is known to be slow, allow it more time: raise {}.", limits(case))),
     )
+}
+
+/// The limit is shorter than it takes a server that is far away, or has much to do.
+pub fn limit_too_short(case: &Case) -> Option<Diagnosis> {
+    let limit = match case.kind() {
+        Kind::Timeout { limit_seconds } => *limit_seconds,
+        // The addresses are tried at the same time, and each for as long as there was.
+        Kind::NoAnswer => case.waited()?,
+        _ => return None,
+    };
+    if !(0.0..SHORT).contains(&limit) {
+        return None;
+    }
+    let within = if limit < 0.001 { "no time".to_owned() } else { format!("only {}", within(limit)) };
+    let cause = format!("There was {within} for the stage {}: the limit may be too short.", case.record.at);
+    let diagnosis = case.because("limit-too-short", Likely, cause);
+    Some(diagnosis.advise(format!("Raise {}: a server that is far away takes a second or two.", limits(case))))
+}
+
+/// The keys of the limits that hold for a stage.
+fn limits(case: &Case) -> &'static str {
+    match case.leg() {
+        Leg::Cleanup => "`cleanup_timeout`",
+        _ => "`stage_timeout`, or `timeout` for the whole run",
+    }
 }
 
 /// Some servers (popa3d, Solid POP3) answer the password of a locked mailbox only when it is free.

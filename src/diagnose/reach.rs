@@ -1,6 +1,6 @@
 //! Rules for what happens before the first byte: names, addresses, ports.
 
-use crate::account::{Family, Security};
+use crate::account::{Family, Protocol, Security};
 use crate::failure::Kind;
 use crate::outcome::Fact;
 use crate::stage::Stage;
@@ -46,7 +46,7 @@ pub fn no_address_of_family(case: &Case) -> Option<Diagnosis> {
     Some(
         case.because("no-address-of-family", Certain, cause)
             .advise(format!(
-                "Remove {}, or {flag} on the command line, to use what it has.",
+                "Remove {} or `address_family`, whichever is there, or {flag} on the command line, to use what it has.",
                 case.key("address_family")
             ))
             .advise(format!("If the host should have one, tell who runs it: its name has no record for {family}.")),
@@ -75,7 +75,7 @@ pub fn refused(case: &Case) -> Option<Diagnosis> {
     }
     let cause = format!("{} is there, but nothing answers on port{}.", case.host(), case.port_number());
     let diagnosis = case.because("connection-refused", Likely, cause).advise_all(other_port(case));
-    Some(addresses(case, diagnosis).advise_all(blocked(case)).advise(format!(
+    Some(addresses(case, diagnosis).advise(right_host(case)).advise_all(blocked(case)).advise(format!(
         "If port{} is right, the mail service on {} may be down: try again later.",
         case.port_number(),
         case.host()
@@ -126,7 +126,7 @@ pub fn unreachable(case: &Case) -> Option<Diagnosis> {
 
 /// Port 25 is closed to customers by most access providers.
 pub fn port_25_blocked(case: &Case) -> Option<Diagnosis> {
-    if !unanswered(case) || case.port() != Some(25) {
+    if !unanswered(case) || case.port() != Some(25) || case.protocol() != Protocol::Smtp {
         return None;
     }
     let cause = "Nothing answers on port 25. Most internet access providers block that port for their customers.";
@@ -151,7 +151,11 @@ pub fn no_answer(case: &Case) -> Option<Diagnosis> {
         case.host()
     );
     let diagnosis = case.because("no-answer", Likely, cause).advise_all(offline(case)).advise_all(blocked(case));
-    Some(addresses(case, diagnosis).advise_all(other_port(case)))
+    Some(addresses(case, diagnosis).advise(right_host(case)).advise_all(other_port(case)))
+}
+
+fn right_host(case: &Case) -> String {
+    format!("Compare {} with the provider's own settings page.", case.key("host"))
 }
 
 fn unanswered(case: &Case) -> bool {

@@ -99,9 +99,10 @@ fn is_same_thing(outcome: &Outcome, one: &Diagnosis, other: &Diagnosis) -> bool 
 fn is_left_by(outcome: &Outcome, root: &Diagnosis, other: &Diagnosis) -> bool {
     let (Some(before), Some(after)) = (record(outcome, root), record(outcome, other)) else { return false };
     let at_the_same = before.account == after.account && before.at.protocol == after.at.protocol;
-    let cleaning = before.at.leg != Leg::Cleanup && after.at.leg == Leg::Cleanup;
-    let untold = ["left-behind", "not-looked-into"].contains(&other.code) || failure(outcome, other).is_some();
-    cleaning && at_the_same && untold && failure(outcome, root).is_some()
+    let is_left = |diagnosis: &Diagnosis| ["left-behind", "not-looked-into"].contains(&diagnosis.code);
+    let cleaning = |record: &StageRecord| record.at.leg == Leg::Cleanup;
+    let failed = failure(outcome, root).is_some() && !is_left(root);
+    failed && at_the_same && cleaning(after) && (is_left(other) || !cleaning(before))
 }
 
 fn record<'a>(outcome: &'a Outcome, diagnosis: &Diagnosis) -> Option<&'a StageRecord> {

@@ -98,6 +98,7 @@ fn kind(kind: &Kind) -> String {
         Kind::InjectedPlaintext => "foreign plaintext before TLS",
         Kind::CleartextForbidden => "the password was not sent unencrypted",
         Kind::NoMechanism { .. } => "no sign-in mechanism in common",
+        Kind::MechanismNotOffered { .. } => "the mechanism is not offered",
         Kind::TokenRefused { error, .. } => return format!("no token: {error}"),
         Kind::TokenUnavailable { status } => return format!("the answer is no token: HTTP status {status}"),
         Kind::Refused { step: None } => "refused",

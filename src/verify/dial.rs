@@ -256,8 +256,8 @@ async fn login<D: Dialogue>(
         seen.fact(Fact::CleartextPassword);
     }
     let signed_in = dialogue.login(endpoint, key).await;
-    if let Err(Failure { kind: Kind::NoMechanism { .. } | Kind::CleartextForbidden, .. }) = signed_in {
-        seen.facts.retain(|fact| *fact != Fact::CleartextPassword); // nothing was sent
+    if signed_in.as_ref().is_err_and(|failure| failure.kind.is_before_sign_in()) {
+        seen.facts.retain(|fact| *fact != Fact::CleartextPassword);
     }
     let (session, SignIn { mechanism, also_offered }) = signed_in?;
     seen.fact(Fact::Mechanism { name: mechanism.name().to_owned(), also_offered });

@@ -67,8 +67,8 @@ impl Mechanism {
     /// Chooses as mail clients do inside TLS: the simplest that is offered; or what the configuration says.
     ///
     /// # Errors
-    /// [`Kind::NoMechanism`] when none of the offered ones is spoken here with such a key; [`Kind::Local`] when what
-    /// the configuration says takes another key.
+    /// [`Kind::NoMechanism`] when none of the offered ones is spoken here with such a key; [`Kind::MechanismNotOffered`] when
+    /// something else is offered than what the configuration says; [`Kind::Local`] when that takes another key.
     pub fn choose(auth: Auth, offered: &[String], key: &Key) -> Result<SignIn, Failure> {
         const WITH_PASSWORD: &[Mechanism] =
             &[Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256, Mechanism::CramMd5];
@@ -93,6 +93,11 @@ impl Mechanism {
             Auth::ScramSha256 => Some(Mechanism::ScramSha256),
         };
         let mechanism = mechanism.ok_or_else(|| Failure::new(Kind::NoMechanism { offered: offered.to_vec() }))?;
+        // Where nothing at all is announced, what the configuration says is tried: some servers only take what they hide.
+        if !offered.is_empty() && !offers(&mechanism) {
+            let (wanted, offered) = (mechanism.name().to_owned(), offered.to_vec());
+            return Err(Failure::new(Kind::MechanismNotOffered { wanted, offered }));
+        }
         let others = offered.iter().filter(|name| !name.eq_ignore_ascii_case(mechanism.name()));
         Ok(SignIn { mechanism, also_offered: others.cloned().collect() })
     }

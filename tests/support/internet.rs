@@ -51,11 +51,15 @@ impl Drop for Dns {
 
 impl Dns {
     pub async fn start(records: &[(&str, Record)], mood: Mood) -> Dns {
+        Dns::start_at("127.0.0.1:0", records, mood).await
+    }
+
+    pub async fn start_at(place: &str, records: &[(&str, Record)], mood: Mood) -> Dns {
         let mut zone: BTreeMap<String, Vec<Record>> = BTreeMap::new();
         for (name, record) in records {
             zone.entry((*name).to_owned()).or_default().push(record.clone());
         }
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let socket = UdpSocket::bind(place).await.unwrap();
         let address = socket.local_addr().unwrap();
         let questions = Arc::new(Mutex::new(Vec::new()));
         let heard = questions.clone();

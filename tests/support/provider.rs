@@ -18,6 +18,8 @@ pub const CLIENT_SECRET: &str = "Zq9&secret";
 pub enum Answer {
     /// Says this, in which `LENGTH` stands for the length of the body.
     Says(Cow<'static, str>),
+    /// Gives this token to who asks by all that is right, and else says what is wrong (RFC 6749 §5.2).
+    Judges { token: &'static str },
     /// Begins a body, and does not end.
     Endless,
     /// Says nothing, and keeps the connection.
@@ -92,6 +94,13 @@ async fn serve(mut stream: TlsStream<TcpStream>, answer: Answer, heard: Arc<Mute
             let length = text.split_once("\r\n\r\n").map_or(0, |(_, body)| body.len()).to_string();
             let _ = stream.write_all(text.replace("LENGTH", &length).as_bytes()).await;
         }
+        Answer::Judges { token } => {
+            let body = judgement(heard.lock().unwrap().last().map_or("", String::as_str), token);
+            let status = if body.contains("access_token") { "200 OK" } else { "400 Bad Request" };
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
         Answer::Endless => {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
             while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
@@ -99,6 +108,24 @@ async fn serve(mut stream: TlsStream<TcpStream>, answer: Answer, heard: Arc<Mute
         Answer::Stalls => while matches!(stream.read(&mut [0; 64]).await, Ok(1..)) {},
     }
     let _ = stream.shutdown().await;
+}
+
+/// What the form of a request amounts to.
+fn judgement(request: &str, token: &str) -> String {
+    let form = request.rsplit("\r\n\r\n").next().unwrap_or_default();
+    let has = |name: &str, value: &str| {
+        let encoded = value.replace('/', "%2F").replace('&', "%26");
+        let same = |sent: &str| sent.replace('+', " ").replace("%20", " ") == encoded;
+        form.split('&').find_map(|field| field.strip_prefix(&format!("{name}="))).is_some_and(same)
+    };
+    let error = match () {
+        () if !has("client_id", "an id") || !has("client_secret", CLIENT_SECRET) => "invalid_client",
+        () if !has("grant_type", "refresh_token") => "unauthorized_client",
+        () if !has("refresh_token", REFRESH) => "invalid_grant",
+        () if form.contains("scope=") && !has("scope", "mail") => "invalid_scope",
+        () => return format!("{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":3600}}"),
+    };
+    format!("{{\"error\":\"{error}\"}}")
 }
 
 /// A whole request: its body is as long as it says.
