@@ -58,6 +58,11 @@ fn main() -> ExitCode {
             .enumerate()
             .map(|(number, way)| Trial::test(way.to_string(), move || judge(number, &way)).with_ignored_flag(missing)),
     );
+    trials.extend(ways::pairs().into_iter().enumerate().map(|(number, pair)| {
+        let name = format!("{} and {}", pair.0, pair.1);
+        let number = ways::all().len() + number;
+        Trial::test(name, move || judge_two(number, &pair.0, &pair.1)).with_ignored_flag(missing)
+    }));
     for (table, key) in config::keys() {
         let name = format!("{table}.{key} of another type, or misspelt");
         trials.push(Trial::test(name, move || misspell(&table, key)).with_ignored_flag(missing));
@@ -119,6 +124,18 @@ fn judge(number: usize, way: &Way) -> Result<(), Failed> {
         |remedy: Document| town.run(verify(town, &remedy)).is_ok_and(|outcome| verdict(&outcome) == Verdict::Ok);
     let healed = first.advice.iter().flat_map(|advice| remedies(&broken, advice)).any(heals);
     if healed { Ok(()) } else { Err(told()) }
+}
+
+/// Breaks a setting of the server to send by and one of the server to receive by: each is a root cause, and none hides the
+/// other.
+fn judge_two(number: usize, one: &Way, other: &Way) -> Result<(), Failed> {
+    let town = &*TOWN;
+    let broken = other.broken(&one.broken(&one.base.document(town, number)));
+    let outcome = town.run(verify(town, &broken))?;
+    let mut roots = diagnose(&outcome);
+    roots.retain(|diagnosis| diagnosis.follows_from.is_none());
+    let told = |way: &Way| roots.iter().any(|diagnosis| names(diagnosis, way));
+    if told(one) && told(other) { Ok(()) } else { Err(format!("{roots:#?}").into()) }
 }
 
 /// Whether it says the name of the setting: as it stands in the configuration, or, of a secret, in plain words.

@@ -102,7 +102,7 @@ fn settings() -> Settings {
         password: PASSWORD.to_owned(),
         token: Some(TOKEN.to_owned()),
     };
-    let numbers = 0..ways::all().len();
+    let numbers = 0..ways::all().len() + ways::pairs().len();
     let auth = ["PLAIN", "LOGIN", "XOAUTH2"].map(str::to_owned).to_vec();
     let responders = vec![Responder { address: "echo@sandbox.test".to_owned(), threaded: true }];
     Settings {

@@ -170,6 +170,21 @@ pub fn all() -> Vec<Way> {
     ways
 }
 
+/// A setting of the server to send by together with one of the server to receive by, each as often as it takes to have all
+/// of both.
+pub fn pairs() -> Vec<(Way, Way)> {
+    let of = |protocol: &str| {
+        let of_server = |way: &Way| way.base == Base::Tls && way.table.ends_with(protocol);
+        let told = |way: &Way| matches!(way.expect, Named | Healed) && way.key != "ca_file" && way.key != "auth";
+        all().into_iter().filter(|way| of_server(way) && told(way)).collect::<Vec<Way>>()
+    };
+    let (sending, receiving) = (of("smtp"), of("imap"));
+    // Shifted, so that it is not the same mistake twice.
+    let number = sending.len().max(receiving.len());
+    let pick = |ways: &[Way], index: usize| ways[index % ways.len()].clone();
+    (0..number).map(|index| (pick(&sending, index), pick(&receiving, index + 3))).collect()
+}
+
 fn way(base: Base, table: &str, key: &'static str, value: &str, expect: Expect) -> Way {
     Way { base, table: table.to_owned(), key, value: Some(value.to_owned()), expect }
 }
