@@ -161,7 +161,7 @@ fn a_refused_message_is_told_apart_by_step_and_codes() {
         (Step::Rcpt, "452 4.2.2", "mailbox-full"),
         (Step::Message, "552 5.2.2", "mailbox-full"),
         (Step::Message, "452 4.3.1", "submission-temporarily-refused"),
-        (Step::Data, "421 4.7.0", "submission-temporarily-refused"),
+        (Step::Data, "421 4.7.0", "sending-limit"),
         (Step::Message, "550 5.7.26", "sender-not-authenticated"),
         (Step::Message, "554 5.7.1", "message-refused"),
         (Step::Data, "503 5.5.1", "submission-refused"),
