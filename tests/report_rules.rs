@@ -255,6 +255,22 @@ fn a_username_without_domain_is_a_cause_unless_the_provider_wants_it_so() {
     }
 }
 
+/// Gmail wants an app password, but it is the white space that was seen; 534 5.7.9 says what it is.
+#[test]
+fn white_space_in_a_password_comes_before_what_the_provider_may_want() {
+    for (answer, code) in [("535 5.7.8", "password-edge-whitespace"), ("534 5.7.9", "app-password-needed")] {
+        let failure = Failure { reply: reply(answer).map(Box::new), ..Failure::new(Kind::Refused { step: None }) };
+        let place = server("smtp smtp.gmail.com:465/tls");
+        let diagnosis = only(&outcome(place, Stage::Login, failure, vec![Fact::PasswordEdgeWhitespace]));
+        assert_eq!(diagnosis.code, code);
+        assert_eq!(
+            diagnosis.advice.iter().filter(|advice| advice.contains("white space")).count(),
+            1,
+            "{diagnosis:#?}"
+        );
+    }
+}
+
 /// Courier, which needs none: what SMTP has just taken is not what POP3 refuses.
 #[test]
 fn a_username_that_works_elsewhere_is_not_what_is_wrong() {

@@ -157,7 +157,7 @@ pub fn username(case: &Case) -> Option<Diagnosis> {
             .advise_all(whitespace(case))
             .advise_all(elsewhere(case))
             .advise_all(switch_on(case))
-            .advise(password())
+            .advise(password(case))
             .advise_all(provider_advice(case)),
     )
 }
@@ -202,7 +202,7 @@ pub fn usual_advice(case: &Case) -> Vec<String> {
     advice.extend(elsewhere(case));
     advice.extend(switch_on(case));
     advice.extend(open_elsewhere(case));
-    advice.push(password());
+    advice.push(password(case));
     advice.push(match case.username() {
         "" => "Check the username: most servers want the full address.".to_owned(),
         bare if known::wants_local_part(case.host(), case.protocol()) && bare.contains('@') => {
@@ -229,13 +229,8 @@ fn switch_on(case: &Case) -> Option<String> {
 }
 
 fn provider_advice(case: &Case) -> Option<String> {
-    match known::provider(case.host()) {
-        Some(provider) if provider.sign_in == SignIn::AppPassword => {
-            Some(format!("Mail programs need {} at {}, not the usual password.", provider.word, provider.name))
-        }
-        Some(_) => None,
-        None => Some("If the account uses two-step sign-in, mail programs need an app password.".to_owned()),
-    }
+    let told = known::provider(case.host()).is_some_and(|provider| provider.sign_in != SignIn::SwitchedOn);
+    (!told).then(|| "If the account uses two-step sign-in, mail programs need an app password.".to_owned())
 }
 
 pub fn whitespace(case: &Case) -> Option<String> {
@@ -267,8 +262,14 @@ fn open_elsewhere(case: &Case) -> Option<String> {
     })
 }
 
-fn password() -> String {
-    "Check the password: sign in with it on the provider's web site.".to_owned()
+fn password(case: &Case) -> String {
+    match known::provider(case.host()) {
+        Some(provider) if provider.sign_in == SignIn::AppPassword => format!(
+            "If the password is {} already, make a new one: a change of the usual password can end it.",
+            provider.word
+        ),
+        _ => "Check the password: sign in with it on the provider's web site.".to_owned(),
+    }
 }
 
 /// The address of the account that signs in.
