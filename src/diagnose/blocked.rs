@@ -127,19 +127,20 @@ pub fn account(case: &Case) -> Option<Diagnosis> {
     if !(certain || coded || said) {
         return None;
     }
-    let cause = match login {
-        true => {
-            "The account is locked, suspended or disabled: that is what the server says, not that the password is wrong."
-        }
-        false => "The account may not send: the provider has suspended it, or its sending.",
+    let certainty = if certain { Certain } else { Likely };
+    let usual = "A lock for too many wrong passwords ends by itself after some time: do not keep trying.";
+    let stolen = "Change the password: mostly it is somebody else that has sent from the account.";
+    let (cause, then) = match login {
+        true => (
+            "The server calls the account locked, suspended or disabled, not the password wrong.",
+            limit::wait(case, usual),
+        ),
+        false => ("The account may not send: the provider has suspended it, or its sending.", stolen.to_owned()),
     };
     Some(
-        case.because("account-disabled", if certain { Certain } else { Likely }, cause)
+        case.because("account-disabled", certainty, cause)
             .advise("Sign in on the provider's web site: it says why, and often unlocks the account.")
-            .advise(limit::wait(
-                case,
-                "A lock for too many wrong passwords ends by itself after some time: do not keep trying.",
-            ))
+            .advise(then)
             .advise("If the web site lets you in and shows nothing, ask the provider, or your administrator."),
     )
 }

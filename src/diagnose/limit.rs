@@ -78,8 +78,8 @@ fn greylisting(case: &Case) -> Option<Certainty> {
 /// Put off on the first attempt, as greylisting does.
 pub fn greylisted(case: &Case) -> Option<Diagnosis> {
     let certainty = greylisting(case)?;
-    let cause = "The server puts the message off for now; that is how greylisting treats an unknown sender. Whether mail \
-                 works shows only at a later attempt.";
+    let cause = "The server puts the message off for now, as greylisting does with an unknown sender: whether it would take \
+                 it later is not known.";
     let port = match case.port() {
         Some(25) => format!("use the submission port: {}", case.submission_port()),
         _ => format!("check {} and {}", case.key("host"), case.key("port")),

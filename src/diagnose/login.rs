@@ -6,7 +6,7 @@ use crate::outcome::{Fact, Status};
 use crate::stage::{Leg, Stage};
 
 use super::case::Case;
-use super::known::{self, SignIn};
+use super::known::{self, Provider, SignIn};
 use super::limit;
 use super::{Certainty::*, Diagnosis};
 
@@ -168,7 +168,10 @@ pub fn password_whitespace(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let cause = "The server refused the sign-in. The password begins or ends in white space, which was sent with it.";
-    Some(case.because("password-edge-whitespace", Likely, cause).advise_all(usual_advice(case)))
+    let provider = known::provider(case.host()).filter(|provider| provider.sign_in == SignIn::AppPassword);
+    let wanted = provider.map(|Provider { name, word, .. }| format!("Mail programs need {word} at {name}."));
+    let diagnosis = case.because("password-edge-whitespace", Likely, cause);
+    Some(diagnosis.advise_all(whitespace(case)).advise_all(wanted).advise_all(usual_advice(case).into_iter().skip(1)))
 }
 
 /// The password is right, and the account may not do this (RFC 5530 `AUTHORIZATIONFAILED`, `NOPERM`).
