@@ -192,6 +192,7 @@ const SUBMISSION: &[Case] = &[
     (ANY, Rcpt, "550 relay not permitted", "relay-denied", Likely),
     (ANY, Rcpt, "550 5.1.1 <bob@example.com>: Recipient address rejected: User unknown in virtual mailbox table", "recipient-unknown", Certain),
     (ANY, Rcpt, "550 Unknown user", "recipient-unknown", Likely),
+    (ANY, Rcpt, "550 <bob@example.com>: Recipient address rejected: User unknown in relay recipient table", "recipient-unknown", Likely),
     // maxsptz/emailpyspam#23
     (OFFICE, Rcpt, "550 5.4.1 Recipient address rejected: Access denied. AS(201806281)", "recipient-unknown", Likely),
     (ANY, Rcpt, "452 4.2.2 <bob@example.com> Quota exceeded (mailbox for user is full)", "mailbox-full", Certain),

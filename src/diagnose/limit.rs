@@ -30,8 +30,8 @@ const SENDING: &[&str] = &[
     "sending quota",
     "rate limit",
     "ratelimit",
-    "daily",
-    "hourly",
+    "daily ",
+    "hourly ",
     "per minute",
     "per hour",
     "per day",
@@ -130,7 +130,7 @@ pub fn messages(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let cause = "The server takes no more mail from this account for now: it has a limit on messages or connections.";
-    let usual = match daily || case.says(&["daily", "per day", "24 hours"]) {
+    let usual = match daily || case.says(&["daily ", "per day", "24 hours"]) {
         true => "Wait until tomorrow: a limit of a day looks back over 24 hours.",
         false => "Wait an hour, then try again.",
     };

@@ -195,8 +195,10 @@ pub fn recipient_unknown(case: &Case) -> Option<Diagnosis> {
 
 /// Exim refuses to relay by a bare 550, like a mailbox that it does not know.
 pub fn relay_refused(case: &Case) -> Option<Diagnosis> {
-    let said = case.step()? == Step::Rcpt && case.says(&["relay"]);
-    said.then(|| no_relay(case))
+    let coded = case.enhanced().is_empty() || case.enhanced().contains(".7.");
+    // Postfix knows nobody "in relay recipient table".
+    let said = case.says(&["relay"]) && !case.says(&["recipient table"]);
+    (case.step()? == Step::Rcpt && coded && said).then(|| no_relay(case))
 }
 
 /// The server does not pass mail on to others.
