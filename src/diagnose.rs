@@ -1,14 +1,18 @@
 //! What an outcome amounts to: the verdict, and for everything that was not right the cause and what to change.
 //!
-//! Pure functions of an [`Outcome`]. The rules read types, reply codes, response codes and settings, never
-//! the wording of an error; a guess says that it is one by its [`Certainty`].
+//! Pure functions of an [`Outcome`]. The rules read types, enhanced codes, reply codes, response codes and settings. Only
+//! where these leave the cause open is the wording of a server's answer looked at; what is concluded from that is a guess,
+//! and says so by its [`Certainty`]. The wording of an error of a library is never read.
 
+mod blocked;
 mod case;
 mod certificate;
 mod concern;
+mod credential;
 mod delivery;
 mod known;
 mod leftover;
+mod limit;
 mod login;
 mod maildrop;
 mod note;
@@ -176,9 +180,15 @@ pub fn is_clean_up(outcome: &Outcome) -> bool {
 }
 
 /// What one stage makes of the verification.
+///
+/// Greylisting leaves open whether mail works: it refuses every first attempt, and a verification makes no second one. Any
+/// other refusal counts as mail that does not work, a temporary one, too: nothing tells that a later attempt would be
+/// taken, and a mail program would be refused by the same words in the same moment. That holds for limits on sign-ins and
+/// on messages as well: while they last, nobody sends from this account.
 fn stage_verdict(outcome: &Outcome, record: &StageRecord) -> Verdict {
     let worst = match &record.status {
         Status::Failed(failure) if failure.could_not_run() || offline::is_likely(outcome) => Verdict::Unknown,
+        Status::Failed(failure) if limit::is_greylisting(&Case::new(outcome, record, failure)) => Verdict::Unknown,
         Status::Failed(_) => Verdict::Critical,
         Status::Skipped(Skip::Stopped) => Verdict::Unknown,
         _ if !record.concerns.is_empty() => Verdict::Warning,
@@ -292,6 +302,8 @@ const RULES: &[Rule] = &[
     maildrop::too_soon,
     maildrop::temporary,
     maildrop::locked_perhaps,
+    limit::greylisted,
+    blocked::client_address,
     opening::turned_away,
     certificate::expired,
     certificate::not_yet_valid,
@@ -299,18 +311,21 @@ const RULES: &[Rule] = &[
     certificate::self_signed,
     certificate::untrusted,
     certificate::rejected,
-    login::oauth_only,
+    credential::oauth_only,
     login::hidden_until_tls,
     login::no_mechanism,
     login::mechanism_not_offered,
+    credential::password_expired,
+    limit::sign_ins,
     login::temporary,
     login::encryption_required,
+    blocked::account,
     token::submission_off,
     token::not_taken,
-    login::basic_disabled,
-    login::app_password,
+    credential::basic_disabled,
+    login::switched_off,
+    credential::app_password,
     login::web_login,
-    login::password_expired,
     login::mechanism_refused,
     login::username,
     login::password_whitespace,
@@ -319,15 +334,17 @@ const RULES: &[Rule] = &[
     transaction::uncertain,
     transaction::authentication_required,
     transaction::too_large,
+    limit::messages,
     transaction::mailbox_full,
     transaction::sender_address,
     transaction::authentication_results,
-    transaction::greylisted,
     transaction::temporary,
     transaction::sender_not_owned,
     transaction::recipient_domain,
+    transaction::relay_refused,
     transaction::recipient_unknown,
     transaction::relay_denied,
+    blocked::spam,
     transaction::policy,
     transaction::rejected,
     delivery::one_protocol_only,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Protocol, Secret, Security};
 use mailtrip::check::{Check, Junk, Receive, Sent, Settings};
 use mailtrip::diagnose::{Verdict, verdict};
-use mailtrip::failure::{Kind, Skip, Step};
+use mailtrip::failure::{Kind, Skip};
 use mailtrip::outcome::{Concern, Fact, FiledBy, KnownBy, Noticed, Outcome, Role, Side, StageRecord, Status};
 use mailtrip::report::json;
 use mailtrip::report::terminal::{self, Style};
@@ -71,7 +71,6 @@ const TESTS: &[(&str, Test)] = &[
     ("bad_certificates", bad_certificates),
     ("wrong_security", wrong_security),
     ("never_delivered", never_delivered),
-    ("refused_recipients", refused_recipients),
     ("two_accounts", two_accounts),
     ("the_reply_comes_home", reply),
     ("the_reply_to_oneself", reply_to_oneself),
@@ -495,18 +494,6 @@ fn never_delivered(address: &str) {
         assert_eq!(filed_by(&outcome), Some(FiledBy::Append), "what can still be learned is learned");
         assert!(outcome.concerns().any(|(_, concern)| *concern == Concern::MayArrive), "{fate}");
         assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);
-    }
-}
-
-fn refused_recipients(address: &str) {
-    let sender = account(&BED, address, "its password", &tls(&BED));
-    for (to, code) in [(with_fate(address, "tempfail"), 450), ("nosuch@test.example".to_owned(), 550)] {
-        let receiver = Account { address: to.parse().expect("an address"), ..sender.clone() };
-        let outcome = verify_between(sender.clone(), receiver, settings());
-        assert_verdict(&outcome, Verdict::Critical);
-        assert_eq!(failure_at(&outcome, Leg::Submission, Stage::Submit), &Kind::Refused { step: Some(Step::Rcpt) });
-        let (_, failure) = outcome.failed().next().expect("a failure");
-        assert_eq!(failure.reply.as_ref().and_then(|reply| reply.code), Some(code));
     }
 }
 

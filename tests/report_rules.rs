@@ -225,7 +225,7 @@ fn a_refused_message_is_told_apart_by_step_and_codes() {
         (Step::Rcpt, "452 4.2.2", "mailbox-full"),
         (Step::Message, "552 5.2.2", "mailbox-full"),
         (Step::Message, "452 4.3.1", "submission-temporarily-refused"),
-        (Step::Data, "421 4.7.0", "submission-temporarily-refused"),
+        (Step::Data, "421 4.7.0", "sending-limit"),
         (Step::Message, "550 5.7.26", "sender-not-authenticated"),
         (Step::Message, "554 5.7.1", "message-refused"),
         (Step::Data, "503 5.5.1", "submission-refused"),
@@ -316,6 +316,22 @@ fn a_username_without_domain_is_a_cause_unless_the_provider_wants_it_so() {
         "alice".clone_into(&mut place.username);
         assert_eq!(place.security, Security::Tls);
         assert_eq!(only(&outcome(place, Stage::Login, refused(), facts)).code, code);
+    }
+}
+
+/// Gmail wants an app password, but it is the white space that was seen; 534 5.7.9 says what it is.
+#[test]
+fn white_space_in_a_password_comes_before_what_the_provider_may_want() {
+    for (answer, code) in [("535 5.7.8", "password-edge-whitespace"), ("534 5.7.9", "app-password-needed")] {
+        let failure = Failure { reply: reply(answer).map(Box::new), ..Failure::new(Kind::Refused { step: None }) };
+        let place = server("smtp smtp.gmail.com:465/tls");
+        let diagnosis = only(&outcome(place, Stage::Login, failure, vec![Fact::PasswordEdgeWhitespace]));
+        assert_eq!(diagnosis.code, code);
+        assert_eq!(
+            diagnosis.advice.iter().filter(|advice| advice.contains("white space")).count(),
+            1,
+            "{diagnosis:#?}"
+        );
     }
 }
 

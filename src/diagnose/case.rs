@@ -96,6 +96,18 @@ impl<'a> Case<'a> {
         self.enhanced().split_once('.').is_some_and(|(_, detail)| details.contains(&detail))
     }
 
+    /// Whether the server's own words hold one of these, which stand here in small letters. A wording is no code: what is
+    /// concluded from it alone is a guess, never certain.
+    pub fn says(&self, words: &[&str]) -> bool {
+        let text = self.words();
+        words.iter().any(|word| text.contains(word))
+    }
+
+    /// The server's own words in one line, in small letters.
+    pub fn words(&self) -> String {
+        self.reply().map(|reply| reply.text.to_lowercase().replace('\n', " ")).unwrap_or_default()
+    }
+
     /// Whether the response code (RFC 5530, RFC 3206) is one of these; arguments behind it are not looked at.
     pub fn responded(&self, codes: &[&str]) -> bool {
         let code = self.reply().and_then(|reply| reply.response_code.as_deref()).unwrap_or_default();
@@ -108,6 +120,11 @@ impl<'a> Case<'a> {
         self.code().is_some_and(|code| (400..500).contains(&code))
             || (self.code().is_none() && self.enhanced().starts_with("4."))
             || self.responded(&["UNAVAILABLE", "SYS/TEMP", "INUSE", "IN-USE", "LOGIN-DELAY", "LIMIT"])
+    }
+
+    /// Whether the server refused a command of the sign-in or of the mail transaction, or the whole connection.
+    pub fn turned_down(&self) -> bool {
+        self.step().is_some() || self.refused_at(Stage::Login) || self.refused_at(Stage::Greeting)
     }
 
     /// The configured host, or what stands for it.
@@ -140,6 +157,17 @@ impl<'a> Case<'a> {
     /// A setting with its value, such as `smtp.port = 465`.
     pub fn setting(&self, name: &str, value: &str) -> String {
         format!("`{}.{name} = {value}`", self.protocol().to_string().to_lowercase())
+    }
+
+    /// `smtp.port = 587` with `smtp.security = "starttls"`, or port 465 with TLS from the first byte (RFC 8314 §3.3).
+    pub fn submission_port(&self) -> String {
+        format!(
+            "set {} with {}, or {} with {}",
+            self.setting("port", "587"),
+            self.setting("security", "\"starttls\""),
+            self.setting("port", "465"),
+            self.setting("security", "\"tls\"")
+        )
     }
 
     /// What was seen at one stage of the same connection.

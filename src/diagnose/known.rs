@@ -95,6 +95,18 @@ const PROVIDERS: &[Provider] = &[
         hosts: &["outlook.com", "office365.com", "hotmail.com", "live.com"],
     },
     Provider { name: "GMX", sign_in: SignIn::SwitchedOn, word: "POP3 and IMAP access", hosts: &["gmx.net", "gmx.com"] },
+    Provider {
+        name: "T-Online",
+        sign_in: SignIn::AppPassword,
+        word: "a password for mail programs",
+        hosts: &["t-online.de"],
+    },
+    Provider {
+        name: "Zoho",
+        sign_in: SignIn::SwitchedOn,
+        word: "POP3 and IMAP access",
+        hosts: &["zoho.com", "zoho.eu", "zoho.in", "zoho.com.au"],
+    },
     Provider { name: "web.de", sign_in: SignIn::SwitchedOn, word: "POP3 and IMAP access", hosts: &["web.de"] },
 ];
 

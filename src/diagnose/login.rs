@@ -6,31 +6,9 @@ use crate::outcome::{Fact, Status};
 use crate::stage::{Leg, Stage};
 
 use super::case::Case;
-use super::known::{self, SignIn};
+use super::known::{self, Provider, SignIn};
+use super::limit;
 use super::{Certainty::*, Diagnosis};
-
-/// What to do where a password gets nobody in.
-const TOKEN: &str = "Give the account a token instead of the password: `oauth2` or `token` in the configuration.";
-
-/// Only OAuth2 is offered.
-pub fn oauth_only(case: &Case) -> Option<Diagnosis> {
-    let Kind::NoMechanism { offered } = case.kind() else {
-        return None;
-    };
-    if !offered.iter().any(|name| ["XOAUTH2", "OAUTHBEARER"].iter().any(|oauth| name.eq_ignore_ascii_case(oauth))) {
-        return None;
-    }
-    if case.facts(Stage::Token).next().is_some() {
-        return None;
-    }
-    let cause = format!("{} takes no passwords, only OAuth2 (a sign-in in the browser).", case.host());
-    Some(
-        case.because("oauth-only", Certain, cause)
-            .seen(format!("mechanisms offered: {}", offered.join(", ")))
-            .advise(TOKEN)
-            .advise("If the account is your organisation's, its administrator may allow passwords for this mailbox."),
-    )
-}
 
 /// Nothing is offered because the connection is not encrypted yet.
 pub fn hidden_until_tls(case: &Case) -> Option<Diagnosis> {
@@ -91,72 +69,64 @@ pub fn temporary(case: &Case) -> Option<Diagnosis> {
     if !case.refused_at(Stage::Login) || !case.is_temporary() {
         return None;
     }
-    let cause = format!("{} cannot check passwords at the moment, or has seen too many sign-ins.", case.host());
+    let cause = format!("{} cannot check passwords at the moment.", case.host());
     Some(
         case.because("login-temporarily-refused", Likely, cause)
-            .advise("Try again in some minutes. The password may be right: the server did not call it wrong.")
-            .advise("Run the check less often, and close other mail programs: there are limits on sign-ins."),
+            .advise(limit::wait(case, "Try again in some minutes."))
+            .advise("The password may be right: the server did not call it wrong.")
+            .advise(
+                "If it lasts, ask the provider. Some servers say so after too many sign-ins: run the check less often.",
+            ),
     )
 }
 
-/// The server wants TLS first: RFC 4954 §6 (538), RFC 5530 (PRIVACYREQUIRED), 530 5.7.0.
+/// The server wants TLS first: RFC 4954 §6 (538), RFC 5530 (PRIVACYREQUIRED), 530 5.7.0 (RFC 3207 §4), which some say at MAIL
+/// only. Dovecot's POP3 server says it behind the code of a wrong password.
 pub fn encryption_required(case: &Case) -> Option<Diagnosis> {
     let required = case.responded(&["PRIVACYREQUIRED"]) || case.coded(&[538]) || case.about(&["7.11", "7.10"]);
-    let early = case.coded(&[530]) && case.security() == Some(Security::None);
-    if !case.refused_at(Stage::Login) || !(required || early) {
+    let plain = case.security() == Some(Security::None);
+    let early = plain && case.coded(&[530]);
+    let said = plain && case.says(&["starttls", "plaintext authentication disallowed"]);
+    let login = case.refused_at(Stage::Login) && (required || early || said);
+    let later = case.step().is_some() && early && said;
+    if !login && !later {
         return None;
     }
     let cause = format!("{} takes a password only inside TLS.", case.host());
-    Some(case.because("login-needs-encryption", Certain, cause).advise(encrypt(case)))
+    let certainty = if login && (required || early) { Certain } else { Likely };
+    Some(case.because("login-needs-encryption", certainty, cause).advise(encrypt(case)))
 }
 
-/// Microsoft's codes for passwords that are switched off.
-pub fn basic_disabled(case: &Case) -> Option<Diagnosis> {
-    let certain = case.about(&["7.30"]);
-    if !case.refused_at(Stage::Login) && case.step().is_none() || !(certain || case.about(&["7.139"])) {
+/// Access by mail programs is switched off, as GMX, WEB.DE, Zoho and Yandex begin every account: there is no code for it.
+pub fn switched_off(case: &Case) -> Option<Diagnosis> {
+    const OFF: &[&str] = &[
+        "nicht aktiviert",
+        "not enabled",
+        "not activated",
+        "yet to enable",
+        "access rights to this service",
+        "pop3 is disabled",
+        "pop is disabled",
+        "imap is disabled",
+        "smtp is disabled",
+        "imap access is disabled",
+        "pop access is disabled",
+    ];
+    if !case.refused_at(Stage::Login) || !case.says(OFF) || case.says(&["invalid credentials"]) {
         return None;
     }
-    let cause = "Sign-in with a password is switched off for this mailbox; the server wants OAuth2.";
+    let protocol = case.protocol();
+    let cause = format!("{protocol} is not switched on for the account: that is what the server says.");
     Some(
-        case.because("basic-auth-disabled", if certain { Certain } else { Likely }, cause)
-            .advise("The administrator of the organisation can allow \"Authenticated SMTP\" for the mailbox, as long as the provider does.")
-            .advise(TOKEN),
+        case.because("login-not-permitted", Likely, cause)
+            .advise(format!("Switch {protocol} access on in the settings of the account's web site."))
+            .advise_all(usual_advice(case)),
     )
 }
 
-/// The provider wants a password made for mail programs.
-pub fn app_password(case: &Case) -> Option<Diagnosis> {
-    if !case.refused_at(Stage::Login) {
-        return None;
-    }
-    let said = case.code() == Some(534) && case.about(&["7.9"]);
-    let provider = known::provider(case.host());
-    let (name, word) = match provider {
-        Some(provider) if provider.sign_in == SignIn::AppPassword => (provider.name, provider.word),
-        _ if said => ("The provider", "an app password"),
-        Some(provider) if provider.sign_in == SignIn::Oauth => return Some(oauth_provider(case, provider.name)),
-        _ => return None,
-    };
-    let cause = match said {
-        true => format!("{name} does not take the usual password here, but {word}."),
-        false => format!("{name} refused the sign-in. Mail programs need {word} there, not the usual password."),
-    };
-    let diagnosis = case.because("app-password-needed", if said { Certain } else { Likely }, cause);
-    let make = format!("Make {word} in the security settings of the account's web site, and use it as the password.");
-    Some(diagnosis.advise(make).advise_all(usual_advice(case)))
-}
-
-fn oauth_provider(case: &Case, name: &str) -> Diagnosis {
-    let cause = format!("{name} refused the sign-in. Most of its mailboxes take OAuth2 only, and no password.");
-    case.because("oauth-needed", Likely, cause)
-        .advise(TOKEN)
-        .advise("In an organisation, the administrator may allow passwords (\"Authenticated SMTP\") for this mailbox.")
-        .advise_all(usual_advice(case))
-}
-
-/// The provider wants to see the person first: Gmail's `[WEBALERT]` and 534 5.7.14.
+/// The provider wants to see the person first: `[WEBALERT]` and 534 5.7.14 (Gmail), or in words.
 pub fn web_login(case: &Case) -> Option<Diagnosis> {
-    let asked = case.responded(&["WEBALERT", "CONTACTADMIN"]) || case.about(&["7.14"]);
+    let asked = case.responded(&["WEBALERT"]) || case.about(&["7.14"]) || case.says(&["via your web browser"]);
     if !case.refused_at(Stage::Login) || !asked {
         return None;
     }
@@ -166,16 +136,6 @@ pub fn web_login(case: &Case) -> Option<Diagnosis> {
             .advise("Sign in on the provider's web site and confirm what it asks, then test again.")
             .advise_all(usual_advice(case)),
     )
-}
-
-/// RFC 5530 `EXPIRED`, RFC 4954 432 and 5.7.12: the password has to be renewed.
-pub fn password_expired(case: &Case) -> Option<Diagnosis> {
-    let expired = case.responded(&["EXPIRED"]) || case.coded(&[432]) || case.about(&["7.12"]);
-    if !case.refused_at(Stage::Login) || !expired {
-        return None;
-    }
-    let diagnosis = case.because("password-expired", Certain, "The password has expired.");
-    Some(diagnosis.advise("Set a new password on the provider's web site, and use it here."))
 }
 
 /// The method of sign-in was refused, not the password: 500, 502, 503, 504 (RFC 4954 §4).
@@ -206,10 +166,11 @@ pub fn username(case: &Case) -> Option<Diagnosis> {
     Some(
         case.because("username-without-domain", Likely, cause)
             .seen(format!("username: {username}"))
-            .advise(format!("Set `username = \"{}\"`, the full address.", address(case)))
+            .advise(format!("Set {}, the full address.", username_of(case, address(case))))
             .advise_all(whitespace(case))
             .advise_all(elsewhere(case))
-            .advise(password())
+            .advise_all(switch_on(case))
+            .advise(password(case))
             .advise_all(provider_advice(case)),
     )
 }
@@ -220,7 +181,10 @@ pub fn password_whitespace(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let cause = "The server refused the sign-in. The password begins or ends in white space, which was sent with it.";
-    Some(case.because("password-edge-whitespace", Likely, cause).advise_all(usual_advice(case)))
+    let provider = known::provider(case.host()).filter(|provider| provider.sign_in == SignIn::AppPassword);
+    let wanted = provider.map(|Provider { name, word, .. }| format!("Mail programs need {word} at {name}."));
+    let diagnosis = case.because("password-edge-whitespace", Likely, cause);
+    Some(diagnosis.advise_all(whitespace(case)).advise_all(wanted).advise_all(usual_advice(case).into_iter().skip(1)))
 }
 
 /// The password is right, and the account may not do this (RFC 5530 `AUTHORIZATIONFAILED`, `NOPERM`).
@@ -249,18 +213,26 @@ pub fn wrong(case: &Case) -> Option<Diagnosis> {
 }
 
 /// What to check whenever a sign-in is refused, the likeliest first.
-fn usual_advice(case: &Case) -> Vec<String> {
+pub fn usual_advice(case: &Case) -> Vec<String> {
     let mut advice = Vec::from_iter(whitespace(case));
     advice.extend(elsewhere(case));
+    advice.extend(switch_on(case));
     advice.extend(open_elsewhere(case));
-    advice.push(password());
+    advice.push(password(case));
     advice.push(match case.username() {
         "" => "Check the username: most servers want the full address.".to_owned(),
         bare if known::wants_local_part(case.host(), case.protocol()) && bare.contains('@') => {
-            "Set `username` to the part of the address before the @: that is what this provider wants.".to_owned()
+            let local = bare.split('@').next().unwrap_or_default();
+            let set = username_of(case, local);
+            format!("Set {set}, the part of the address before the @: that is what this provider wants.")
         }
-        name if name.contains('@') => format!("Check the username, {name}: it is sent exactly like that."),
-        name => format!("Check the username, {name}: most servers want the full address."),
+        name if name == address(case) => {
+            format!("Check `address` and `username`: {name} is sent exactly like that.")
+        }
+        name => {
+            let set = username_of(case, address(case));
+            format!("Check the username, {name}: most servers want the full address, that is {set}.")
+        }
     });
     advice.extend(provider_advice(case));
     if case.protocol() != Protocol::Smtp {
@@ -270,17 +242,18 @@ fn usual_advice(case: &Case) -> Vec<String> {
     advice
 }
 
-fn provider_advice(case: &Case) -> Option<String> {
-    match known::provider(case.host()) {
-        Some(provider) if provider.sign_in == SignIn::SwitchedOn => {
-            Some(format!("{} wants {} switched on in its web site's settings first.", provider.name, provider.word))
-        }
-        Some(_) => None,
-        None => Some("If the account uses two-step sign-in, mail programs need an app password.".to_owned()),
-    }
+/// What is off in every new account is the first thing to look at.
+fn switch_on(case: &Case) -> Option<String> {
+    let provider = known::provider(case.host()).filter(|provider| provider.sign_in == SignIn::SwitchedOn)?;
+    Some(format!("{} wants {} switched on in its web site's settings first.", provider.name, provider.word))
 }
 
-fn whitespace(case: &Case) -> Option<String> {
+fn provider_advice(case: &Case) -> Option<String> {
+    let told = known::provider(case.host()).is_some_and(|provider| provider.sign_in != SignIn::SwitchedOn);
+    (!told).then(|| "If the account uses two-step sign-in, mail programs need an app password.".to_owned())
+}
+
+pub fn whitespace(case: &Case) -> Option<String> {
     let seen = case.record.facts.iter().any(|fact| matches!(fact, Fact::PasswordEdgeWhitespace));
     seen.then(|| {
         "Remove the white space at the beginning or end of the password, if it does not belong there.".to_owned()
@@ -298,7 +271,20 @@ fn signed_in_elsewhere<'a>(case: &Case<'a>) -> Option<(Protocol, &'a str)> {
 
 fn elsewhere(case: &Case) -> Option<String> {
     let (protocol, username) = signed_in_elsewhere(case)?;
-    Some(format!("The sign-in over {protocol} as {username} works: use the username and password from there."))
+    let set = match username == case.username() {
+        true => "use exactly the password from there".to_owned(),
+        false => format!("set {}, and use the password from there", username_of(case, username)),
+    };
+    Some(format!("The sign-in over {protocol} as {username} works: {set}."))
+}
+
+/// The setting for a username: that of the account, where all its servers have one, else that of the server.
+fn username_of(case: &Case, username: &str) -> String {
+    let mut own = case.outcome.servers.iter().filter(|server| server.account == case.record.account);
+    match own.all(|server| server.username == case.username()) {
+        true => format!("`username = \"{username}\"`"),
+        false => case.setting("username", &format!("\"{username}\"")),
+    }
 }
 
 /// A POP3 server without response codes (RFC 2449 §8) refuses a mailbox that is locked like a wrong password.
@@ -309,8 +295,14 @@ fn open_elsewhere(case: &Case) -> Option<String> {
     })
 }
 
-fn password() -> String {
-    "Check the password: sign in with it on the provider's web site.".to_owned()
+fn password(case: &Case) -> String {
+    match known::provider(case.host()) {
+        Some(provider) if provider.sign_in == SignIn::AppPassword => format!(
+            "If the password is {} already, make a new one: a change of the usual password can end it.",
+            provider.word
+        ),
+        _ => "Check the password: sign in with it on the provider's web site.".to_owned(),
+    }
 }
 
 /// The address of the account that signs in.

@@ -7,6 +7,7 @@ use crate::stage::Stage;
 
 use super::case::Case;
 use super::known;
+use super::limit;
 use super::{Certainty::*, Diagnosis};
 
 /// A client that waits for plaintext on a TLS port: both sides wait for the other to begin.
@@ -202,14 +203,22 @@ pub fn turned_away(case: &Case) -> Option<Diagnosis> {
     }
     let host = case.host();
     if case.is_temporary() {
-        let cause = format!("{host} has no time for this connection right now.");
-        let diagnosis = case.because("turned-away-for-now", Likely, cause);
+        let cause = match case.says(limit::TOO_MANY) {
+            true => format!("{host} has seen too many connections from here, and takes no more for now."),
+            false => format!("{host} has no time for this connection right now."),
+        };
+        let usual = "Try again in some minutes, and less often: too many connections look like this.";
         return Some(
-            diagnosis.advise("Try again in some minutes, and less often: too many connections look like this."),
+            case.because("turned-away-for-now", Likely, cause)
+                .advise(limit::wait(case, usual))
+                .advise("Close other mail programs of the account, and let a schedule run this check less often."),
         );
     }
     let diagnosis = case.because("turned-away", Likely, format!("{host} does not talk to this machine."));
     let diagnosis = match case.protocol() {
+        Protocol::Smtp if case.port() == Some(25) => diagnosis
+            .advise(format!("Port 25 is for mail between servers: {}.", case.submission_port()))
+            .advise("The address of this machine may be on a block list: try from another network, without a VPN."),
         Protocol::Smtp => diagnosis
             .advise("The address of this machine may be on a block list: try from another network, without a VPN.")
             .advise(format!("Check {}: it may be a server that only takes mail from other servers.", case.key("host"))),

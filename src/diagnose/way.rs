@@ -47,6 +47,14 @@ impl<'a> Way<'a> {
         }
     }
 
+    /// The setting that the recipient comes from, with its article.
+    pub fn whose_address(&self) -> &'static str {
+        match self.what {
+            What::Message | What::Reply => "the `address` of the receiving account",
+            What::Answer => "the `address` in `to`",
+        }
+    }
+
     /// What was submitted, in a word.
     pub fn sent(&self) -> &'static str {
         match self.what {
