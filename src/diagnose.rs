@@ -7,6 +7,7 @@ mod case;
 mod certificate;
 mod concern;
 mod delivery;
+pub(crate) mod interceptor;
 mod known;
 mod leftover;
 mod login;
@@ -15,7 +16,9 @@ mod note;
 mod offline;
 mod opening;
 mod other;
+mod published;
 mod reach;
+mod service;
 mod token;
 mod transaction;
 mod way;
@@ -263,10 +266,13 @@ const RULES: &[Rule] = &[
     reach::unreachable,
     reach::port_25_blocked,
     reach::no_answer,
+    service::wrong_protocol,
+    service::silent,
     opening::silent_tls_port,
     opening::plaintext_on_tls_port,
     opening::tls_closed,
     opening::tls_alert,
+    opening::tls_version,
     opening::tls_failed,
     opening::starttls_stripped,
     opening::starttls_not_offered,
@@ -277,7 +283,9 @@ const RULES: &[Rule] = &[
     maildrop::too_soon,
     maildrop::temporary,
     maildrop::locked_perhaps,
+    service::ftp,
     opening::turned_away,
+    certificate::intercepted,
     certificate::expired,
     certificate::not_yet_valid,
     certificate::wrong_name,

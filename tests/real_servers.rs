@@ -8,7 +8,7 @@ use std::time::Duration;
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Protocol, Secret, Security};
 use mailtrip::check::{Check, Junk, Receive, Sent, Settings};
 use mailtrip::diagnose::{Verdict, verdict};
-use mailtrip::failure::{Kind, Skip, Step};
+use mailtrip::failure::{Kind, Skip, Speech, Step};
 use mailtrip::outcome::{Concern, Fact, FiledBy, KnownBy, Noticed, Outcome, Role, Side, StageRecord, Status};
 use mailtrip::report::json;
 use mailtrip::report::terminal::{self, Style};
@@ -475,10 +475,11 @@ fn bad_certificates(address: &str) {
 }
 
 fn wrong_security(address: &str) {
+    let plaintext = |speaks| Kind::PlaintextOnTlsPort { speaks: Some(speaks) };
     let way = Route { security: Security::Tls, ..upgraded(&BED) };
     let outcome = verify(account(&BED, address, "its password", &way), settings());
-    assert_eq!(failure_at(&outcome, Leg::Submission, Stage::Tls), &Kind::PlaintextOnTlsPort);
-    assert_eq!(failure_at(&outcome, Leg::Delivery, Stage::Tls), &Kind::PlaintextOnTlsPort);
+    assert_eq!(failure_at(&outcome, Leg::Submission, Stage::Tls), &plaintext(Speech::Smtp));
+    assert_eq!(failure_at(&outcome, Leg::Delivery, Stage::Tls), &plaintext(Speech::Imap));
     let way = Route { security: Security::Starttls, ..tls(&BED) };
     let mut settings = settings();
     settings.limits.stage = Duration::from_secs(1);

@@ -15,6 +15,24 @@ pub fn usual(port: u16) -> Option<(Protocol, Security)> {
     })
 }
 
+/// What else than mail answers on a port (IANA Service Names), with its article. All but SSH and FTP wait to be asked.
+pub fn other_service(port: u16) -> Option<&'static str> {
+    Some(match port {
+        21 => "an FTP server",
+        22 => "an SSH server",
+        80 | 443 | 8000 | 8080 | 8443 => "a web server",
+        _ => return None,
+    })
+}
+
+/// The usual port, by how the connection begins.
+pub fn port(protocol: Protocol, security: Security) -> u16 {
+    match security {
+        Security::Tls => tls_port(protocol),
+        Security::Starttls | Security::None => starttls_port(protocol),
+    }
+}
+
 /// The port for TLS from the first byte.
 pub fn tls_port(protocol: Protocol) -> u16 {
     match protocol {
@@ -106,11 +124,6 @@ pub fn provider(host: &str) -> Option<&'static Provider> {
 /// Whether the username of a host is the local part of the address, and not all of it.
 pub fn wants_local_part(host: &str, protocol: Protocol) -> bool {
     belongs(host, "web.de") || (belongs(host, "mail.me.com") && protocol == Protocol::Imap)
-}
-
-/// The right host for one that guides name although it is not the provider's.
-pub fn instead_of(host: &str) -> Option<&'static str> {
-    host.eq_ignore_ascii_case("imap.centurylink.net").then_some("mail.centurylink.net")
 }
 
 fn belongs(host: &str, domain: &str) -> bool {

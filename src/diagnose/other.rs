@@ -6,6 +6,7 @@ use crate::outcome::{Outcome, StageRecord, Status};
 use crate::stage::{Leg, Stage};
 
 use super::case::{Case, within};
+use super::published::published;
 use super::{Certainty::*, Diagnosis, Verdict, is_clean_up};
 
 /// The limit was over.
@@ -17,11 +18,18 @@ pub fn timeout(case: &Case) -> Option<Diagnosis> {
         format!("{} did not answer within {} at the stage {}.", case.host(), within(*limit_seconds), case.record.at);
     Some(
         case.because("timeout", Possible, cause)
+            .advise_all(before_sign_in(case))
             .advise("Try again: the server may be busy.")
             .advise_all(waits_for_lock(case))
             .advise("A firewall, an antivirus or a VPN may hold the connection up: switch it off for one test.")
             .advise("If the server is known to be slow, allow it more time."),
     )
+}
+
+/// What the provider publishes, while it may still be the wrong server: later it was the right one.
+fn before_sign_in(case: &Case) -> Option<String> {
+    let opening = [Stage::Resolve, Stage::Connect, Stage::Tls, Stage::Greeting, Stage::Starttls];
+    published(case).filter(|_| opening.contains(&case.stage()))
 }
 
 /// Some servers (popa3d, Solid POP3) answer the password of a locked mailbox only when it is free.
@@ -42,6 +50,7 @@ pub fn connection_lost(case: &Case) -> Option<Diagnosis> {
     let cause = format!("The connection to {} was cut at the stage {}.", case.host(), case.record.at);
     Some(
         case.because("connection-lost", Possible, cause)
+            .advise_all(before_sign_in(case))
             .advise("Try again: the server may have been restarted, or have dropped a connection too many.")
             .advise("A firewall, an antivirus or a VPN may cut the connection: switch it off for one test.")
             .advise(format!("Check that {} and {} are those of a mail server.", case.key("host"), case.key("port"))),
@@ -56,6 +65,7 @@ pub fn malformed(case: &Case) -> Option<Diagnosis> {
     let cause = format!("What {} sent is not {}.", case.host(), case.protocol());
     Some(
         case.because("malformed", Likely, cause)
+            .advise_all(before_sign_in(case))
             .advise(format!("Check {} and {}: another service may answer there.", case.key("host"), case.key("port")))
             .advise("A hotel's or a company's network may answer in the server's place: try from another network."),
     )

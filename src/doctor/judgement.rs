@@ -220,13 +220,14 @@ fn closed_ports(seen: &Seen<'_>) -> Vec<Finding> {
 /// Somebody in between answers in the place of several servers, with certificates of their own.
 fn interception(seen: &Seen<'_>) -> Vec<Finding> {
     let mut by_issuer: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for sight in seen.all() {
+    for sight in seen.all().filter(|sight| sight.interceptor().is_none()) {
         let Some(issuer) = sight.stranger() else { continue };
         let hosts = by_issuer.entry(issuer).or_default();
         if !hosts.iter().any(|host| host.eq_ignore_ascii_case(&sight.host)) {
             hosts.push(&sight.host);
         }
     }
+    let named = named_interceptors(seen);
     let several = by_issuer.into_iter().filter(|(_, hosts)| hosts.len() > 1);
     let finding = |(issuer, hosts): (&str, Vec<&str>)| {
         let foreign = seen.neighbour.is_some_and(|neighbour| hosts.contains(&neighbour.host.as_str()));
@@ -248,7 +249,24 @@ fn interception(seen: &Seen<'_>) -> Vec<Finding> {
                       scanning of your antivirus.";
         Finding::new("same-issuer", Fault::Way, Certainty::Possible, cause, advice.to_owned())
     };
-    several.map(finding).collect()
+    named.into_iter().chain(several.map(finding)).collect()
+}
+
+/// Those of which the name is known: of them one certificate is enough.
+fn named_interceptors(seen: &Seen<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for (sight, interceptor) in seen.all().filter_map(|sight| Some((sight, sight.interceptor()?))) {
+        let Sight { host, .. } = sight;
+        let cause = format!(
+            "The certificate of {host} is not the server's own, but signed by {}, which reads the connection on its way.",
+            interceptor.name
+        );
+        let advice = interceptor.advice();
+        if !findings.iter().any(|finding| finding.advice == advice) {
+            findings.push(Finding::new("intercepted", Fault::Here, Certainty::Likely, cause, advice));
+        }
+    }
+    findings
 }
 
 /// Something is not reached, and everything goes through what looks like a tunnel.
