@@ -627,7 +627,7 @@ fn a_certificate_says_since_when_and_for_whom() {
     for (not_after, said) in [
         ("2026-11-23T09:30:00Z", "ended on 2026-11-23, less than an hour ago."),
         ("2026-11-23T08:30:00Z", "ended on 2026-11-23, 1 hour ago."),
-        ("2026-11-22T10:00:00Z", "ended on 2026-11-22, 24 hours ago."),
+        ("2026-11-22T10:00:00Z", "ended on 2026-11-22, 1 day ago."),
         ("2026-11-13T09:00:00Z", "ended on 2026-11-13, 10 days ago."),
         ("2026-11-24T09:00:00Z", "ended on 2026-11-24."),
         ("whenever", "ended on whenever."),

@@ -161,7 +161,8 @@ fn ago(stamp: &str, now: Timestamp) -> String {
         ..0 => String::new(),
         0 => ", less than an hour ago".to_owned(),
         1 => ", 1 hour ago".to_owned(),
-        hours @ 2..48 => format!(", {hours} hours ago"),
+        hours @ 2..24 => format!(", {hours} hours ago"),
+        24..48 => ", 1 day ago".to_owned(),
         hours => format!(", {} days ago", hours / 24),
     }
 }
