@@ -390,6 +390,20 @@ mod tests {
     }
 
     #[test]
+    fn one_certificate_is_enough_of_somebody_whose_name_is_known() {
+        let issuer = "CN=Avast Web/Mail Shield Root,O=Avast Web/Mail Shield";
+        let bad = |host: &str| signed_by(issuer, sight(host, 993, State::BadCertificate));
+        let found = [("intercepted", Fault::Here, Certainty::Likely)];
+        assert_eq!(judged(&[bad("a.test")], None), found);
+        assert_eq!(judged(&[bad("a.test"), bad("b.test")], Some(&neighbour(State::Tls))), found);
+        let kind = Kind::CertificateSelfSigned { issuer: Some(issuer.to_owned()) };
+        let own = Sight { failure: Some(Failure::new(kind)), ..sight("a.test", 993, State::BadCertificate) };
+        let machine = Machine { default_route: None, tunnels: Vec::new() };
+        let finding = judge(&Seen { ports: &[own], neighbour: None, machine: &machine }).remove(0);
+        assert!(finding.cause.contains("Avast") && finding.advice.contains("for one test"), "{finding:?}");
+    }
+
+    #[test]
     fn a_vpn_is_named_only_where_something_is_not_reached() {
         let machine = Machine { default_route: Some(vec!["wg0".into()]), tunnels: vec!["wg0".into()] };
         let codes = |ports: &[Sight]| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mailtrip::check::{Limits, Settings};
 use mailtrip::diagnose::{Verdict, diagnose, round_trip, verdict};
-use mailtrip::failure::{Kind, Skip};
+use mailtrip::failure::{Kind, Skip, Speech};
 use mailtrip::outcome::{Concern, Fact, StageRecord, Status};
 use mailtrip::stage::{Leg, Stage};
 
