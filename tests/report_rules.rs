@@ -474,6 +474,10 @@ fn another_protocol_on_the_port_is_named_with_the_line_to_change() {
         assert!(diagnosis.cause.starts_with(&format!("Port {port} of a.example is {heard}, and ")), "{diagnosis:#?}");
         assert!(diagnosis.advice[0].contains(advice), "{place}: {diagnosis:#?}");
     }
+    let named = opening("smtp imap.example.net:587/starttls", Stage::Greeting, wrong(Imap));
+    assert!(named.advice[0].starts_with("Set `smtp.host = \"smtp.example.net\"`"), "{named:#?}");
+    let named = opening("smtp imap.example.net:993/tls", Stage::Greeting, wrong(Imap));
+    assert!(named.advice.iter().any(|advice| advice.contains("`smtp.host = \"smtp.example.net\"`")), "{named:#?}");
     let own = opening("smtp a.example:587/tls", Stage::Tls, plaintext(Smtp));
     assert_eq!(own.code, "plaintext-on-tls-port", "the protocol is right, the security is not");
 }
@@ -501,6 +505,8 @@ fn a_silent_port_is_known_by_its_number() {
     ] {
         assert_eq!(opening(place, Stage::Greeting, timeout.clone()).code, code, "{place}");
     }
+    let unasked = opening("smtp a.example:4430/tls", Stage::Greeting, timeout.clone());
+    assert!(unasked.advice.iter().any(|advice| advice.contains("until it is asked")), "{unasked:#?}");
     let greeted = vec![Fact::Greeting { text: "ready".into() }];
     let place = server("smtp a.example:993/starttls");
     assert_eq!(only(&outcome(place, Stage::Greeting, Failure::new(timeout), greeted)).code, "timeout");

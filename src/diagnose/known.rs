@@ -126,6 +126,23 @@ pub fn wants_local_part(host: &str, protocol: Protocol) -> bool {
     belongs(host, "web.de") || (belongs(host, "mail.me.com") && protocol == Protocol::Imap)
 }
 
+/// A host that is called after another protocol, called after this one: `smtp.example.net` for `imap.example.net`. A guess.
+pub fn namesake(host: &str, protocol: Protocol) -> Option<String> {
+    let (label, domain) = host.split_once('.')?;
+    let of = match label.to_ascii_lowercase().as_str() {
+        "smtp" => Protocol::Smtp,
+        "imap" => Protocol::Imap,
+        "pop" | "pop3" => Protocol::Pop3,
+        _ => return None,
+    };
+    let own = match protocol {
+        Protocol::Smtp => "smtp",
+        Protocol::Imap => "imap",
+        Protocol::Pop3 => "pop",
+    };
+    (of != protocol).then(|| format!("{own}.{domain}"))
+}
+
 fn belongs(host: &str, domain: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
@@ -134,6 +151,15 @@ fn belongs(host: &str, domain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_called_after_a_protocol_by_its_first_label() {
+        assert_eq!(namesake("IMAP.example.net", Protocol::Smtp).as_deref(), Some("smtp.example.net"));
+        assert_eq!(namesake("smtp.example.net", Protocol::Pop3).as_deref(), Some("pop.example.net"));
+        for own in ["pop3.example.net", "pop.example.net", "mail.example.net", "imapx.example.net", "imap", ""] {
+            assert_eq!(namesake(own, Protocol::Pop3), None, "{own}");
+        }
+    }
 
     #[test]
     fn a_provider_is_known_by_whole_labels_of_the_host() {

@@ -1,11 +1,12 @@
 //! Rules for what can happen at any stage, and for an outcome as a whole.
 
-use crate::account::Protocol;
+use crate::account::{Protocol, Security};
 use crate::failure::{Failure, Kind, Skip};
-use crate::outcome::{Outcome, StageRecord, Status};
+use crate::outcome::{Fact, Outcome, StageRecord, Status};
 use crate::stage::{Leg, Stage};
 
 use super::case::{Case, within};
+use super::known;
 use super::published::published;
 use super::{Certainty::*, Diagnosis, Verdict, is_clean_up};
 
@@ -21,6 +22,7 @@ pub fn timeout(case: &Case) -> Option<Diagnosis> {
             .advise_all(before_sign_in(case))
             .advise("Try again: the server may be busy.")
             .advise_all(waits_for_lock(case))
+            .advise_all(waits_to_be_asked(case))
             .advise("A firewall, an antivirus or a VPN may hold the connection up: switch it off for one test.")
             .advise("If the server is known to be slow, allow it more time."),
     )
@@ -30,6 +32,16 @@ pub fn timeout(case: &Case) -> Option<Diagnosis> {
 fn before_sign_in(case: &Case) -> Option<String> {
     let opening = [Stage::Resolve, Stage::Connect, Stage::Tls, Stage::Greeting, Stage::Starttls];
     published(case).filter(|_| opening.contains(&case.stage()))
+}
+
+/// Inside TLS and on a port that is none of the protocol, no greeting may mean HTTPS.
+fn waits_to_be_asked(case: &Case) -> Option<String> {
+    let greeted = case.record.facts.iter().any(|fact| matches!(fact, Fact::Greeting { .. }));
+    let inside = case.stage() == Stage::Greeting && case.security()? == Security::Tls && !greeted;
+    let unusual = known::usual(case.port()?).is_none();
+    (inside && unusual).then(|| {
+        format!("Check {}: a web server (HTTPS) says nothing until it is asked, and looks like this.", case.key("port"))
+    })
 }
 
 /// Some servers (popa3d, Solid POP3) answer the password of a locked mailbox only when it is free.

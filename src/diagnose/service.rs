@@ -90,10 +90,7 @@ fn corrected(case: &Case, certainty: Certainty, cause: String, portal: Option<St
     let diagnosis = case.because("wrong-protocol", certainty, cause).advise_all(published(case));
     let usual = case.port().and_then(known::usual);
     if usual.is_some_and(|(of, _)| of == protocol) {
-        let host = case.key("host");
-        let advice =
-            format!("Set {host} to the provider's {protocol} server: the port is a usual one, so it is the host.");
-        return diagnosis.advise(advice).advise_all(portal);
+        return diagnosis.advise(other_host(case)).advise_all(portal);
     }
     let security = case.security().unwrap_or(Security::Tls);
     let (other, word) = match security {
@@ -104,8 +101,29 @@ fn corrected(case: &Case, certainty: Certainty, cause: String, portal: Option<St
     diagnosis
         .advise(format!("Set {}: with security {security} it is the usual port of {protocol}.", right(security)))
         .advise(format!("Or set {} with {}.", right(other), case.setting("security", word)))
-        .advise(format!("Check {}, too: it has to be the provider's {protocol} server.", case.key("host")))
+        .advise(host_too(case))
         .advise_all(portal)
+}
+
+/// The port is a usual one, so it is the host.
+fn other_host(case: &Case) -> String {
+    let (host, protocol) = (case.key("host"), case.protocol());
+    match known::namesake(case.host(), protocol) {
+        Some(name) => {
+            let setting = case.setting("host", &format!("\"{name}\""));
+            format!(
+                "Set {setting}, or what the provider calls its {protocol} server: the port is right, the host is not."
+            )
+        }
+        None => format!("Set {host} to the provider's {protocol} server: the port is right, the host is not."),
+    }
+}
+
+fn host_too(case: &Case) -> String {
+    match known::namesake(case.host(), case.protocol()) {
+        Some(name) => format!("Check the host, too: it may be {}.", case.setting("host", &format!("\"{name}\""))),
+        None => format!("Check {}, too: it has to be the provider's {} server.", case.key("host"), case.protocol()),
+    }
 }
 
 fn in_its_place() -> String {
