@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_native_tls::TlsAcceptor;
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Protocol, Secret, Security};
-use mailtrip::diagnose::{Diagnosis, diagnose};
+use mailtrip::diagnose::{Diagnosis, Verdict, diagnose};
 use mailtrip::failure::Speech;
 use mailtrip::verify::visit::{self, Visit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,10 +40,16 @@ async fn serve(mut tcp: TcpStream, manner: Manner, text: Vec<u8>) {
     let _ = tcp.read(&mut [0; 4096]).await; // so that it is not reset before it was read
 }
 
-/// An authority, and a server that it has signed.
+/// An authority, and a server with its certificate.
 fn acceptor() -> (Vec<u8>, TlsAcceptor) {
+    called("rcgen")
+}
+
+/// The same, with a name.
+fn called(name: &str) -> (Vec<u8>, TlsAcceptor) {
     let key = rcgen::KeyPair::generate().expect("a key");
     let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let ca = params.self_signed(&key).expect("a certificate").pem().into_bytes();
     let identity = native_tls::Identity::from_pkcs8(&ca, key.serialize_pem().as_bytes()).expect("an identity");
@@ -53,6 +59,10 @@ fn acceptor() -> (Vec<u8>, TlsAcceptor) {
 
 /// The first diagnosis of somebody who comes for this protocol with this security.
 async fn first(protocol: Protocol, security: Security, manner: Manner, text: &[u8], ca: &[u8]) -> Diagnosis {
+    diagnoses(protocol, security, manner, text, ca).await.remove(0)
+}
+
+async fn diagnoses(protocol: Protocol, security: Security, manner: Manner, text: &[u8], ca: &[u8]) -> Vec<Diagnosis> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let port = listener.local_addr().expect("it is bound").port();
     let text = text.to_vec();
@@ -84,8 +94,7 @@ async fn first(protocol: Protocol, security: Security, manner: Manner, text: &[u
     };
     let (patience, until) = (Duration::from_secs(10), Instant::now() + Duration::from_secs(20));
     let visit = Visit { account: &account, protocol, endpoint: &endpoint, sign_in: false, patience, until };
-    let outcome = visit::run(visit).await;
-    diagnose(&outcome).into_iter().next().unwrap_or_else(|| panic!("{outcome:?}"))
+    diagnose(&visit::run(visit).await)
 }
 
 #[tokio::test]
@@ -134,6 +143,20 @@ async fn an_ftp_server_is_guessed() {
     let diagnosis = first(Protocol::Smtp, Security::Starttls, Manner::Greets, text, &acceptor().0).await;
     assert_eq!(diagnosis.code, "wrong-protocol", "{diagnosis:#?}");
     assert!(diagnosis.cause.contains("probably an FTP server"), "{diagnosis:#?}");
+}
+
+/// An antivirus on the way: where its authority is not trusted that is the cause, where it is trusted worth a note.
+#[tokio::test]
+async fn who_reads_along_is_named_by_the_certificate() {
+    let (avast, acceptor) = called("Avast Web/Mail Shield Root");
+    let inside = || Manner::Inside(acceptor.clone());
+    let text = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n";
+    let stranger = first(Protocol::Imap, Security::Tls, inside(), text, &called("rcgen").0).await;
+    assert_eq!((stranger.code, stranger.verdict), ("intercepted", Verdict::Critical), "{stranger:#?}");
+    assert!(stranger.cause.contains("Avast") && stranger.advice[0].contains("for one test"), "{stranger:#?}");
+    let trusted = diagnoses(Protocol::Imap, Security::Tls, inside(), text, &avast).await;
+    let codes: Vec<(&str, Verdict)> = trusted.iter().map(|diagnosis| (diagnosis.code, diagnosis.verdict)).collect();
+    assert_eq!(codes, [("intercepted", Verdict::Ok)], "{trusted:#?}");
 }
 
 /// A ServerHello of TLS 1.0 (RFC 2246 §7.4.1.3), and alerts (RFC 8446 §6).
