@@ -283,6 +283,15 @@ pub struct Location {
     pub security: Security,
 }
 
+impl Location {
+    /// As a line of the configuration: `imap = { host = "imap.example.net", port = 993, security = "tls" }`.
+    pub fn line(&self, protocol: Protocol) -> String {
+        let name = protocol.to_string().to_ascii_lowercase();
+        let Location { host, port, security } = self;
+        format!("{name} = {{ host = \"{host}\", port = {port}, security = \"{security}\" }}")
+    }
+}
+
 impl FromStr for Location {
     type Err = String;
 
@@ -320,6 +329,7 @@ mod tests {
     fn a_location_is_host_port_and_security() {
         let location: Location = "[::1]:993/tls".parse().unwrap();
         assert_eq!(location, Location { host: "::1".into(), port: 993, security: Security::Tls });
+        assert_eq!(location.line(Protocol::Imap), r#"imap = { host = "::1", port = 993, security = "tls" }"#);
         for wrong in ["mail.example.net", "mail.example.net:993", "mail.example.net:0/tls", ":993/tls", "a:993/ssl"] {
             assert!(wrong.parse::<Location>().is_err(), "{wrong} was taken");
         }

@@ -10,6 +10,7 @@ mod certificate;
 mod concern;
 mod credential;
 mod delivery;
+pub(crate) mod interceptor;
 mod known;
 mod leftover;
 mod limit;
@@ -19,8 +20,10 @@ mod note;
 mod offline;
 mod opening;
 mod other;
+mod published;
 mod reach;
 mod root;
+mod service;
 mod token;
 mod transaction;
 mod way;
@@ -288,10 +291,13 @@ const RULES: &[Rule] = &[
     reach::unreachable,
     reach::port_25_blocked,
     reach::no_answer,
+    service::wrong_protocol,
+    service::silent,
     opening::silent_tls_port,
     opening::plaintext_on_tls_port,
     opening::tls_closed,
     opening::tls_alert,
+    opening::tls_version,
     opening::tls_failed,
     opening::starttls_stripped,
     opening::starttls_not_offered,
@@ -304,7 +310,9 @@ const RULES: &[Rule] = &[
     maildrop::locked_perhaps,
     limit::greylisted,
     blocked::client_address,
+    service::ftp,
     opening::turned_away,
+    certificate::intercepted,
     certificate::expired,
     certificate::not_yet_valid,
     certificate::wrong_name,

@@ -28,7 +28,7 @@ use crate::wire::names::Names;
 
 use judgement::{Finding, Seen, judge};
 use machine::Machine;
-use prescription::{changes, line, remedy};
+use prescription::{changes, remedy};
 pub use server::{Folder, NotSignedIn, Quota, Server};
 use sight::Sight;
 
@@ -289,7 +289,7 @@ fn lines(configured: &[(Protocol, &Endpoint)], looks: &[(Place, Port)]) -> Vec<S
             }
             None => recommended(protocol, looks),
         };
-        best.map(|best| line(protocol, &best))
+        best.map(|best| best.line(protocol))
     };
     Protocol::ALL.into_iter().filter_map(line).collect()
 }

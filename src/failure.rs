@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Family;
+use crate::account::{Family, Protocol};
 use crate::stage::At;
 
 /// What a server answered, in its own words.
@@ -59,6 +59,45 @@ impl fmt::Display for Step {
     }
 }
 
+/// What is spoken on a port, by how it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Speech {
+    /// SMTP (RFC 5321), or FTP (RFC 959), which greets in the same way.
+    Smtp,
+    /// IMAP (RFC 9051).
+    Imap,
+    /// POP3 (RFC 1939).
+    Pop3,
+    /// HTTP (RFC 9112), or a page without its header.
+    Http,
+    /// SSH (RFC 4253).
+    Ssh,
+}
+
+impl Speech {
+    /// Who speaks it, with its article.
+    pub fn server(self) -> &'static str {
+        match self {
+            Speech::Smtp => "an SMTP server",
+            Speech::Imap => "an IMAP server",
+            Speech::Pop3 => "a POP3 server",
+            Speech::Http => "a web server",
+            Speech::Ssh => "an SSH server",
+        }
+    }
+}
+
+impl From<Protocol> for Speech {
+    fn from(protocol: Protocol) -> Speech {
+        match protocol {
+            Protocol::Smtp => Speech::Smtp,
+            Protocol::Imap => Speech::Imap,
+            Protocol::Pop3 => Speech::Pop3,
+        }
+    }
+}
+
 /// What kind of thing went wrong. The names are promises: reports and scripts match on them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -81,13 +120,27 @@ pub enum Kind {
     /// Nothing answered on the port: the packets are dropped on the way, or the host is down.
     NoAnswer,
     /// The server answered in plaintext on a connection that was to be TLS from the first byte.
-    PlaintextOnTlsPort,
+    PlaintextOnTlsPort {
+        /// What it speaks: `smtp`, `imap`, `pop3`, `http` or `ssh`; null where that is not known.
+        #[serde(default)]
+        speaks: Option<Speech>,
+    },
+    /// The server greeted in another protocol than was expected.
+    WrongProtocol {
+        /// Which one: `smtp`, `imap`, `pop3`, `http` or `ssh`.
+        speaks: Speech,
+    },
     /// The server ended the connection during the TLS handshake.
     TlsClosed,
     /// The server sent a TLS alert (RFC 8446 §6).
     TlsAlert {
         /// Number of the alert, such as 70 for `protocol_version`.
         alert: u8,
+    },
+    /// The server chose a version of TLS that is too old to be taken (RFC 8996).
+    TlsVersion {
+        /// That version, such as `TLSv1.0`.
+        version: String,
     },
     /// The TLS handshake failed in another way.
     TlsFailed,
@@ -105,9 +158,16 @@ pub enum Kind {
     CertificateWrongName {
         /// The names that it is for.
         names: Vec<String>,
+        /// Who signed it; null where that is not known.
+        #[serde(default)]
+        issuer: Option<String>,
     },
     /// The certificate is signed by itself.
-    CertificateSelfSigned,
+    CertificateSelfSigned {
+        /// Who it says it is; null where that is not known.
+        #[serde(default)]
+        issuer: Option<String>,
+    },
     /// The certificate is signed by somebody this machine does not trust, or an intermediate certificate is missing.
     CertificateUntrusted {
         /// Who signed it.
@@ -213,7 +273,7 @@ impl Kind {
             Kind::CertificateExpired { .. }
                 | Kind::CertificateNotYetValid { .. }
                 | Kind::CertificateWrongName { .. }
-                | Kind::CertificateSelfSigned
+                | Kind::CertificateSelfSigned { .. }
                 | Kind::CertificateUntrusted { .. }
                 | Kind::CertificateRejected
         )
@@ -222,6 +282,15 @@ impl Kind {
     /// Whether there was a sign-in to be made, and nothing was sent for it.
     pub fn is_before_sign_in(&self) -> bool {
         matches!(self, Kind::NoMechanism { .. } | Kind::MechanismNotOffered { .. } | Kind::CleartextForbidden)
+    }
+
+    /// Who signed the certificate that was not accepted, where that is known.
+    pub fn issuer(&self) -> Option<&str> {
+        match self {
+            Kind::CertificateUntrusted { issuer } => Some(issuer),
+            Kind::CertificateWrongName { issuer, .. } | Kind::CertificateSelfSigned { issuer } => issuer.as_deref(),
+            _ => None,
+        }
     }
 }
 

@@ -75,6 +75,7 @@
 //! | how a sign-in is done: SASL, one place for all protocols | [`wire::sasl`] |
 //! | access tokens: by a command, or from a token endpoint over HTTPS | [`account::TokenSource`], [`wire::token`] |
 //! | sockets, TLS, SMTP, IMAP, POP3 | [`wire`], [`wire::tls`], [`wire::smtp`], [`wire::imap`], [`wire::pop3`] |
+//! | what is spoken, by the first bytes | [`wire::speech`], [`failure::Speech`] |
 //! | what a port speaks, without a sign-in | [`survey`] |
 //! | the settings of an address: presets, DNS, autoconfig, guesses | [`discover`](mod@discover), [`wire::names`], [`wire::https`] |
 //! | one sign-in and a look around, without a message | [`verify::visit`] |

@@ -45,6 +45,13 @@ pub struct Preset {
     pub username: Form,
 }
 
+impl Preset {
+    /// Where it is.
+    pub fn location(&self) -> Location {
+        Location { host: self.host.to_owned(), port: self.port, security: self.security }
+    }
+}
+
 /// What the username is at a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {

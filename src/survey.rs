@@ -7,7 +7,6 @@
 
 mod fit;
 mod hearing;
-mod speech;
 mod talk;
 
 use std::collections::BTreeMap;
@@ -24,7 +23,7 @@ use crate::wire::names::Names;
 use crate::wire::tls::Secured;
 use crate::wire::{self, tap::Tap};
 
-pub use speech::Speech;
+pub use crate::failure::Speech;
 
 /// How many ports of one host are looked at at the same time: no more than a mail program opens connections.
 const AT_ONCE: usize = 3;
@@ -87,8 +86,8 @@ pub enum Port {
     Silent,
     /// Something else than mail.
     Foreign {
-        /// What it is.
-        speech: Speech,
+        /// What it is; `None`: nothing that is known here.
+        speech: Option<Speech>,
         /// How it begins, as text.
         said: String,
         /// Whether it is said inside TLS.

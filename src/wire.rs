@@ -10,6 +10,7 @@ pub mod names;
 pub mod pop3;
 pub mod sasl;
 pub mod smtp;
+pub mod speech;
 pub mod tap;
 pub mod tls;
 pub mod token;
@@ -27,8 +28,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::account::{Endpoint, Family, Security};
-use crate::failure::{Failure, Kind, Reply};
+use crate::account::{Endpoint, Family, Protocol, Security};
+use crate::failure::{Failure, Kind, Reply, Speech};
 use crate::outcome::Dialled;
 use sasl::{Exchange, Key, Mechanism, SignIn};
 use tap::Tap;
@@ -42,6 +43,9 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// The longest line that is taken from a server (RFC 5321 §4.5.3.1.5 has 512, real servers exceed it).
 const LONGEST_LINE: usize = 16 * 1024;
+
+/// No greeting has a longer first line.
+pub(crate) const LONGEST_GREETING: usize = 4096;
 
 /// The opening dialogue of a protocol, so that one opening sequence serves them all.
 pub trait Dialogue: Sized + Send {
@@ -289,6 +293,30 @@ impl Stream {
             Ok(0) => Err(lost(&self.received, None)),
             Ok(_) => Ok(()),
             Err(error) => Err(lost(&self.received, Some(&error))),
+        }
+    }
+
+    /// Reads on until the first line is there, or more than any greeting has. It stays to be read.
+    pub(crate) async fn first_line(&mut self) -> Result<(), Failure> {
+        while !self.received.contains(&b'\n') && self.received.len() < LONGEST_GREETING {
+            self.read_more().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the greeting, which stays to be read, and goes no further where it is in another protocol.
+    ///
+    /// # Errors
+    /// [`Kind::WrongProtocol`], [`Kind::ConnectionLost`].
+    pub(crate) async fn expect(&mut self, protocol: Protocol) -> Result<(), Failure> {
+        let waited = self.first_line().await;
+        match speech::heard(&self.received) {
+            Some(speaks) if speaks != Speech::from(protocol) => {
+                let line = self.received.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+                self.transcript.received(line);
+                Err(Failure::new(Kind::WrongProtocol { speaks }).detail(format!("not {protocol}: {}", excerpt(line))))
+            }
+            _ => waited,
         }
     }
 

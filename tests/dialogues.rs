@@ -1,6 +1,8 @@
 //! What no server should ever say, and what odd real ones do say.
 #![allow(missing_docs)]
 
+#[path = "dialogues/another.rs"]
+mod another;
 #[path = "dialogues/clean.rs"]
 mod clean;
 #[path = "dialogues/echo.rs"]

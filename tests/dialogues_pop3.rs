@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mailtrip::account::{Auth, Credentials, Endpoint, Secret, Security};
-use mailtrip::failure::{Failure, Kind};
+use mailtrip::failure::{Failure, Kind, Speech};
 use mailtrip::wire::pop3::{Greeted, Pop3, Stat};
 use mailtrip::wire::sasl::{Key, Mechanism};
 use mailtrip::wire::tap::Tap;
@@ -137,7 +137,16 @@ async fn a_greeting_may_say_anything_but_what_is_not_pop3() {
     {
         assert!(sign_in(greeting, &script).await.is_ok(), "{greeting:?}");
     }
-    for greeting in [&b"* OK IMAP4rev1 ready\r\n"[..], b"220 smtp ready\r\n", b"\x16\x03\x01\0\n", b"\r\n"] {
+    for (greeting, speaks) in [
+        (&b"* OK IMAP4rev1 ready\r\n"[..], Speech::Imap),
+        (b"220 smtp ready\r\n", Speech::Smtp),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Speech::Ssh),
+        (b"HTTP/1.1 400 Bad Request\r\n", Speech::Http),
+    ] {
+        let failure = sign_in(greeting, &[]).await.expect_err("not POP3");
+        assert_eq!(failure.kind, Kind::WrongProtocol { speaks }, "{greeting:?}");
+    }
+    for greeting in [&b"\x16\x03\x01\0\n"[..], b"2200\r\n", b"\r\n"] {
         let failure = sign_in(greeting, &[]).await.expect_err("not POP3");
         assert_eq!(failure.kind, Kind::Malformed, "{greeting:?}");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mailtrip::account::Protocol;
 use mailtrip::config;
 use mailtrip::discover::{Discovery, Origin, Sources, Standing, configuration, discover, offline};
-use mailtrip::failure::{Failure, Kind};
+use mailtrip::failure::{Failure, Kind, Speech};
 use mailtrip::sandbox::{Sandbox, Service, Settings};
 use tokio::time::timeout;
 
@@ -282,7 +282,7 @@ async fn what_is_published_and_not_so_is_rejected_with_the_reason() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(kinds, [Kind::Malformed, Kind::HostNotFound, Kind::CleartextForbidden]);
+    assert_eq!(kinds, [Kind::WrongProtocol { speaks: Speech::Imap }, Kind::HostNotFound, Kind::CleartextForbidden]);
     assert!(found.chosen(Protocol::Smtp).is_none() && !found.is_complete());
 }
 
@@ -302,7 +302,7 @@ async fn a_server_with_another_security_than_published_is_taken_as_it_is() {
         [
             "SMTP starttls jane@example.test Malformed: the SRV record _submission._tcp.example.test",
             "SMTP tls jane@example.test confirmed: the SRV record _submission._tcp.example.test",
-            "IMAP tls jane@example.test PlaintextOnTlsPort: the SRV record _imaps._tcp.example.test",
+            "IMAP tls jane@example.test PlaintextOnTlsPort { speaks: Some(Imap) }: the SRV record _imaps._tcp.example.test",
             "IMAP starttls jane@example.test confirmed: the SRV record _imaps._tcp.example.test",
         ]
     );

@@ -60,7 +60,6 @@ const NEVER: &[(&str, &[&str])] = &[
         "diagnose",
         &[
             "check",
-            "provider",
             "tokio",
             "TcpStream",
             "TcpListener",

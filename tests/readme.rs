@@ -282,6 +282,7 @@ fn every_value_is_there_and_no_other() {
         ("Security", "src/account.rs", "| `security` |", " |"),
         ("Mark", "src/outcome.rs", "| `status` |", " |"),
         ("Step", "src/failure.rs", "`step` is one of ", "."),
+        ("Speech", "src/failure.rs", "`speaks` is one of ", "."),
         ("Dialled", "src/outcome.rs", "The `result` of an address is one of ", ";"),
         ("Noticed", "src/outcome.rs", "`noticed` one of ", ";"),
         ("Role", "src/outcome.rs", "`role` one of ", ";"),

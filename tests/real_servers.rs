@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Protocol, Secret, Security};
 use mailtrip::check::{Check, Junk, Receive, Sent, Settings};
-use mailtrip::diagnose::{Verdict, verdict};
-use mailtrip::failure::{Kind, Skip};
+use mailtrip::diagnose::{Verdict, diagnose, verdict};
+use mailtrip::failure::{Kind, Skip, Speech};
 use mailtrip::outcome::{Concern, Fact, FiledBy, KnownBy, Noticed, Outcome, Role, Side, StageRecord, Status};
 use mailtrip::report::json;
 use mailtrip::report::terminal::{self, Style};
 use mailtrip::stage::{At, Leg, Stage};
 use mailtrip::verify;
 use mailtrip::verify::stop::Stop;
+use mailtrip::verify::visit::{self, Visit};
+use tokio::time::Instant;
 
 #[path = "support/proxy.rs"]
 mod proxy;
@@ -70,6 +72,7 @@ const TESTS: &[(&str, Test)] = &[
     ("wrong_password", wrong_password),
     ("bad_certificates", bad_certificates),
     ("wrong_security", wrong_security),
+    ("every_other_protocol_on_every_port", wrong_protocol),
     ("never_delivered", never_delivered),
     ("two_accounts", two_accounts),
     ("the_reply_comes_home", reply),
@@ -474,16 +477,57 @@ fn bad_certificates(address: &str) {
 }
 
 fn wrong_security(address: &str) {
+    let plaintext = |speaks| Kind::PlaintextOnTlsPort { speaks: Some(speaks) };
     let way = Route { security: Security::Tls, ..upgraded(&BED) };
     let outcome = verify(account(&BED, address, "its password", &way), settings());
-    assert_eq!(failure_at(&outcome, Leg::Submission, Stage::Tls), &Kind::PlaintextOnTlsPort);
-    assert_eq!(failure_at(&outcome, Leg::Delivery, Stage::Tls), &Kind::PlaintextOnTlsPort);
+    assert_eq!(failure_at(&outcome, Leg::Submission, Stage::Tls), &plaintext(Speech::Smtp));
+    assert_eq!(failure_at(&outcome, Leg::Delivery, Stage::Tls), &plaintext(Speech::Imap));
     let way = Route { security: Security::Starttls, ..tls(&BED) };
     let mut settings = settings();
     settings.limits.stage = Duration::from_secs(1);
     let outcome = verify(account(&BED, address, "its password", &way), settings);
     assert!(matches!(failure_at(&outcome, Leg::Submission, Stage::Greeting), Kind::Timeout { .. }));
     assert!(matches!(failure_at(&outcome, Leg::Delivery, Stage::Greeting), Kind::Timeout { .. }));
+}
+
+/// Each port, spoken to in each protocol that is not its own, with each security.
+fn wrong_protocol(address: &str) {
+    let here = account(&BED, address, "its password", &tls(&BED));
+    let ports = BED.ports;
+    let doors = [
+        (ports.submission, Protocol::Smtp, Security::Starttls),
+        (ports.submissions, Protocol::Smtp, Security::Tls),
+        (ports.imap, Protocol::Imap, Security::Starttls),
+        (ports.imaps, Protocol::Imap, Security::Tls),
+        (ports.pop3, Protocol::Pop3, Security::Starttls),
+        (ports.pop3s, Protocol::Pop3, Security::Tls),
+    ];
+    let securities = [Security::Tls, Security::Starttls, Security::None];
+    let pairs = Protocol::ALL.into_iter().flat_map(|spoken| doors.map(|door| (spoken, door)));
+    let pairs = pairs.filter(|(spoken, (_, own, _))| spoken != own);
+    let cases = pairs.flat_map(|(spoken, door)| securities.map(|security| (spoken, security, door)));
+    let visits = cases.map(|(spoken, security, (port, own, begins))| {
+        let right = here.endpoint(spoken).expect("an endpoint").clone();
+        let account = &here;
+        async move {
+            let endpoint = Endpoint { port, security, ..right };
+            let (patience, until) = (Duration::from_secs(2), Instant::now() + Duration::from_secs(60));
+            let visit = Visit { account, protocol: spoken, endpoint: &endpoint, sign_in: false, patience, until };
+            let outcome = visit::run(visit).await;
+            let first = diagnose(&outcome).into_iter().next().unwrap_or_else(|| panic!("{}", report(&outcome)));
+            let what = format!("{spoken} with {security} on port {port} of {own}\n{}", report(&outcome));
+            assert!(first.cause.contains(&format!("ort {port}")), "{what}");
+            // Who waits for plaintext where the server waits for TLS hears nothing that could be told apart.
+            let silent = begins == Security::Tls && security != Security::Tls;
+            assert_eq!(first.code, if silent { "silent-tls-port" } else { "wrong-protocol" }, "{what}");
+            assert!(silent || first.cause.contains(Speech::from(own).server()), "{what}");
+            let setting = format!("`{}.port = ", spoken.to_string().to_lowercase());
+            assert!(silent || first.advice[0].contains(&setting), "{what}");
+        }
+    });
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(futures_util::future::join_all(visits));
 }
 
 fn never_delivered(address: &str) {

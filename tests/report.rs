@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use mailtrip::account::{Family, Protocol};
 use mailtrip::diagnose::{Verdict, diagnose, round_trip, verdict};
-use mailtrip::failure::{Failure, Kind, Reply, Step};
+use mailtrip::failure::{Failure, Kind, Reply, Speech, Step};
 use mailtrip::outcome::{Outcome, StageRecord, Status};
 use mailtrip::report::printable::is_unsafe;
 use mailtrip::report::terminal::{self, Style};
@@ -224,14 +224,16 @@ fn kinds() -> Vec<Kind> {
         Kind::ConnectionRefused,
         Kind::Unreachable,
         Kind::NoAnswer,
-        Kind::PlaintextOnTlsPort,
+        Kind::PlaintextOnTlsPort { speaks: None },
+        Kind::PlaintextOnTlsPort { speaks: Some(Speech::Ssh) },
         Kind::TlsClosed,
+        Kind::TlsVersion { version: text() },
         Kind::TlsFailed,
         Kind::CertificateExpired { not_after: text() },
         Kind::CertificateNotYetValid { not_before: text() },
-        Kind::CertificateWrongName { names: vec![] },
-        Kind::CertificateWrongName { names: vec![text()] },
-        Kind::CertificateSelfSigned,
+        Kind::CertificateWrongName { names: vec![], issuer: None },
+        Kind::CertificateWrongName { names: vec![text()], issuer: Some(text()) },
+        Kind::CertificateSelfSigned { issuer: None },
         Kind::CertificateUntrusted { issuer: text() },
         Kind::CertificateUntrusted { issuer: String::new() },
         Kind::CertificateRejected,
@@ -260,6 +262,10 @@ fn kinds() -> Vec<Kind> {
         Kind::NoCopy,
         Kind::Local,
     ];
+    kinds.extend(
+        [Speech::Smtp, Speech::Imap, Speech::Pop3, Speech::Http, Speech::Ssh]
+            .map(|speaks| Kind::WrongProtocol { speaks }),
+    );
     kinds.extend([0, 40, 70, 112, 255].map(|alert| Kind::TlsAlert { alert }));
     kinds.extend(steps.map(|step| Kind::Refused { step }));
     kinds
@@ -273,14 +279,16 @@ fn name(kind: &Kind) -> &'static str {
         Kind::ConnectionRefused => "connection-refused",
         Kind::Unreachable => "unreachable",
         Kind::NoAnswer => "no-answer",
-        Kind::PlaintextOnTlsPort => "plaintext-on-tls-port",
+        Kind::PlaintextOnTlsPort { .. } => "plaintext-on-tls-port",
+        Kind::WrongProtocol { .. } => "wrong-protocol",
         Kind::TlsClosed => "tls-closed",
         Kind::TlsAlert { .. } => "tls-alert",
+        Kind::TlsVersion { .. } => "tls-version",
         Kind::TlsFailed => "tls-failed",
         Kind::CertificateExpired { .. } => "certificate-expired",
         Kind::CertificateNotYetValid { .. } => "certificate-not-yet-valid",
         Kind::CertificateWrongName { .. } => "certificate-wrong-name",
-        Kind::CertificateSelfSigned => "certificate-self-signed",
+        Kind::CertificateSelfSigned { .. } => "certificate-self-signed",
         Kind::CertificateUntrusted { .. } => "certificate-untrusted",
         Kind::CertificateRejected => "certificate-rejected",
         Kind::StarttlsNotOffered => "starttls-not-offered",

@@ -2,7 +2,7 @@
 
 use mailtrip::account::{Protocol, Security};
 use mailtrip::diagnose::{Certainty, Diagnosis, Verdict, diagnose, verdict};
-use mailtrip::failure::{Failure, Kind, Reply, Step};
+use mailtrip::failure::{Failure, Kind, Reply, Speech, Step};
 use mailtrip::outcome::{Concern, Dialled, Fact, Noticed, Outcome, Server, StageRecord, Status};
 use mailtrip::stage::{At, Leg, Stage};
 
@@ -242,16 +242,18 @@ fn a_refused_message_is_told_apart_by_step_and_codes() {
 #[test]
 fn a_wrong_setting_is_named_with_the_right_one() {
     let timeout = Kind::Timeout { limit_seconds: 30.0 };
+    let plaintext = |speaks| Kind::PlaintextOnTlsPort { speaks };
     let offered = Kind::NoMechanism { offered: vec!["XOAUTH2".into()] };
-    let names = Kind::CertificateWrongName { names: vec!["x.example.com".into(), "mail.example.net".into()] };
+    let names =
+        Kind::CertificateWrongName { names: vec!["x.example.com".into(), "mail.example.net".into()], issuer: None };
     let cases = [
         (
             "imap imap.centurylink.net:993/tls",
             Stage::Resolve,
             Kind::HostNotFound,
-            "`imap.host = \"mail.centurylink.net\"`",
+            "CenturyLink publishes `imap = { host = \"mail.centurylink.net\", port = 993, security = \"tls\" }`",
         ),
-        ("smtp a.example:587/tls", Stage::Tls, Kind::PlaintextOnTlsPort, "`smtp.security = \"starttls\"`"),
+        ("smtp a.example:587/tls", Stage::Tls, plaintext(Some(Speech::Smtp)), "`smtp.security = \"starttls\"`"),
         ("smtp a.example:465/starttls", Stage::Greeting, timeout.clone(), "`smtp.security = \"tls\"`"),
         ("imap a.example:993/none", Stage::Greeting, Kind::ConnectionLost, "`imap.security = \"tls\"`"),
         ("pop3 a.example:995/starttls", Stage::Greeting, timeout.clone(), "`pop3.port = 110`"),
@@ -488,7 +490,7 @@ fn a_provider_that_gives_no_token_is_told_by_its_own_words() {
     for (kind, code) in [
         (Kind::TokenUnavailable { status: 200 }, "token-unavailable"),
         (Kind::TokenUnavailable { status: 503 }, "token-temporarily-refused"),
-        (Kind::CertificateSelfSigned, "token-unavailable"),
+        (Kind::CertificateSelfSigned { issuer: None }, "token-unavailable"),
         (Kind::HostNotFound, "token-unavailable"),
         (Kind::Timeout { limit_seconds: 30.0 }, "token-unavailable"),
         (Kind::Local, "token-command-failed"),
@@ -545,5 +547,252 @@ fn what_one_protocol_shows_and_the_other_does_not_has_arrived() {
         assert_eq!((diagnosis.code, diagnosis.certainty), ("one-protocol-only", Certain));
         assert!(diagnosis.cause.contains(&format!("in {folder} by {shows}")), "{}", diagnosis.cause);
         assert!(diagnosis.advice[0].contains(advice), "{diagnosis:#?}");
+    }
+}
+
+/// A failure of the opening, as the first diagnosis has it.
+fn opening(place: &str, stage: Stage, kind: Kind) -> Diagnosis {
+    only(&outcome(server(place), stage, Failure::new(kind), vec![]))
+}
+
+#[test]
+fn another_protocol_on_the_port_is_named_with_the_line_to_change() {
+    use Speech::{Http, Imap, Pop3, Smtp, Ssh};
+    let wrong = |speaks| Kind::WrongProtocol { speaks };
+    let plaintext = |speaks| Kind::PlaintextOnTlsPort { speaks: Some(speaks) };
+    for (place, stage, kind, certainty, heard, advice) in [
+        ("smtp a.example:143/starttls", Stage::Greeting, wrong(Imap), Certain, "an IMAP server", "`smtp.port = 587`"),
+        ("smtp a.example:993/tls", Stage::Greeting, wrong(Imap), Certain, "an IMAP server", "`smtp.port = 465`"),
+        ("smtp a.example:110/starttls", Stage::Greeting, wrong(Pop3), Certain, "a POP3 server", "`smtp.port = 587`"),
+        ("smtp a.example:587/starttls", Stage::Greeting, wrong(Imap), Certain, "an IMAP server", "Set `smtp.host`"),
+        ("smtp a.example:465/tls", Stage::Greeting, wrong(Http), Certain, "a web server", "Set `smtp.host`"),
+        ("smtp a.example:22/none", Stage::Greeting, wrong(Ssh), Certain, "an SSH server", "`smtp.port = 587`"),
+        ("imap a.example:465/tls", Stage::Greeting, wrong(Smtp), Certain, "an SMTP server", "`imap.port = 993`"),
+        ("imap a.example:587/starttls", Stage::Greeting, wrong(Smtp), Certain, "an SMTP server", "`imap.port = 143`"),
+        ("imap a.example:143/starttls", Stage::Greeting, wrong(Smtp), Likely, "an SMTP server", "Set `imap.host`"),
+        ("imap a.example:21/starttls", Stage::Greeting, wrong(Smtp), Likely, "an FTP server", "`imap.port = 143`"),
+        ("imap a.example:995/tls", Stage::Greeting, wrong(Pop3), Certain, "a POP3 server", "`imap.port = 993`"),
+        ("imap a.example:443/tls", Stage::Greeting, wrong(Http), Certain, "a web server", "`imap.port = 993`"),
+        ("pop3 a.example:143/starttls", Stage::Greeting, wrong(Imap), Certain, "an IMAP server", "`pop3.port = 110`"),
+        ("pop3 a.example:465/tls", Stage::Greeting, wrong(Smtp), Certain, "an SMTP server", "`pop3.port = 995`"),
+        ("smtp a.example:22/tls", Stage::Tls, plaintext(Ssh), Certain, "an SSH server", "`smtp.port = 465`"),
+        ("smtp a.example:80/tls", Stage::Tls, plaintext(Http), Certain, "a web server", "`smtp.port = 465`"),
+        ("smtp a.example:143/tls", Stage::Tls, plaintext(Imap), Certain, "an IMAP server", "`smtp.port = 465`"),
+        ("imap a.example:993/tls", Stage::Tls, plaintext(Ssh), Certain, "an SSH server", "Set `imap.host`"),
+        ("imap a.example:587/tls", Stage::Tls, plaintext(Smtp), Certain, "an SMTP server", "`imap.port = 993`"),
+    ] {
+        let diagnosis = opening(place, stage, kind);
+        let port = server(place).port;
+        assert_eq!((diagnosis.code, diagnosis.certainty), ("wrong-protocol", certainty), "{place}");
+        assert!(diagnosis.cause.starts_with(&format!("Port {port} of a.example is {heard}, and ")), "{diagnosis:#?}");
+        assert!(diagnosis.advice[0].contains(advice), "{place}: {diagnosis:#?}");
+    }
+    let named = opening("smtp imap.example.net:587/starttls", Stage::Greeting, wrong(Imap));
+    assert!(named.advice[0].starts_with("Set `smtp.host = \"smtp.example.net\"`"), "{named:#?}");
+    let named = opening("smtp imap.example.net:993/tls", Stage::Greeting, wrong(Imap));
+    assert!(named.advice.iter().any(|advice| advice.contains("`smtp.host = \"smtp.example.net\"`")), "{named:#?}");
+    let own = opening("smtp a.example:587/tls", Stage::Tls, plaintext(Smtp));
+    assert_eq!(own.code, "plaintext-on-tls-port", "the protocol is right, the security is not");
+}
+
+/// Who comes for STARTTLS to a port for TLS waits, and so does the server; and a web server waits to be asked.
+#[test]
+fn a_silent_port_is_known_by_its_number() {
+    let timeout = Kind::Timeout { limit_seconds: 30.0 };
+    for (place, stage, kind, service, advice) in [
+        ("smtp a.example:993/starttls", Stage::Greeting, timeout.clone(), "an IMAP server", "`smtp.port = 587`"),
+        ("imap a.example:465/starttls", Stage::Greeting, Kind::ConnectionLost, "an SMTP server", "`imap.port = 143`"),
+        ("smtp a.example:443/tls", Stage::Greeting, timeout.clone(), "a web server", "`smtp.port = 465`"),
+        ("imap a.example:443/tls", Stage::Greeting, Kind::ConnectionLost, "a web server", "`imap.port = 993`"),
+        ("pop3 a.example:80/starttls", Stage::Greeting, timeout.clone(), "a web server", "`pop3.port = 110`"),
+        ("pop3 a.example:22/tls", Stage::Tls, Kind::TlsClosed, "an SSH server", "`pop3.port = 995`"),
+    ] {
+        let diagnosis = opening(place, stage, kind);
+        assert_eq!((diagnosis.code, diagnosis.certainty), ("wrong-protocol", Likely), "{place}");
+        assert!(diagnosis.cause.contains(service) && diagnosis.advice[0].contains(advice), "{diagnosis:#?}");
+    }
+    for (place, code) in [
+        ("smtp a.example:465/starttls", "silent-tls-port"),
+        ("smtp a.example:2526/starttls", "silent-tls-port"),
+        ("imap a.example:993/tls", "timeout"),
+    ] {
+        assert_eq!(opening(place, Stage::Greeting, timeout.clone()).code, code, "{place}");
+    }
+    let unasked = opening("smtp a.example:4430/tls", Stage::Greeting, timeout.clone());
+    assert!(unasked.advice.iter().any(|advice| advice.contains("until it is asked")), "{unasked:#?}");
+    let greeted = vec![Fact::Greeting { text: "ready".into() }];
+    let place = server("smtp a.example:993/starttls");
+    assert_eq!(only(&outcome(place, Stage::Greeting, Failure::new(timeout), greeted)).code, "timeout");
+}
+
+/// FTP greets as SMTP does: it is known by its port, or by its name in the greeting, and by not knowing EHLO.
+#[test]
+fn an_ftp_server_is_guessed() {
+    for (place, greeting, answer, code) in [
+        ("smtp a.example:21/starttls", "(vsFTPd 3.0.3)", "530", "wrong-protocol"),
+        ("smtp a.example:2121/starttls", "ProFTPD Server ready.", "500", "wrong-protocol"),
+        ("smtp a.example:21/starttls", "ready", "502", "wrong-protocol"),
+        ("smtp a.example:2121/starttls", "ready", "502", "turned-away"),
+        ("smtp a.example:587/starttls", "ftp.example.net ESMTP", "554 5.7.1", "turned-away"),
+        ("smtp a.example:21/starttls", "(vsFTPd 3.0.3)", "421", "turned-away-for-now"),
+    ] {
+        let failure = Failure { reply: reply(answer).map(Box::new), ..Failure::new(Kind::Refused { step: None }) };
+        let facts = vec![Fact::Greeting { text: greeting.into() }];
+        let diagnosis = only(&outcome(server(place), Stage::Greeting, failure, facts));
+        assert_eq!(diagnosis.code, code, "{place} {greeting}");
+        assert!(code != "wrong-protocol" || diagnosis.certainty == Likely);
+    }
+}
+
+#[test]
+fn what_the_provider_publishes_comes_first() {
+    let imap = "CenturyLink publishes `imap = { host = \"mail.centurylink.net\", port = 993, security = \"tls\" }`";
+    let smtp =
+        "CenturyLink publishes `smtp = { host = \"smtp.centurylink.net\", port = 587, security = \"starttls\" }`";
+    let timeout = Kind::Timeout { limit_seconds: 30.0 };
+    let names = Kind::CertificateWrongName { names: vec!["x.example".into()], issuer: None };
+    for (place, stage, kind, line) in [
+        ("imap imap.q.com:993/tls", Stage::Resolve, Kind::HostNotFound, imap),
+        ("imap mail.centurylink.net:995/tls", Stage::Connect, Kind::ConnectionRefused, imap),
+        ("imap mail.centurylink.net:143/starttls", Stage::Connect, Kind::NoAnswer, imap),
+        ("imap mail.centurylink.net:993/starttls", Stage::Greeting, timeout.clone(), imap),
+        ("imap mail.centurylink.net:143/starttls", Stage::Starttls, Kind::StarttlsNotOffered, imap),
+        ("imap mail.centurylink.net:143/starttls", Stage::Starttls, Kind::Refused { step: None }, imap),
+        ("imap mail.centurylink.net:143/tls", Stage::Tls, Kind::PlaintextOnTlsPort { speaks: None }, imap),
+        ("imap mail.q.com:993/tls", Stage::Tls, names, imap),
+        ("imap smtp.centurylink.net:465/tls", Stage::Greeting, Kind::WrongProtocol { speaks: Speech::Smtp }, imap),
+        ("smtp smtp.centurylink.net:25/starttls", Stage::Connect, Kind::NoAnswer, smtp),
+        ("smtp smtp.centurylink.net:993/starttls", Stage::Greeting, timeout, smtp),
+    ] {
+        let mut outcome = outcome(server(place), stage, Failure::new(kind), vec![]);
+        outcome.from = "alice@Q.com".to_owned();
+        outcome.to = "alice@Q.com".to_owned();
+        let diagnosis = only(&outcome);
+        assert!(diagnosis.advice[0].starts_with(line), "{place}: {diagnosis:#?}");
+    }
+}
+
+/// It is told of the account whose server failed, and of nobody else.
+#[test]
+fn what_is_published_is_of_the_account_that_failed() {
+    let refused = |place| outcome(server(place), Stage::Connect, Failure::new(Kind::ConnectionRefused), vec![]);
+    let told = |outcome: &Outcome| {
+        let mut advice = diagnose(outcome).into_iter().flat_map(|diagnosis| diagnosis.advice);
+        advice.any(|advice| advice.contains(" publishes `"))
+    };
+    for (place, from, to, expected) in [
+        ("imap a.example:143/starttls", "alice@example.net", "alice@q.com", true),
+        ("imap a.example:143/starttls", "alice@q.com", "alice@example.net", false),
+        ("smtp a.example:25/starttls", "alice@q.com", "alice@example.net", true),
+        ("smtp a.example:25/starttls", "alice@example.net", "alice@q.com", false),
+        ("imap mail.centurylink.net:993/tls", "alice@q.com", "alice@q.com", false),
+        ("imap Mail.CenturyLink.net:143/starttls", "alice@example.net", "alice@example.net", true),
+        ("imap mail.example.net:143/starttls", "alice@example.net", "alice@example.net", false),
+    ] {
+        let mut outcome = refused(place);
+        (outcome.from, outcome.to) = (from.to_owned(), to.to_owned());
+        assert_eq!(told(&outcome), expected, "{place} {from} {to}");
+        outcome.stages[0].at.leg = Leg::Cleanup;
+        assert_eq!(told(&outcome), expected && from == to, "clean-up {place} {from} {to}");
+    }
+    let mut later = outcome(
+        server("imap imap.q.com:993/tls"),
+        Stage::Arrival,
+        Failure::new(Kind::Timeout { limit_seconds: 30.0 }),
+        vec![],
+    );
+    later.to = "alice@q.com".to_owned();
+    assert!(!told(&later), "who has signed in was at the right server");
+}
+
+#[test]
+fn who_reads_along_is_named_by_the_issuer() {
+    let avast = || "CN=Avast Web/Mail Shield Root,O=Avast Web/Mail Shield".to_owned();
+    let zscaler = || "CN=Zscaler Intermediate Root CA (zscaler.net),O=Zscaler Inc.".to_owned();
+    let place = "imap imap.example.net:993/tls";
+    for (kind, advice) in [
+        (Kind::CertificateUntrusted { issuer: avast() }, "Turn off the mail shield"),
+        (Kind::CertificateSelfSigned { issuer: Some(avast()) }, "of Avast for one test"),
+        (Kind::CertificateWrongName { names: vec![], issuer: Some(zscaler()) }, "exempt this mail server from Zscaler"),
+        (Kind::CertificateUntrusted { issuer: zscaler() }, "`ca_file`"),
+    ] {
+        let diagnosis = opening(place, Stage::Tls, kind);
+        assert_eq!((diagnosis.code, diagnosis.certainty), ("intercepted", Likely));
+        assert!(diagnosis.advice[0].contains(advice), "{diagnosis:#?}");
+        assert!(diagnosis.evidence.iter().any(|text| text.contains("signed by CN=")), "{diagnosis:#?}");
+    }
+    for (kind, code) in [
+        (Kind::CertificateUntrusted { issuer: "CN=Example CA".into() }, "certificate-untrusted"),
+        (Kind::CertificateSelfSigned { issuer: None }, "certificate-self-signed"),
+        (Kind::CertificateWrongName { names: vec![], issuer: Some("CN=R11".into()) }, "certificate-wrong-name"),
+    ] {
+        assert_eq!(opening(place, Stage::Tls, kind).code, code);
+    }
+    for (issuer, told) in [(avast(), 1), ("CN=R11,O=Let's Encrypt".to_owned(), 0)] {
+        let fact = Fact::Certificate { names: vec![], issuer, not_after: "2027-01-01T00:00:00Z".into(), days_left: 30 };
+        let mut outcome = outcome(server(place), Stage::Tls, Failure::new(Kind::Local), vec![fact]);
+        outcome.stages[0].status = Status::Passed;
+        let notes: Vec<_> = diagnose(&outcome).into_iter().filter(|note| note.code == "intercepted").collect();
+        assert_eq!(notes.len(), told);
+        assert!(notes.iter().all(|note| note.verdict == Verdict::Ok && note.cause.contains("by Avast")), "{notes:#?}");
+        assert_eq!(verdict(&outcome), Verdict::Ok);
+    }
+}
+
+/// The test was on 23 November 2026, at 10 o'clock.
+#[test]
+fn a_certificate_says_since_when_and_for_whom() {
+    let place = "imap imap.example.net:993/tls";
+    for (not_after, said) in [
+        ("2026-11-23T09:30:00Z", "ended on 2026-11-23, less than an hour ago."),
+        ("2026-11-23T08:30:00Z", "ended on 2026-11-23, 1 hour ago."),
+        ("2026-11-22T10:00:00Z", "ended on 2026-11-22, 1 day ago."),
+        ("2026-11-13T09:00:00Z", "ended on 2026-11-13, 10 days ago."),
+        ("2026-11-24T09:00:00Z", "ended on 2026-11-24."),
+        ("whenever", "ended on whenever."),
+    ] {
+        let diagnosis = opening(place, Stage::Tls, Kind::CertificateExpired { not_after: not_after.into() });
+        assert!(diagnosis.cause.ends_with(said), "{}", diagnosis.cause);
+    }
+    let kind = Kind::CertificateNotYetValid { not_before: "2027-01-01T00:00:00Z".into() };
+    let diagnosis = opening(place, Stage::Tls, kind);
+    assert!(diagnosis.cause.contains("the clock of this machine said 2026-11-23"), "{}", diagnosis.cause);
+    let names = (1..=5).map(|number| format!("n{number}.example")).collect();
+    let diagnosis = opening(place, Stage::Tls, Kind::CertificateWrongName { names, issuer: None });
+    assert!(diagnosis.cause.contains("n1.example, n2.example, n3.example and 2 more"), "{}", diagnosis.cause);
+    assert!(diagnosis.evidence.iter().any(|text| text.contains("n5.example")), "{diagnosis:#?}");
+}
+
+#[test]
+fn a_refused_handshake_is_told_by_its_number() {
+    let place = "imap imap.example.net:993/tls";
+    for (kind, code, said) in [
+        (Kind::TlsAlert { alert: 70 }, "tls-version", "TLS alert 70 (protocol_version)"),
+        (Kind::TlsAlert { alert: 40 }, "tls-ciphers", "TLS alert 40 (handshake_failure)"),
+        (Kind::TlsAlert { alert: 112 }, "tls-unrecognized-name", "TLS alert 112 (unrecognized_name)"),
+        (Kind::TlsAlert { alert: 51 }, "tls-alert", "TLS alert 51 (decrypt_error)"),
+        (Kind::TlsVersion { version: "TLSv1.0".into() }, "tls-version", "TLSv1.0"),
+    ] {
+        let diagnosis = opening(place, Stage::Tls, kind);
+        assert_eq!(diagnosis.code, code);
+        let all = [diagnosis.cause, diagnosis.evidence.join("\n")].join("\n");
+        assert!(all.contains(said), "{all}");
+    }
+}
+
+/// What an earlier mailtrip has written is read as it was.
+#[test]
+fn an_older_outcome_has_less_to_tell() {
+    let kind = |text: &str| serde_json::from_str::<Failure>(text).unwrap().kind;
+    for (text, kind_of) in [
+        (r#"{"kind": "plaintext-on-tls-port"}"#, Kind::PlaintextOnTlsPort { speaks: None }),
+        (r#"{"kind": "certificate-self-signed"}"#, Kind::CertificateSelfSigned { issuer: None }),
+        (
+            r#"{"kind": "certificate-wrong-name", "names": []}"#,
+            Kind::CertificateWrongName { names: vec![], issuer: None },
+        ),
+        (r#"{"kind": "wrong-protocol", "speaks": "pop3"}"#, Kind::WrongProtocol { speaks: Speech::Pop3 }),
+    ] {
+        assert_eq!(kind(text), kind_of);
     }
 }

@@ -105,11 +105,12 @@ async fn nothing_is_said_to_whom_is_not_trusted() {
     let provider = Provider::start(Answer::Says(GRANTED.into())).await;
     let stranger = TokenEndpoint { ca: None, ..provider.endpoint() };
     let failure = ask(&Arc::new(TokenSource::Endpoint(Box::new(stranger)))).await.unwrap_err();
-    assert_eq!(failure.kind, Kind::CertificateSelfSigned, "{failure:?}");
+    assert!(matches!(failure.kind, Kind::CertificateSelfSigned { issuer: Some(_) }), "{failure:?}");
     let url: HttpsUrl = format!("https://127.0.0.1:{}/token", provider.port).parse().unwrap();
     let elsewhere = TokenEndpoint { url, ..provider.endpoint() };
     let failure = ask(&Arc::new(TokenSource::Endpoint(Box::new(elsewhere)))).await.unwrap_err();
-    assert_eq!(failure.kind, Kind::CertificateWrongName { names: vec!["localhost".into()] }, "{failure:?}");
+    let Kind::CertificateWrongName { names, .. } = &failure.kind else { panic!("{failure:?}") };
+    assert_eq!(names, &["localhost"]);
     assert!(provider.requests().is_empty());
 
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();

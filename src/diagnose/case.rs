@@ -7,6 +7,7 @@ use crate::failure::{Failure, Kind, Reply, Step};
 use crate::outcome::{Dialled, Fact, Outcome, Server, StageRecord, Status};
 use crate::stage::{Leg, Stage};
 
+use super::way::Way;
 use super::{Certainty, Diagnosis, answered, configured, stage_verdict};
 
 /// A failed stage, its failure, and the server as it is configured.
@@ -180,6 +181,18 @@ impl<'a> Case<'a> {
                 && record.at.stage == stage
         };
         self.outcome.stages.iter().filter(same).flat_map(|record| &record.facts)
+    }
+
+    /// The address of the account that the server belongs to.
+    pub fn address(&self) -> Option<&'a str> {
+        let outcome = self.outcome;
+        let mut of_account = outcome.stages.iter().filter(|record| record.account == self.record.account);
+        let leg = of_account.find(|record| record.at.leg != Leg::Cleanup).map(|record| record.at.leg);
+        match leg {
+            Some(leg @ (Leg::Delivery | Leg::ReplyDelivery)) => Some(Way::of(outcome, leg).home),
+            Some(leg) => Some(Way::of(outcome, leg).from),
+            None => (outcome.from == outcome.to).then_some(&outcome.to),
+        }
     }
 
     /// Whether any stage of this kind passed anywhere.

@@ -2,17 +2,43 @@
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
+
 use crate::failure::Kind;
 
 use super::case::Case;
+use super::interceptor;
+use super::published::published;
 use super::{Certainty::*, Diagnosis};
+
+/// So many names of a certificate are shown in a cause, and so many in the evidence.
+const SHOWN: usize = 3;
+const MOST_NAMES: usize = 30;
+
+/// Who signed it is known to read connections on their way.
+pub fn intercepted(case: &Case) -> Option<Diagnosis> {
+    let issuer = case.kind().issuer()?;
+    let interceptor = interceptor::of(issuer)?;
+    let cause = format!(
+        "The certificate of {} is not the server's own, but signed by {}, which reads the connection on its way.",
+        case.host(),
+        interceptor.name
+    );
+    Some(
+        case.because("intercepted", Likely, cause)
+            .advise(interceptor.advice())
+            .advise("Do not trust such a certificate only to make the error go away: whoever holds its key reads the password.")
+            .seen(format!("the certificate is signed by {issuer}")),
+    )
+}
 
 /// Its time is over.
 pub fn expired(case: &Case) -> Option<Diagnosis> {
     let Kind::CertificateExpired { not_after } = case.kind() else {
         return None;
     };
-    let cause = format!("The certificate of {} ended on {}.", case.host(), day(not_after));
+    let ago = ago(not_after, case.outcome.began);
+    let cause = format!("The certificate of {} ended on {}{ago}.", case.host(), day(not_after));
     Some(
         case.because("certificate-expired", Certain, cause)
             .advise("The owner of the server has to renew the certificate: tell the provider.")
@@ -26,9 +52,10 @@ pub fn not_yet_valid(case: &Case) -> Option<Diagnosis> {
         return None;
     };
     let cause = format!(
-        "The certificate of {} begins on {}: the clock of this machine is probably behind.",
+        "The certificate of {} begins on {}, and the clock of this machine said {}: it is probably behind.",
         case.host(),
-        day(not_before)
+        day(not_before),
+        day(&case.outcome.began.to_string())
     );
     Some(
         case.because("certificate-not-yet-valid", Likely, cause)
@@ -39,15 +66,18 @@ pub fn not_yet_valid(case: &Case) -> Option<Diagnosis> {
 
 /// It is for other names.
 pub fn wrong_name(case: &Case) -> Option<Diagnosis> {
-    let Kind::CertificateWrongName { names } = case.kind() else {
+    let Kind::CertificateWrongName { names, .. } = case.kind() else {
         return None;
     };
     let host = case.host();
     let cause = match names.is_empty() {
         true => format!("The certificate is not for {host}, and names no other server."),
-        false => format!("The certificate is not for {host}, but for {}.", listed(names)),
+        false => format!("The certificate is not for {host}, but for {}.", few(names, SHOWN)),
     };
-    let mut diagnosis = case.because("certificate-wrong-name", Certain, cause);
+    let mut diagnosis = case.because("certificate-wrong-name", Certain, cause).advise_all(published(case));
+    if names.len() > SHOWN {
+        diagnosis = diagnosis.seen(format!("the certificate is for: {}", few(names, MOST_NAMES)));
+    }
     if host.parse::<IpAddr>().is_ok() {
         let key = case.key("host");
         diagnosis = diagnosis.advise(format!("Set {key} to the server's name: certificates are for names."));
@@ -66,9 +96,7 @@ pub fn wrong_name(case: &Case) -> Option<Diagnosis> {
 
 /// It is signed by itself.
 pub fn self_signed(case: &Case) -> Option<Diagnosis> {
-    if *case.kind() != Kind::CertificateSelfSigned {
-        return None;
-    }
+    let Kind::CertificateSelfSigned { .. } = case.kind() else { return None };
     let cause = format!("The certificate of {} is signed by itself, so it proves nothing.", case.host());
     Some(
         case.because("certificate-self-signed", Certain, cause)
@@ -126,10 +154,23 @@ fn day(stamp: &str) -> &str {
     stamp.split_once('T').map_or(stamp, |(day, _)| day)
 }
 
+/// How long before the test that was, behind a comma.
+fn ago(stamp: &str, now: Timestamp) -> String {
+    let Ok(stamp) = stamp.parse::<Timestamp>() else { return String::new() };
+    match now.duration_since(stamp).as_hours() {
+        ..0 => String::new(),
+        0 => ", less than an hour ago".to_owned(),
+        1 => ", 1 hour ago".to_owned(),
+        hours @ 2..24 => format!(", {hours} hours ago"),
+        24..48 => ", 1 day ago".to_owned(),
+        hours => format!(", {} days ago", hours / 24),
+    }
+}
+
 /// The first names, and how many more there are.
-fn listed(names: &[String]) -> String {
-    let shown = names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(3) {
+fn few(names: &[String], most: usize) -> String {
+    let shown = names.iter().take(most).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(most) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }

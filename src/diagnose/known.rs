@@ -15,6 +15,24 @@ pub fn usual(port: u16) -> Option<(Protocol, Security)> {
     })
 }
 
+/// What else than mail answers on a port (IANA Service Names), with its article. All but SSH and FTP wait to be asked.
+pub fn other_service(port: u16) -> Option<&'static str> {
+    Some(match port {
+        21 => "an FTP server",
+        22 => "an SSH server",
+        80 | 443 | 8000 | 8080 | 8443 => "a web server",
+        _ => return None,
+    })
+}
+
+/// The usual port, by how the connection begins.
+pub fn port(protocol: Protocol, security: Security) -> u16 {
+    match security {
+        Security::Tls => tls_port(protocol),
+        Security::Starttls | Security::None => starttls_port(protocol),
+    }
+}
+
 /// The port for TLS from the first byte.
 pub fn tls_port(protocol: Protocol) -> u16 {
     match protocol {
@@ -120,9 +138,21 @@ pub fn wants_local_part(host: &str, protocol: Protocol) -> bool {
     belongs(host, "web.de") || (belongs(host, "mail.me.com") && protocol == Protocol::Imap)
 }
 
-/// The right host for one that guides name although it is not the provider's.
-pub fn instead_of(host: &str) -> Option<&'static str> {
-    host.eq_ignore_ascii_case("imap.centurylink.net").then_some("mail.centurylink.net")
+/// A host that is called after another protocol, called after this one: `smtp.example.net` for `imap.example.net`. A guess.
+pub fn namesake(host: &str, protocol: Protocol) -> Option<String> {
+    let (label, domain) = host.split_once('.')?;
+    let of = match label.to_ascii_lowercase().as_str() {
+        "smtp" => Protocol::Smtp,
+        "imap" => Protocol::Imap,
+        "pop" | "pop3" => Protocol::Pop3,
+        _ => return None,
+    };
+    let own = match protocol {
+        Protocol::Smtp => "smtp",
+        Protocol::Imap => "imap",
+        Protocol::Pop3 => "pop",
+    };
+    (of != protocol).then(|| format!("{own}.{domain}"))
 }
 
 fn belongs(host: &str, domain: &str) -> bool {
@@ -133,6 +163,15 @@ fn belongs(host: &str, domain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_called_after_a_protocol_by_its_first_label() {
+        assert_eq!(namesake("IMAP.example.net", Protocol::Smtp).as_deref(), Some("smtp.example.net"));
+        assert_eq!(namesake("smtp.example.net", Protocol::Pop3).as_deref(), Some("pop.example.net"));
+        for own in ["pop3.example.net", "pop.example.net", "mail.example.net", "imapx.example.net", "imap", ""] {
+            assert_eq!(namesake(own, Protocol::Pop3), None, "{own}");
+        }
+    }
 
     #[test]
     fn a_provider_is_known_by_whole_labels_of_the_host() {

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use crate::outcome::{Fact, Outcome, StageRecord, Status};
 
+use super::interceptor;
 use super::known;
 use super::maildrop;
 use super::way::{Way, What};
@@ -80,6 +81,17 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
             let advice = "In Gmail's settings, under Forwarding and POP/IMAP, choose to delete a message for ever when it is \
                  expunged; or delete the messages with `mailtrip probe` in their subject there now and then.";
             Some(note("gmail-keeps-a-copy", cause.to_owned()).advise(advice))
+        }
+        // Its certificates come and go with it: when they end is of no interest.
+        Fact::Certificate { issuer, .. } if interceptor::of(issuer).is_some() => {
+            let interceptor = interceptor::of(issuer)?;
+            let name = interceptor.name;
+            let cause = format!("The mail of {host} is read on its way by {name}, whom this machine trusts.");
+            let note = note("intercepted", cause).seen(format!("the certificate is signed by {issuer}"));
+            Some(
+                Diagnosis { certainty: Likely, ..note }
+                    .advise(format!("Where that is not wanted: {}", interceptor.exempt())),
+            )
         }
         Fact::Certificate { days_left, not_after, .. } if *days_left <= SOON && record.status == Status::Passed => {
             let cause = format!("The certificate of {host} ends soon: on {not_after} (days left: {days_left}).");

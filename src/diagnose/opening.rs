@@ -8,6 +8,7 @@ use crate::stage::Stage;
 use super::case::Case;
 use super::known;
 use super::limit;
+use super::published::published;
 use super::{Certainty::*, Diagnosis};
 
 /// A client that waits for plaintext on a TLS port: both sides wait for the other to begin.
@@ -30,12 +31,16 @@ pub fn silent_tls_port(case: &Case) -> Option<Diagnosis> {
         ),
     };
     let security = case.security()?;
+    let unknown =
+        (!tls).then(|| "Or something else than mail answers there: `mailtrip doctor` finds out what.".to_owned());
     let other =
         tls.then(|| format!("Or keep {security} and use the port that begins in plaintext: {}.", plain_port(case)));
     Some(
         case.because("silent-tls-port", certainty, cause)
+            .advise_all(published(case))
             .advise(format!("Set {} (it is {security} now).", case.setting("security", "\"tls\"")))
             .advise_all(other)
+            .advise_all(unknown)
             .advise(
                 "Antivirus programs that read mail on the way can hold a connection up: switch it off for one test.",
             ),
@@ -44,14 +49,12 @@ pub fn silent_tls_port(case: &Case) -> Option<Diagnosis> {
 
 /// The server speaks plaintext where TLS was to begin.
 pub fn plaintext_on_tls_port(case: &Case) -> Option<Diagnosis> {
-    if *case.kind() != Kind::PlaintextOnTlsPort {
-        return None;
-    }
+    let Kind::PlaintextOnTlsPort { .. } = case.kind() else { return None };
     let port = case.port_number();
     let cause = format!("Port{port} of {} begins in plaintext, but `tls` means TLS from the first byte.", case.host());
     let starttls = case.setting("security", "\"starttls\"");
     let tls_port = known::tls_port(case.protocol());
-    let diagnosis = case.because("plaintext-on-tls-port", Certain, cause);
+    let diagnosis = case.because("plaintext-on-tls-port", Certain, cause).advise_all(published(case));
     let diagnosis =
         diagnosis.advise(format!("Set {starttls}: the connection is encrypted then, before the password is sent."));
     if case.port() == Some(tls_port) {
@@ -70,6 +73,7 @@ pub fn tls_closed(case: &Case) -> Option<Diagnosis> {
     let cause = format!("{} closed the connection when TLS was to begin.", case.host());
     Some(
         case.because("tls-closed", Possible, cause)
+            .advise_all(published(case))
             .advise(format!(
                 "Check that port{} and {} belong together on the provider's settings page.",
                 case.port_number(),
@@ -95,12 +99,29 @@ pub fn tls_alert(case: &Case) -> Option<Diagnosis> {
             .advise("Tell the provider: the server allows only encryption that is too old, or demands a certificate."),
         112 => case
             .because("tls-unrecognized-name", Certain, format!("The server does not know the name {host}."))
+            .advise_all(published(case))
             .advise(format!("Set {} to the name on the provider's settings page.", case.key("host"))),
         _ => case
-            .because("tls-alert", Possible, format!("{host} refused the TLS handshake{}.", alert_name(alert)))
+            .because(
+                "tls-alert",
+                Possible,
+                format!("{host} refused the TLS handshake by alert {alert}{}.", alert_name(alert)),
+            )
             .advise("Tell the provider the number of the alert: it is the server that refuses."),
     };
     Some(diagnosis.seen(format!("TLS alert {alert}{}", alert_name(alert))).advise(middle()))
+}
+
+/// The server chose a version of TLS that this machine does not take.
+pub fn tls_version(case: &Case) -> Option<Diagnosis> {
+    let Kind::TlsVersion { version } = case.kind() else { return None };
+    let cause = format!("{} offers nothing newer than {version}, which is too old to be safe.", case.host());
+    Some(
+        case.because("tls-version", Certain, cause)
+            .advise_all(published(case))
+            .advise("Tell the provider: a mail server needs TLS 1.2 or 1.3 (RFC 8996).")
+            .advise(middle()),
+    )
 }
 
 /// TLS failed in a way of which no more is known.
@@ -109,7 +130,8 @@ pub fn tls_failed(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let cause = format!("No encrypted connection to {} came about.", case.host());
-    Some(case.because("tls-failed", Possible, cause).advise(middle()).advise(format!(
+    let diagnosis = case.because("tls-failed", Possible, cause).advise_all(published(case));
+    Some(diagnosis.advise(middle()).advise(format!(
         "Check that port{} and {} belong together on the provider's settings page.",
         case.port_number(),
         case.key("security")
@@ -129,6 +151,7 @@ pub fn starttls_stripped(case: &Case) -> Option<Diagnosis> {
     let cause = "A firewall on the way overwrites the server's offer to encrypt: a keyword reads XXXX.";
     Some(
         case.because("starttls-stripped", Likely, cause)
+            .advise_all(published(case))
             .advise("Switch off the inspection of mail (\"SMTP fixup\", \"ESMTP inspection\", mail shield) on the way.")
             .advise(use_tls(case)),
     )
@@ -142,6 +165,7 @@ pub fn starttls_not_offered(case: &Case) -> Option<Diagnosis> {
     let cause = format!("{} does not offer STARTTLS on port{}.", case.host(), case.port_number());
     Some(
         case.because("starttls-not-offered", Certain, cause)
+            .advise_all(published(case))
             .advise(use_tls(case))
             .advise("Antivirus programs and firewalls that read mail remove the offer: switch it off for one test.")
             .advise("Do not give encryption up: without it the password can be read on the way."),
@@ -154,7 +178,7 @@ pub fn starttls_refused(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let cause = format!("{} offers STARTTLS, but refuses to begin it.", case.host());
-    let diagnosis = case.because("starttls-refused", Certain, cause);
+    let diagnosis = case.because("starttls-refused", Certain, cause).advise_all(published(case));
     Some(
         match case.is_temporary() {
             true => diagnosis.advise("The server calls this temporary: try again in some minutes."),
@@ -172,6 +196,7 @@ pub fn injected(case: &Case) -> Option<Diagnosis> {
     let cause = "More than the answer to STARTTLS came in plaintext: somebody on the way may be adding to it.";
     Some(
         case.because("injected-plaintext", Likely, cause)
+            .advise_all(published(case))
             .advise(use_tls(case))
             .advise("Try from another network. If it happens there too, the server is at fault: tell the provider.")
             .advise("No password was sent."),
@@ -186,6 +211,7 @@ pub fn cleartext_forbidden(case: &Case) -> Option<Diagnosis> {
     let cause = "The password would go over the network unencrypted, so it was not sent.";
     Some(
         case.because("cleartext-forbidden", Certain, cause)
+            .advise_all(published(case))
             .advise(format!(
                 "Set {}, or {} with {}.",
                 case.setting("security", "\"starttls\""),
@@ -215,6 +241,7 @@ pub fn turned_away(case: &Case) -> Option<Diagnosis> {
         );
     }
     let diagnosis = case.because("turned-away", Likely, format!("{host} does not talk to this machine."));
+    let diagnosis = diagnosis.advise_all(published(case));
     let diagnosis = match case.protocol() {
         Protocol::Smtp if case.port() == Some(25) => diagnosis
             .advise(format!("Port 25 is for mail between servers: {}.", case.submission_port()))
@@ -249,21 +276,31 @@ fn middle() -> String {
 /// The name of an alert as RFC 8446 §6 has it, behind a space and in brackets.
 fn alert_name(alert: u8) -> &'static str {
     match alert {
+        0 => " (close_notify)",
         10 => " (unexpected_message)",
         20 => " (bad_record_mac)",
+        22 => " (record_overflow)",
         40 => " (handshake_failure)",
         42 => " (bad_certificate)",
+        43 => " (unsupported_certificate)",
+        44 => " (certificate_revoked)",
+        45 => " (certificate_expired)",
         46 => " (certificate_unknown)",
         47 => " (illegal_parameter)",
         48 => " (unknown_ca)",
         49 => " (access_denied)",
         50 => " (decode_error)",
+        51 => " (decrypt_error)",
         70 => " (protocol_version)",
         71 => " (insufficient_security)",
         80 => " (internal_error)",
         86 => " (inappropriate_fallback)",
+        90 => " (user_canceled)",
         109 => " (missing_extension)",
+        110 => " (unsupported_extension)",
         112 => " (unrecognized_name)",
+        113 => " (bad_certificate_status_response)",
+        115 => " (unknown_psk_identity)",
         116 => " (certificate_required)",
         120 => " (no_application_protocol)",
         _ => "",

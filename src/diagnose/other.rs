@@ -1,11 +1,13 @@
 //! Rules for what can happen at any stage, and for an outcome as a whole.
 
-use crate::account::Protocol;
+use crate::account::{Protocol, Security};
 use crate::failure::{Failure, Kind, Skip};
-use crate::outcome::{Outcome, StageRecord, Status};
+use crate::outcome::{Fact, Outcome, StageRecord, Status};
 use crate::stage::{Leg, Stage};
 
 use super::case::{Case, within};
+use super::known;
+use super::published::published;
 use super::{Certainty::*, Diagnosis, Verdict, is_clean_up};
 
 /// A limit below this, in seconds, is suspected before the server is.
@@ -20,8 +22,10 @@ pub fn timeout(case: &Case) -> Option<Diagnosis> {
         format!("{} did not answer within {} at the stage {}.", case.host(), within(*limit_seconds), case.record.at);
     Some(
         case.because("timeout", Possible, cause)
+            .advise_all(before_sign_in(case))
             .advise("Try again: the server may be busy.")
             .advise_all(waits_for_lock(case))
+            .advise_all(waits_to_be_asked(case))
             .advise("A firewall, an antivirus or a VPN may hold the connection up: switch it off for one test.")
             .advise(format!("If the server is known to be slow, allow it more time: raise {}.", limits(case))),
     )
@@ -52,6 +56,22 @@ fn limits(case: &Case) -> &'static str {
     }
 }
 
+/// What the provider publishes, while it may still be the wrong server: later it was the right one.
+fn before_sign_in(case: &Case) -> Option<String> {
+    let opening = [Stage::Resolve, Stage::Connect, Stage::Tls, Stage::Greeting, Stage::Starttls];
+    published(case).filter(|_| opening.contains(&case.stage()))
+}
+
+/// Inside TLS and on a port that is none of the protocol, no greeting may mean HTTPS.
+fn waits_to_be_asked(case: &Case) -> Option<String> {
+    let greeted = case.record.facts.iter().any(|fact| matches!(fact, Fact::Greeting { .. }));
+    let inside = case.stage() == Stage::Greeting && case.security()? == Security::Tls && !greeted;
+    let unusual = known::usual(case.port()?).is_none();
+    (inside && unusual).then(|| {
+        format!("Check {}: a web server (HTTPS) says nothing until it is asked, and looks like this.", case.key("port"))
+    })
+}
+
 /// Some servers (popa3d, Solid POP3) answer the password of a locked mailbox only when it is free.
 fn waits_for_lock(case: &Case) -> Option<String> {
     let opens = matches!(case.stage(), Stage::Login | Stage::Arrival | Stage::Remove);
@@ -70,6 +90,7 @@ pub fn connection_lost(case: &Case) -> Option<Diagnosis> {
     let cause = format!("The connection to {} was cut at the stage {}.", case.host(), case.record.at);
     Some(
         case.because("connection-lost", Possible, cause)
+            .advise_all(before_sign_in(case))
             .advise("Try again: the server may have been restarted, or have dropped a connection too many.")
             .advise("A firewall, an antivirus or a VPN may cut the connection: switch it off for one test.")
             .advise(format!("Check that {} and {} are those of a mail server.", case.key("host"), case.key("port"))),
@@ -84,6 +105,7 @@ pub fn malformed(case: &Case) -> Option<Diagnosis> {
     let cause = format!("What {} sent is not {}.", case.host(), case.protocol());
     Some(
         case.because("malformed", Likely, cause)
+            .advise_all(before_sign_in(case))
             .advise(format!("Check {} and {}: another service may answer there.", case.key("host"), case.key("port")))
             .advise("A hotel's or a company's network may answer in the server's place: try from another network."),
     )

@@ -7,6 +7,7 @@ use crate::stage::Stage;
 
 use super::case::{Case, dialled, family};
 use super::known;
+use super::published::published;
 use super::{Certainty::*, Diagnosis};
 
 /// The name has no address.
@@ -20,13 +21,7 @@ pub fn host_not_found(case: &Case) -> Option<Diagnosis> {
         true => (Likely, format!("The name {host} was not found, nor was any other server reached.")),
         false => (Certain, format!("There is no server of the name {host}.")),
     };
-    let mut diagnosis = case.because("host-not-found", certainty, cause);
-    if let Some(right) = known::instead_of(host) {
-        diagnosis = diagnosis.advise(format!(
-            "Set {}: {host} stands in some guides, but it is not the provider's server.",
-            case.setting("host", &format!("\"{right}\""))
-        ));
-    }
+    let mut diagnosis = case.because("host-not-found", certainty, cause).advise_all(published(case));
     if host.contains('@') || host.contains("://") {
         diagnosis = diagnosis.advise(format!("{} is a host name only, such as mail.example.net.", case.key("host")));
     }
@@ -74,7 +69,8 @@ pub fn refused(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let cause = format!("{} is there, but nothing answers on port{}.", case.host(), case.port_number());
-    let diagnosis = case.because("connection-refused", Likely, cause).advise_all(other_port(case));
+    let diagnosis = case.because("connection-refused", Likely, cause);
+    let diagnosis = diagnosis.advise_all(published(case)).advise_all(other_port(case));
     Some(addresses(case, diagnosis).advise(right_host(case)).advise_all(blocked(case)).advise(format!(
         "If port{} is right, the mail service on {} may be down: try again later.",
         case.port_number(),
@@ -120,7 +116,8 @@ pub fn unreachable(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let cause = format!("This machine has no way to {}: the network is down, or something rejects it.", case.host());
-    let diagnosis = case.because("unreachable", Likely, cause).advise_all(offline(case)).advise_all(blocked(case));
+    let diagnosis = case.because("unreachable", Likely, cause).advise_all(published(case));
+    let diagnosis = diagnosis.advise_all(offline(case)).advise_all(blocked(case));
     Some(addresses(case, diagnosis))
 }
 
@@ -130,7 +127,7 @@ pub fn port_25_blocked(case: &Case) -> Option<Diagnosis> {
         return None;
     }
     let cause = "Nothing answers on port 25. Most internet access providers block that port for their customers.";
-    let diagnosis = case.because("port-25-blocked", Likely, cause);
+    let diagnosis = case.because("port-25-blocked", Likely, cause).advise_all(published(case));
     Some(addresses(case, diagnosis).advise(format!(
         "Mail programs submit on another port: set {} with {}, or {} with {}.",
         case.setting("port", "587"),
@@ -150,7 +147,8 @@ pub fn no_answer(case: &Case) -> Option<Diagnosis> {
         case.port_number(),
         case.host()
     );
-    let diagnosis = case.because("no-answer", Likely, cause).advise_all(offline(case)).advise_all(blocked(case));
+    let diagnosis = case.because("no-answer", Likely, cause).advise_all(published(case));
+    let diagnosis = diagnosis.advise_all(offline(case)).advise_all(blocked(case));
     Some(addresses(case, diagnosis).advise(right_host(case)).advise_all(other_port(case)))
 }
 
@@ -189,10 +187,7 @@ fn blocked(case: &Case) -> [String; 2] {
 /// The usual port, where the configured one is not usual for the protocol and the security.
 fn other_port(case: &Case) -> Option<String> {
     let (port, security) = (case.port()?, case.security()?);
-    let right = match security {
-        Security::Tls => known::tls_port(case.protocol()),
-        Security::Starttls | Security::None => known::starttls_port(case.protocol()),
-    };
+    let right = known::port(case.protocol(), security);
     if port == right {
         let tls = security == Security::Tls;
         let (other, word) = match tls {

@@ -220,13 +220,14 @@ fn closed_ports(seen: &Seen<'_>) -> Vec<Finding> {
 /// Somebody in between answers in the place of several servers, with certificates of their own.
 fn interception(seen: &Seen<'_>) -> Vec<Finding> {
     let mut by_issuer: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for sight in seen.all() {
+    for sight in seen.all().filter(|sight| sight.interceptor().is_none()) {
         let Some(issuer) = sight.stranger() else { continue };
         let hosts = by_issuer.entry(issuer).or_default();
         if !hosts.iter().any(|host| host.eq_ignore_ascii_case(&sight.host)) {
             hosts.push(&sight.host);
         }
     }
+    let named = named_interceptors(seen);
     let several = by_issuer.into_iter().filter(|(_, hosts)| hosts.len() > 1);
     let finding = |(issuer, hosts): (&str, Vec<&str>)| {
         let foreign = seen.neighbour.is_some_and(|neighbour| hosts.contains(&neighbour.host.as_str()));
@@ -248,7 +249,24 @@ fn interception(seen: &Seen<'_>) -> Vec<Finding> {
                       scanning of your antivirus.";
         Finding::new("same-issuer", Fault::Way, Certainty::Possible, cause, advice.to_owned())
     };
-    several.map(finding).collect()
+    named.into_iter().chain(several.map(finding)).collect()
+}
+
+/// Those of which the name is known: of them one certificate is enough.
+fn named_interceptors(seen: &Seen<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for (sight, interceptor) in seen.all().filter_map(|sight| Some((sight, sight.interceptor()?))) {
+        let Sight { host, .. } = sight;
+        let cause = format!(
+            "The certificate of {host} is not the server's own, but signed by {}, which reads the connection on its way.",
+            interceptor.name
+        );
+        let advice = interceptor.advice();
+        if !findings.iter().any(|finding| finding.advice == advice) {
+            findings.push(Finding::new("intercepted", Fault::Here, Certainty::Likely, cause, advice));
+        }
+    }
+    findings
 }
 
 /// Something is not reached, and everything goes through what looks like a tunnel.
@@ -369,6 +387,20 @@ mod tests {
         assert_eq!(judged(&[bad("a.test"), bad("a.test")], None), [], "one host with two ports");
         let another = signed_by("Another", other.clone());
         assert_eq!(judged(&[bad("a.test")], Some(&another)), [], "two issuers");
+    }
+
+    #[test]
+    fn one_certificate_is_enough_of_somebody_whose_name_is_known() {
+        let issuer = "CN=Avast Web/Mail Shield Root,O=Avast Web/Mail Shield";
+        let bad = |host: &str| signed_by(issuer, sight(host, 993, State::BadCertificate));
+        let found = [("intercepted", Fault::Here, Certainty::Likely)];
+        assert_eq!(judged(&[bad("a.test")], None), found);
+        assert_eq!(judged(&[bad("a.test"), bad("b.test")], Some(&neighbour(State::Tls))), found);
+        let kind = Kind::CertificateSelfSigned { issuer: Some(issuer.to_owned()) };
+        let own = Sight { failure: Some(Failure::new(kind)), ..sight("a.test", 993, State::BadCertificate) };
+        let machine = Machine { default_route: None, tunnels: Vec::new() };
+        let finding = judge(&Seen { ports: &[own], neighbour: None, machine: &machine }).remove(0);
+        assert!(finding.cause.contains("Avast") && finding.advice.contains("for one test"), "{finding:?}");
     }
 
     #[test]

@@ -33,13 +33,6 @@ pub fn remedy(protocol: Protocol, configured: &Location, looks: &[(Place, Port)]
     })
 }
 
-/// A server as a line of the configuration.
-pub fn line(protocol: Protocol, at: &Location) -> String {
-    let name = protocol.to_string().to_ascii_lowercase();
-    let Location { host, port, security } = at;
-    format!("{name} = {{ host = \"{host}\", port = {port}, security = \"{security}\" }}")
-}
-
 /// What leads from one to the other.
 pub fn changes(protocol: Protocol, from: &Location, to: &Location) -> Vec<Change> {
     let name = protocol.to_string().to_ascii_lowercase();

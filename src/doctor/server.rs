@@ -93,7 +93,8 @@ impl Server {
             matches!(
                 failure.kind,
                 Kind::Malformed
-                    | Kind::PlaintextOnTlsPort
+                    | Kind::PlaintextOnTlsPort { .. }
+                    | Kind::WrongProtocol { .. }
                     | Kind::NoMechanism { .. }
                     | Kind::Timeout { .. }
                     | Kind::Interrupted

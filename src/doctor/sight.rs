@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::diagnose::interceptor::{self, Interceptor};
 use crate::failure::{Failure, Kind};
 use crate::survey::{Inside, Place, Port};
 
@@ -84,6 +85,11 @@ impl Sight {
             certificate_not_after: certificate.map(|certificate| certificate.not_after.to_string()),
             failure: failure.cloned(),
         }
+    }
+
+    /// Who reads this connection on its way, if it is one that is known by its certificates.
+    pub(super) fn interceptor(&self) -> Option<&'static Interceptor> {
+        self.failure.as_ref().and_then(|failure| failure.kind.issuer()).and_then(interceptor::of)
     }
 
     /// Who signed a certificate that this machine does not trust.

@@ -138,7 +138,7 @@ fn notices(found: &Discovery) -> Vec<String> {
 pub fn reason(failure: &Failure) -> String {
     let more = match &failure.kind {
         Kind::HostNotFound => None, // what the system says of it is the same in other words
-        Kind::CertificateWrongName { names } => Some(few(names, 3)),
+        Kind::CertificateWrongName { names, .. } => Some(few(names, 3)),
         Kind::CertificateExpired { not_after } => Some(not_after.clone()),
         Kind::CertificateUntrusted { issuer } => Some(issuer.clone()),
         _ => failure.detail.clone(),

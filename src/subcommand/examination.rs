@@ -75,7 +75,9 @@ fn entry(server: &Server) -> String {
     let mut text = format!("\n{sign} {protocol}  {place}\n");
     if let Some(failure) = failure {
         text += &match (&failure.kind, &failure.detail) {
-            (Kind::Malformed, Some(heard)) => printable(&format!("    It is not what is configured: {heard}.")) + "\n",
+            (Kind::Malformed | Kind::WrongProtocol { .. }, Some(heard)) => {
+                printable(&format!("    It is not what is configured: {heard}.")) + "\n"
+            }
             _ => format!("    {}\n", reason(failure)),
         };
     }

@@ -26,13 +26,21 @@ fn malformed(detail: impl Into<String>) -> Failure {
 }
 
 fn other(wanted: Protocol, seen: Protocol) -> Option<Failure> {
-    (wanted != seen).then(|| malformed(format!("it speaks {seen} there, not {wanted}")))
+    (wanted != seen).then(|| wrong(seen.into(), format!("it speaks {seen} there, not {wanted}")))
+}
+
+fn wrong(speaks: Speech, detail: String) -> Failure {
+    Failure::new(Kind::WrongProtocol { speaks }).detail(detail)
+}
+
+fn plaintext(protocol: Protocol) -> Failure {
+    Failure::new(Kind::PlaintextOnTlsPort { speaks: Some(protocol.into()) })
 }
 
 fn why_not(protocol: Protocol, wanted: Security, seen: Security, inside: &Inside) -> Option<Failure> {
     other(protocol, inside.protocol).or_else(|| match (wanted, seen) {
         _ if inside.offer.mechanisms.is_empty() => Some(Failure::new(Kind::NoMechanism { offered: Vec::new() })),
-        (Security::Tls, Security::Starttls) => Some(Failure::new(Kind::PlaintextOnTlsPort)),
+        (Security::Tls, Security::Starttls) => Some(plaintext(protocol)),
         (Security::Starttls | Security::None, Security::Tls) => Some(malformed("TLS begins with the first byte there")),
         _ => None,
     })
@@ -42,15 +50,15 @@ fn no_way_in(protocol: Protocol, wanted: Security, port: &Port) -> Failure {
     match port {
         Port::Unreached(failure) | Port::Tls(Err(failure)) => failure.clone(),
         Port::Silent => malformed("it takes connections and says nothing"),
-        Port::Foreign { speech, said, .. } => malformed(match speech {
-            Speech::Ssh => format!("an SSH server: {said}"),
-            Speech::Http => format!("a web server: {said}"),
-            Speech::Mail(_) | Speech::Unknown => format!("it says {said:?}"),
-        }),
+        Port::Foreign { speech, said, .. } => match speech {
+            Some(speaks @ Speech::Ssh) => wrong(*speaks, format!("an SSH server: {said}")),
+            Some(speaks @ Speech::Http) => wrong(*speaks, format!("a web server: {said}")),
+            Some(Speech::Smtp | Speech::Imap | Speech::Pop3) | None => malformed(format!("it says {said:?}")),
+        },
         Port::Plain { protocol: seen, starttls, .. } => match (other(protocol, *seen), wanted, starttls) {
             (Some(other), _, _) => other,
             (None, Security::Starttls | Security::None, Err(failure)) => failure.clone(),
-            _ => Failure::new(Kind::PlaintextOnTlsPort),
+            _ => plaintext(protocol),
         },
         Port::Tls(Ok(inside)) => other(protocol, inside.protocol).unwrap_or_else(|| Failure::new(Kind::TlsFailed)),
     }

@@ -16,9 +16,6 @@ use super::Site;
 /// Between servers, where whoever speaks first may find itself on a list for days; and nobody has TLS from the first byte.
 const BETWEEN_SERVERS: u16 = 25;
 
-/// No greeting has a longer first line.
-pub(super) const LONGEST_GREETING: usize = 4096;
-
 /// What was heard first.
 pub(super) enum Heard {
     /// Plaintext, which is in the stream's buffer.
@@ -69,16 +66,8 @@ async fn hear_both(tap: Tap, site: &Site<'_>) -> Heard {
 /// The first line that is said without being asked for, or what there is of it.
 async fn listen(tap: Option<Tap>, site: &Site<'_>) -> Option<Heard> {
     let mut stream = Stream::new(Io::Plain(tap?), Transcript::default());
-    let _ = timeout(site.surveyor.patience, first_line(&mut stream)).await; // what has come, has come
+    let _ = timeout(site.surveyor.patience, stream.first_line()).await; // what has come, has come
     (!stream.received.is_empty()).then_some(Heard::Plain(stream))
-}
-
-/// Reads on until the first line is there, or more than any greeting has.
-pub(super) async fn first_line(stream: &mut Stream) -> Result<(), Failure> {
-    while !stream.received.contains(&b'\n') && stream.received.len() < LONGEST_GREETING {
-        stream.read_more().await?;
-    }
-    Ok(())
 }
 
 async fn shake(tap: Option<Tap>, site: &Site<'_>) -> Heard {
@@ -93,7 +82,7 @@ async fn shake(tap: Option<Tap>, site: &Site<'_>) -> Heard {
     const ALERT: u8 = 0x15;
     match (&failure.kind, watch.seen().received) {
         (Kind::CertificateRejected, _) => Heard::TlsFailed(named(failure, site.one_more().await, site).await),
-        (Kind::PlaintextOnTlsPort, said) => Heard::Retort(said),
+        (Kind::PlaintextOnTlsPort { .. }, said) => Heard::Retort(said),
         (_, said) if matches!(said.first(), Some(&HANDSHAKE | &ALERT)) => Heard::TlsFailed(failure),
         (_, said) if said.is_empty() => Heard::Nothing,
         (_, said) => Heard::Retort(said),

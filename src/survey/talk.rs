@@ -5,31 +5,31 @@ use crate::failure::Failure;
 use crate::wire::smtp::Smtp;
 use crate::wire::tls::{self, Secured};
 use crate::wire::transcript::Transcript;
-use crate::wire::{Dialogue, Io, Stream, excerpt, imap, pop3};
+use crate::wire::{Dialogue, Io, Stream, excerpt, imap, pop3, speech};
 
-use super::hearing::{Heard, first_line, named};
+use super::hearing::{Heard, named};
 use super::{Inside, Offer, Port, Site, Speech};
 
 pub(super) async fn with(heard: Heard, site: &Site<'_>) -> Port {
     match heard {
         Heard::Nothing => Port::Silent,
         Heard::TlsFailed(failure) => Port::Tls(Err(failure)),
-        Heard::Retort(said) => Port::Foreign { speech: Speech::of(&said), said: line(&said), inside_tls: false },
-        Heard::Plain(stream) => match Speech::of(&stream.received) {
-            Speech::Mail(Protocol::Smtp) => plain::<Smtp>(Protocol::Smtp, stream, site).await,
-            Speech::Mail(Protocol::Imap) => plain::<imap::Greeted>(Protocol::Imap, stream, site).await,
-            Speech::Mail(Protocol::Pop3) => plain::<pop3::Greeted>(Protocol::Pop3, stream, site).await,
+        Heard::Retort(said) => Port::Foreign { speech: speech::heard(&said), said: line(&said), inside_tls: false },
+        Heard::Plain(stream) => match speech::heard(&stream.received) {
+            Some(Speech::Smtp) => plain::<Smtp>(Protocol::Smtp, stream, site).await,
+            Some(Speech::Imap) => plain::<imap::Greeted>(Protocol::Imap, stream, site).await,
+            Some(Speech::Pop3) => plain::<pop3::Greeted>(Protocol::Pop3, stream, site).await,
             speech => Port::Foreign { speech, said: line(&stream.received), inside_tls: false },
         },
         Heard::Tls(mut stream, secured) => {
-            let greeted = site.surveyor.within(first_line(&mut stream)).await;
+            let greeted = site.surveyor.within(stream.first_line()).await;
             if let (Err(failure), true) = (greeted, stream.received.is_empty()) {
                 return Port::Tls(Err(failure));
             }
-            match Speech::of(&stream.received) {
-                Speech::Mail(Protocol::Smtp) => inside::<Smtp>(Protocol::Smtp, stream, secured, site).await,
-                Speech::Mail(Protocol::Imap) => inside::<imap::Greeted>(Protocol::Imap, stream, secured, site).await,
-                Speech::Mail(Protocol::Pop3) => inside::<pop3::Greeted>(Protocol::Pop3, stream, secured, site).await,
+            match speech::heard(&stream.received) {
+                Some(Speech::Smtp) => inside::<Smtp>(Protocol::Smtp, stream, secured, site).await,
+                Some(Speech::Imap) => inside::<imap::Greeted>(Protocol::Imap, stream, secured, site).await,
+                Some(Speech::Pop3) => inside::<pop3::Greeted>(Protocol::Pop3, stream, secured, site).await,
                 speech => Port::Foreign { speech, said: line(&stream.received), inside_tls: true },
             }
         }

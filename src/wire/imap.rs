@@ -11,7 +11,7 @@ use async_imap::imap_proto::{AttributeValue, MailboxDatum, MailboxListData, Name
 use async_imap::{Authenticator, Client, Session};
 use zeroize::Zeroizing;
 
-use crate::account::Endpoint;
+use crate::account::{Endpoint, Protocol};
 use crate::failure::{Failure, Kind, Reply};
 use crate::wire::sasl::{Exchange, Key, Mechanism, Response as Answer, SignIn};
 use crate::wire::tap::Tap;
@@ -117,7 +117,8 @@ pub struct Storage {
 impl Dialogue for Greeted {
     type Session = Imap;
 
-    async fn meet(stream: Stream, heard: &mut (dyn FnMut(&str) + Send)) -> Result<Greeted, Failure> {
+    async fn meet(mut stream: Stream, heard: &mut (dyn FnMut(&str) + Send)) -> Result<Greeted, Failure> {
+        stream.expect(Protocol::Imap).await?;
         let mut client = Client::new(Guard::new(stream));
         read(&mut client).await?;
         let untagged = client.get_ref().current().starts_with(b"* ");

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::account::Endpoint;
+use crate::account::{Endpoint, Protocol};
 use crate::failure::{Failure, Kind, Reply};
 use crate::wire::sasl::{Exchange, Key, Mechanism, SignIn, encoded};
 use crate::wire::tap::Tap;
@@ -76,6 +76,7 @@ impl Dialogue for Greeted {
     type Session = Pop3;
 
     async fn meet(mut stream: Stream, heard: &mut (dyn FnMut(&str) + Send)) -> Result<Greeted, Failure> {
+        stream.expect(Protocol::Pop3).await?;
         let greeting = ok(answer(&mut stream).await?)?.text;
         heard(&greeting);
         let stamp = greeting.split_once('<').map_or("", |(_, stamp)| stamp);

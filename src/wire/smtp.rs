@@ -9,7 +9,7 @@ use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Rset, Star
 use lettre::transport::smtp::extension::{ClientId, MailParameter};
 use zeroize::Zeroizing;
 
-use crate::account::Endpoint;
+use crate::account::{Endpoint, Protocol};
 use crate::failure::{Failure, Kind, Reply, Step};
 use crate::wire::sasl::{Exchange, Key, Mechanism, SignIn, encoded};
 use crate::wire::tap::Tap;
@@ -41,6 +41,7 @@ impl Dialogue for Smtp {
     type Session = Smtp;
 
     async fn meet(mut stream: Stream, heard: &mut (dyn FnMut(&str) + Send)) -> Result<Smtp, Failure> {
+        stream.expect(Protocol::Smtp).await?;
         heard(&expect(reply(&mut stream).await?, 220)?.text);
         Smtp::introduce(stream).await
     }

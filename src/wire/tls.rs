@@ -15,8 +15,8 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::failure::{Failure, Kind};
-use crate::wire::excerpt;
 use crate::wire::tap::{Seen, Tap};
+use crate::wire::{excerpt, speech};
 
 /// What was negotiated.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,13 +117,20 @@ fn failure(seen: &Seen, error: &str) -> Failure {
             Failure::new(Kind::CertificateRejected).detail(error)
         }
         [HANDSHAKE, ..] if seen.ended => Failure::new(Kind::TlsClosed).detail(error),
-        [HANDSHAKE, ..] => Failure::new(Kind::TlsFailed).detail(error),
+        [HANDSHAKE, ..] => Failure::new(too_old(&seen.received).unwrap_or(Kind::TlsFailed)).detail(error),
         other if other[0].is_ascii_graphic() => {
             let said = excerpt(other.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or(other));
-            Failure::new(Kind::PlaintextOnTlsPort).detail(format!("the server said in plaintext: {said}"))
+            Failure::new(Kind::PlaintextOnTlsPort { speaks: speech::heard(other) })
+                .detail(format!("the server said in plaintext: {said}"))
         }
         _ => Failure::new(Kind::TlsFailed).detail(error),
     }
+}
+
+/// What RFC 8996 forbids is not taken: the handshake ends at the ServerHello.
+fn too_old(received: &[u8]) -> Option<Kind> {
+    let version = ServerHello::read(received)?.version;
+    ["TLSv1.1", "TLSv1.0", "SSLv3"].contains(&version).then(|| Kind::TlsVersion { version: version.to_owned() })
 }
 
 /// OpenSSL names a refused certificate always in these words (SSL_R_CERTIFICATE_VERIFY_FAILED), so that anything else, such
@@ -177,9 +184,9 @@ impl Certificate {
         } else if now < self.not_before {
             Kind::CertificateNotYetValid { not_before: self.not_before.to_string() }
         } else if !self.is_for(host) {
-            Kind::CertificateWrongName { names: self.names.clone() }
+            Kind::CertificateWrongName { names: self.names.clone(), issuer: Some(self.issuer.clone()) }
         } else if self.subject == self.issuer {
-            Kind::CertificateSelfSigned
+            Kind::CertificateSelfSigned { issuer: Some(self.issuer.clone()) }
         } else {
             Kind::CertificateUntrusted { issuer: self.issuer.clone() }
         }
@@ -227,6 +234,7 @@ impl ServerHello {
             [3, 3] => "TLSv1.2",
             [3, 2] => "TLSv1.1",
             [3, 1] => "TLSv1.0",
+            [3, 0] => "SSLv3",
             _ => return None,
         };
         Some(ServerHello { version, cipher: u16::from_be_bytes(*cipher) })
@@ -277,6 +285,7 @@ fn cipher_name(number: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Speech;
 
     fn server_hello(extensions: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0x16, 3, 3, 0, 0, 2, 0, 0, 0, 3, 3];
@@ -311,11 +320,23 @@ mod tests {
             failure(&seen, "0A000086: certificate verify failed: (certificate has expired)").kind
         };
         assert_eq!(kind(b"", true), Kind::TlsClosed);
-        assert_eq!(kind(b"220 mail.example.net ESMTP\r\n", false), Kind::PlaintextOnTlsPort);
+        for (said, speaks) in [
+            (&b"220 mail.example.net ESMTP\r\n"[..], Some(Speech::Smtp)),
+            (b"SSH-2", Some(Speech::Ssh)),
+            (b"HTTP/", Some(Speech::Http)),
+            (b"what?", None),
+        ] {
+            assert_eq!(kind(said, false), Kind::PlaintextOnTlsPort { speaks });
+        }
         assert_eq!(kind(&[0x15, 3, 1, 0, 2, 2, 70], true), Kind::TlsAlert { alert: 70 });
         assert_eq!(kind(&server_hello(&[]), false), Kind::CertificateRejected);
         assert_eq!(kind(&server_hello(&[]), true), Kind::TlsClosed);
         assert_eq!(kind(&[0, 1, 2], false), Kind::TlsFailed);
+        let mut old = server_hello(&[]);
+        old[10] = 1;
+        let seen = Seen { received: old, ended: false, first_sent: None };
+        let version = "TLSv1.0".to_owned();
+        assert_eq!(failure(&seen, "unsupported protocol").kind, Kind::TlsVersion { version });
         #[cfg(not(any(target_vendor = "apple", windows)))]
         assert_eq!(
             failure(&Seen { received: server_hello(&[]), ended: false, first_sent: None }, "bad record mac").kind,
@@ -358,7 +379,8 @@ mod tests {
         assert!(matches!(fault("Mail.Example.Net", now), Kind::CertificateUntrusted { .. }));
         assert!(matches!(fault("192.0.2.1", now), Kind::CertificateUntrusted { .. }));
         let own = Certificate { issuer: "CN=mail".into(), ..certificate.clone() };
-        assert_eq!(own.fault("mail.example.net", now), Kind::CertificateSelfSigned);
+        let issuer = Some("CN=mail".to_owned());
+        assert_eq!(own.fault("mail.example.net", now), Kind::CertificateSelfSigned { issuer });
         assert_eq!(certificate.days_left(now), 38);
     }
 }

@@ -38,7 +38,7 @@ fn what_is_found_is_written_and_verifies() {
     assert_eq!(done.code, Some(0), "{done:#?}");
     let place = format!("✓ localhost:{} tls", system.sandbox.port(Service::Submissions));
     assert!(done.stdout.contains(&place) && done.stdout.contains("confirmed: TLSv1."), "{}", done.stdout);
-    assert!(done.stdout.contains("the answer is not the protocol (it speaks IMAP there, not POP3)"), "{}", done.stdout);
+    assert!(done.stdout.contains("it is an IMAP server (it speaks IMAP there, not POP3)"), "{}", done.stdout);
     assert!(done.stderr.contains("localhost serves sandbox.test is known by DNS alone"), "{}", done.stderr);
     assert!(done.stderr.contains("next: mailtrip verify --config found.toml"), "{}", done.stderr);
     let written = std::fs::read_to_string(system.place.path().join("found.toml")).expect("a configuration");
@@ -79,7 +79,7 @@ fn for_programs_it_is_one_object() {
     assert_eq!((&smtp["status"], &smtp["chosen"], &smtp["failure"]), (&"confirmed".into(), &true.into(), &().into()));
     assert_eq!(smtp["origin"], serde_json::json!({"source": "srv", "name": "_submissions._tcp.sandbox.test"}));
     let pop3 = &json["servers"][2];
-    assert_eq!((&pop3["status"], &pop3["failure"]["kind"]), (&"rejected".into(), &"malformed".into()), "{pop3:#}");
+    assert_eq!((&pop3["status"], &pop3["failure"]["kind"]), (&"rejected".into(), &"wrong-protocol".into()), "{pop3:#}");
     assert!(json["configuration"].as_str().expect("a text").contains("[accounts."), "{json:#}");
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mailtrip::check::{Sent, Settings};
-use mailtrip::failure::Kind;
+use mailtrip::failure::{Kind, Speech};
 use mailtrip::outcome::{Concern, Fact, KnownBy};
 use mailtrip::stage::{Leg, Stage};
 use tokio::task::JoinSet;
@@ -48,10 +48,18 @@ async fn greetings() {
     let bye = greeted("* BYE [UNAVAILABLE] too many connections\r\n").await;
     assert_eq!(bye.refused(Leg::Delivery, Stage::Greeting), "BYE [UNAVAILABLE] too many connections");
     at(&greeted("* PREAUTH welcome\r\n").await, &malformed);
-    for text in
-        ["220 smtp\r\n", "+OK pop3\r\n", "+ ok\r\n", "* 3 EXISTS\r\n", "\u{1}\u{2}\r\n", " OK x\r\n", "A1 OK\r\n"]
-    {
+    for text in ["+ ok\r\n", "* 3 EXISTS\r\n", "\u{1}\u{2}\r\n", " OK x\r\n", "A1 OK\r\n"] {
         at(&greeted(text).await, &malformed);
+    }
+    for (text, speaks) in [
+        ("220 smtp\r\n", Speech::Smtp),
+        ("+OK pop3\r\n", Speech::Pop3),
+        ("SSH-2.0-OpenSSH_9.2\r\n", Speech::Ssh),
+        ("HTTP/1.1 408 Request Timeout\r\n\r\n", Speech::Http),
+        ("<html>", Speech::Http),
+    ] {
+        let failure = at(&greeted(text).await, &|kind| *kind == Kind::WrongProtocol { speaks });
+        assert_eq!(failure.detail, Some(format!("not IMAP: {}", text.trim_end())));
     }
     for text in ["", "* O", "\r\n"] {
         at(&greeted(text).await, &lost);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mailtrip::check::{Limits, Settings};
 use mailtrip::diagnose::{Verdict, diagnose, round_trip, verdict};
-use mailtrip::failure::{Kind, Skip};
+use mailtrip::failure::{Kind, Skip, Speech};
 use mailtrip::outcome::{Concern, Fact, StageRecord, Status};
 use mailtrip::stage::{Leg, Stage};
 
@@ -121,12 +121,13 @@ async fn whatever_goes_wrong_there_says_nothing_about_mail() {
     let refused = |kind: &Kind| matches!(kind, Kind::Refused { .. });
     let lost = |kind: &Kind| *kind == Kind::ConnectionLost;
     let malformed = |kind: &Kind| *kind == Kind::Malformed;
+    let another = |kind: &Kind| *kind == Kind::WrongProtocol { speaks: Speech::Http };
     let late = |kind: &Kind| matches!(kind, Kind::Timeout { .. });
     type Case = (&'static str, fn() -> Act, fn(&Kind) -> bool);
     let cases: [Case; 11] = [
         ("greeting", || close("421 4.7.0 too many connections\r\n"), refused),
         ("greeting", || close(""), lost),
-        ("greeting", || say("HTTP/1.1 400 Bad Request\r\n"), malformed),
+        ("greeting", || say("HTTP/1.1 400 Bad Request\r\n"), another),
         ("greeting", || Act::Mute, late),
         ("EHLO", || say("502 5.5.1 no\r\n"), refused),
         ("MAIL", || close("421 4.3.2 going down\r\n"), refused),

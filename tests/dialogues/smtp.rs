@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mailtrip::diagnose::diagnose;
-use mailtrip::failure::{Kind, Step};
+use mailtrip::failure::{Kind, Speech, Step};
 use mailtrip::outcome::{Concern, Fact};
 use mailtrip::stage::{Leg, Stage};
 
@@ -93,18 +93,28 @@ async fn who_greets_and_then_falls_silent_does_not_wait_for_tls() {
 
 #[tokio::test]
 async fn what_is_not_smtp_is_called_so() {
-    for answer in [
-        "HTTP/1.1 400 Bad Request\r\n",
-        "* OK IMAP4rev1 ready\r\n",
-        "+OK POP3 ready\r\n",
-        "2200 four digits\r\n",
-        "220x\r\n",
-        "999 no such code\r\n",
-        "\r\n",
-        "\u{0}\u{1}\u{2}\r\n",
-        "SSH-2.0-OpenSSH_9.2\r\n",
-    ] {
+    for answer in ["2200 four digits\r\n", "220x\r\n", "999 no such code\r\n", "\r\n", "\u{0}\u{1}\u{2}\r\n"] {
         answered("greeting", answer).await.fails(Leg::Submission, Stage::Greeting, malformed);
+    }
+}
+
+/// Only the greeting tells: what comes later is garbled, whatever it looks like.
+#[tokio::test]
+async fn another_protocol_is_known_by_its_greeting() {
+    for (answer, speaks) in [
+        ("HTTP/1.1 400 Bad Request\r\n", Speech::Http),
+        ("* OK IMAP4rev1 ready\r\n", Speech::Imap),
+        ("* PREAUTH ready\r\n", Speech::Imap),
+        ("+OK POP3 ready\r\n", Speech::Pop3),
+        ("SSH-2.0-OpenSSH_9.2\r\n", Speech::Ssh),
+    ] {
+        let played = answered("greeting", answer).await;
+        let failure = played.fails(Leg::Submission, Stage::Greeting, |kind| *kind == Kind::WrongProtocol { speaks });
+        assert_eq!(failure.detail, Some(format!("not SMTP: {}", answer.trim_end())));
+        let diagnosis = &diagnose(&played.outcome)[0];
+        assert_eq!(diagnosis.code, "wrong-protocol");
+        assert!(diagnosis.cause.contains(speaks.server()), "{diagnosis:?}");
+        answered("EHLO", answer).await.fails(Leg::Submission, Stage::Greeting, malformed);
     }
 }
 

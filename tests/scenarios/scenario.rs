@@ -3,7 +3,9 @@
 use jiff::SignedDuration;
 use std::sync::Arc;
 
-use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Proof, Secret, Security, TokenSource};
+use mailtrip::account::{
+    Account, Auth, Credentials, Endpoint, Folders, Proof, Protocol, Secret, Security, TokenSource,
+};
 use mailtrip::check::{self, Check, Junk, Limits, Receive, Sent};
 use mailtrip::sandbox::{self, Sandbox, Service, User};
 use serde::Deserialize;
@@ -182,6 +184,8 @@ pub struct Server {
     pub security: Security,
     /// The security that the port is for; by default the one above.
     pub port_for: Option<Security>,
+    /// The protocol that the port is for, where it is another one.
+    pub port_of: Option<Protocol>,
     /// No server listens there.
     pub closed: bool,
     pub auth: Auth,
@@ -199,6 +203,7 @@ impl Default for Server {
             of: None,
             security: Security::Tls,
             port_for: None,
+            port_of: None,
             closed: false,
             auth: Auth::Auto,
             username: None,
@@ -254,11 +259,20 @@ impl Scenario {
         Ok(Account {
             name: name.to_owned(),
             address: user.address.parse().map_err(|error| format!("{}: {error}", user.address))?,
-            smtp: endpoint(smtp, [Service::Submissions, Service::Submission])?,
-            imap: endpoint(imap, [Service::Imaps, Service::Imap])?,
-            pop3: endpoint(pop3, [Service::Pop3s, Service::Pop3])?,
+            smtp: endpoint(smtp, services_of(Protocol::Smtp))?,
+            imap: endpoint(imap, services_of(Protocol::Imap))?,
+            pop3: endpoint(pop3, services_of(Protocol::Pop3))?,
             folders: Folders { sent: sent_folder.clone(), junk: junk_folder.clone(), create_sent: *create_sent_folder },
         })
+    }
+}
+
+/// The service that begins with TLS, and the other one.
+fn services_of(protocol: Protocol) -> [Service; 2] {
+    match protocol {
+        Protocol::Smtp => [Service::Submissions, Service::Submission],
+        Protocol::Imap => [Service::Imaps, Service::Imap],
+        Protocol::Pop3 => [Service::Pop3s, Service::Pop3],
     }
 }
 
@@ -267,9 +281,10 @@ impl Server {
         &self,
         user: &User,
         sandbox: &Sandbox,
-        [tls, plain]: [Service; 2],
+        services: [Service; 2],
         token: Option<&Arc<TokenSource>>,
     ) -> Result<Endpoint, String> {
+        let [tls, plain] = self.port_of.map_or(services, services_of);
         let service = if self.port_for.unwrap_or(self.security) == Security::Tls { tls } else { plain };
         let port = if self.closed { closed_port()? } else { sandbox.port(service) };
         let username = self.username.clone().unwrap_or_else(|| user.address.clone());
