@@ -3,10 +3,12 @@
 //! Pure functions of an [`Outcome`]. The rules read types, reply codes, response codes and settings, never
 //! the wording of an error; a guess says that it is one by its [`Certainty`].
 
+mod alteration;
 mod case;
 mod certificate;
 mod concern;
 mod delivery;
+mod folder;
 mod known;
 mod leftover;
 mod login;
@@ -315,13 +317,16 @@ const RULES: &[Rule] = &[
     transaction::policy,
     transaction::rejected,
     delivery::one_protocol_only,
+    delivery::no_room,
     delivery::not_arrived,
     delivery::bounced,
     delivery::in_junk,
-    delivery::altered,
-    delivery::no_folder,
+    alteration::altered,
+    folder::not_selectable,
+    folder::no_folder,
     delivery::no_copy,
     delivery::append_over_quota,
+    folder::not_permitted,
     other::timeout,
     other::connection_lost,
     other::malformed,
