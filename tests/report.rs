@@ -255,6 +255,7 @@ fn kinds() -> Vec<Kind> {
         Kind::InJunk { folder: text() },
         Kind::Altered,
         Kind::NoFolder,
+        Kind::NotSelectable { folder: text() },
         Kind::NoCopy,
         Kind::Local,
     ];
@@ -299,6 +300,7 @@ fn name(kind: &Kind) -> &'static str {
         Kind::InJunk { .. } => "in-junk",
         Kind::Altered => "altered",
         Kind::NoFolder => "no-folder",
+        Kind::NotSelectable { .. } => "not-selectable",
         Kind::NoCopy => "no-copy",
         Kind::Local => "local",
     }

@@ -229,6 +229,7 @@ impl Session {
             "LIST" => self.list(arguments, "LIST"),
             "LSUB" => self.list(arguments, "LSUB"),
             "STATUS" => self.status(arguments),
+            "GETQUOTAROOT" if self.connection.system.faults.on(Fault::QuotaUsedUp {}) => self.quota_root(arguments),
             "APPEND" => self.append(arguments),
             "CLOSE" => self.close(true),
             "UNSELECT" => self.close(false),
@@ -264,6 +265,7 @@ impl Session {
             (logged_in, "UNSELECT"),
             (logged_in && settings.uidplus, "UIDPLUS"),
             (logged_in && settings.special_use, "SPECIAL-USE"),
+            (logged_in && system.faults.on(Fault::QuotaUsedUp {}), "QUOTA QUOTA=RES-STORAGE"),
         ] {
             offers.extend(offered.then(|| name.to_owned()));
         }
