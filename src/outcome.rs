@@ -319,6 +319,8 @@ pub enum Fact {
     Unannounced {
         /// How long the server had been idling since the last look.
         idle_seconds: f64,
+        /// How long the probe had been waited for, from the moment the message had left.
+        waited_seconds: f64,
     },
     /// The text of the fetched probe is the text of the sent one.
     Identical {

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use crate::outcome::{Change, Fact, Outcome, Span, StageRecord, Status};
+use crate::outcome::{Change, Fact, Outcome, StageRecord, Status};
 use crate::stage::Stage;
 
 use super::known;
@@ -55,22 +55,29 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
             let cause = format!("The message was removed in a second session: {why}.");
             Some(note("session-lost-before-quit", cause))
         }
-        Fact::Unannounced { .. } => {
-            let certainty = announced_too_late(outcome, record)?;
+        Fact::Unannounced { waited_seconds, .. } => {
+            let certainty = announced_too_late(outcome, record, *waited_seconds)?;
             let cause = format!("{host} offers to announce new mail (IDLE), and did not announce this message.");
             let advice = "Mail programs and phones that wait for announcements (push) show mail late with this server: let \
                  them ask every few minutes.";
             Some(Diagnosis { certainty, ..note("idle-silent", cause) }.advise(advice))
         }
         Fact::Changed { what: Change::Subject, text, .. } if record.status == Status::Passed => {
-            let note = note("subject-changed", "The subject was changed on the way; the text was not.".to_owned());
-            let advice = "Spam filters and company gateways mark subjects, such as by [EXTERNAL]. Where that is not wanted, \
-                 switch it off there.";
-            Some(text.iter().fold(note, |note, text| note.seen(format!("the subject now: {text}"))).advise(advice))
+            let note = note(
+                "subject-changed",
+                format!(
+                    "The subject was changed on the way, the text was not: {}.",
+                    text.as_deref().unwrap_or_default()
+                ),
+            );
+            let advice =
+                "Spam filters and company gateways mark subjects: where that is not wanted, switch it off there.";
+            Some(note.advise(advice))
         }
         Fact::Alert { reply } => {
-            let cause = format!("{host} has something to say to the user of this mailbox.");
-            Some(note("server-alert", cause).advise("Read its words, and do what they say.").seen(answered(reply)))
+            let text = reply.text.trim_end_matches('.');
+            let cause = format!("{host} has this to say to the user of the mailbox: {text}.");
+            Some(note("server-alert", cause).seen(answered(reply)))
         }
         Fact::Arrived { folder, .. } if Way::of(outcome, record.at.leg).what == What::Answer => {
             let Way { to, home, .. } = Way::of(outcome, record.at.leg);
@@ -112,25 +119,20 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
 /// Servers announce mail a moment after it came (Dovecot: half a second).
 const A_MOMENT: f64 = 3.0;
 
-/// Whether the message had been in the mailbox for more than a moment before it was found. When it came is told by the
-/// clocks of the servers on its way: by their differences, counted from the end of the submission.
-fn announced_too_late(outcome: &Outcome, record: &StageRecord) -> Option<Certainty> {
-    let submission = Way::of(outcome, record.at.leg).submission;
-    let stages = || outcome.stages.iter();
-    let submitted = stages().find(|other| other.at.leg == submission && other.at.stage == Stage::Submit)?.span;
-    let read = stages().find(|other| {
+/// Whether the message had been in the mailbox for more than a moment when it was found. How long it was under way is told by
+/// the servers on its way: by the differences of their clocks.
+fn announced_too_late(outcome: &Outcome, record: &StageRecord, waited_seconds: f64) -> Option<Certainty> {
+    let read = outcome.stages.iter().filter(|other| {
         let same = (other.at.leg, other.at.protocol) == (record.at.leg, record.at.protocol);
         same && other.at.stage == Stage::Inspect
     });
-    let hops = read.iter().flat_map(|read| &read.facts).filter_map(|fact| match fact {
+    let hops = read.flat_map(|read| &read.facts).filter_map(|fact| match fact {
         Fact::Hop { at: Some(_), seconds, .. } => Some(seconds.unwrap_or(0.0)),
         _ => None,
     });
-    let hops: Vec<f64> = hops.collect();
-    let (Some(submitted), Some(found), false) = (submitted, record.span, hops.is_empty()) else {
-        return Some(Possible);
-    };
-    let under_way: f64 = hops.iter().sum();
-    let there = Span::ended(found).as_secs_f64() - Span::ended(submitted).as_secs_f64() - under_way;
-    (there >= A_MOMENT).then_some(Likely)
+    let under_way = hops.reduce(|all, hop| all + hop);
+    match under_way {
+        Some(under_way) => (waited_seconds - under_way >= A_MOMENT).then_some(Likely),
+        None => Some(Possible),
+    }
 }

@@ -273,7 +273,7 @@ pub fn fact(fact: &Fact) -> String {
             self::noticed(*noticed),
             seconds(*earlier_by_at_most_seconds)
         ),
-        Fact::Unannounced { idle_seconds } => {
+        Fact::Unannounced { idle_seconds, .. } => {
             format!("not announced, though the server had been idling for {}", seconds(*idle_seconds))
         }
         Fact::Changed { what, lines, text } => changed(*what, *lines, text.as_deref()),

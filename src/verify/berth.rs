@@ -156,7 +156,7 @@ impl<'a> Berth<'a> {
                 self.look_for_a_reason((until + LAST_QUESTIONS).min(recorder.bounds().deadline), seen).await;
                 return Err(Failure::new(Kind::NotArrived { waited_seconds }));
             };
-            self.note_arrival(&arrived, junk, seen)?;
+            self.note_arrival(&arrived, waited_seconds, junk, seen)?;
             Ok(arrived)
         });
         tokio::select! {
@@ -216,7 +216,7 @@ impl<'a> Berth<'a> {
         found
     }
 
-    fn note_arrival(&self, arrived: &Arrived, junk: Junk, seen: &mut Seen) -> Result<(), Failure> {
+    fn note_arrival(&self, arrived: &Arrived, waited_seconds: f64, junk: Junk, seen: &mut Seen) -> Result<(), Failure> {
         let found = match arrived {
             Arrived::Pop3(found) => {
                 seen.fact(found.fact());
@@ -232,7 +232,7 @@ impl<'a> Berth<'a> {
             earlier_by_at_most_seconds: found.earlier_by_at_most.as_secs_f64(),
         });
         let idle_seconds = found.unannounced.as_ref().map(Duration::as_secs_f64);
-        seen.facts.extend(idle_seconds.map(|idle_seconds| Fact::Unannounced { idle_seconds }));
+        seen.facts.extend(idle_seconds.map(|idle_seconds| Fact::Unannounced { idle_seconds, waited_seconds }));
         match (found.role, junk) {
             (Role::Junk, Junk::Critical) => return Err(Failure::new(Kind::InJunk { folder })),
             (Role::Junk, Junk::Warning) => seen.concern(Concern::FoundInJunk { folder }),
