@@ -1,8 +1,6 @@
 //! A real Dovecot whose mailboxes are full, or whose folders are closed or read-only. Where it cannot run, every test shows as
 //! ignored, with the reason.
 
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -22,7 +20,7 @@ use testbed::{Options, Testbed, User};
 const USERS: [&str; 7] = ["sender", "full", "reader", "keeper", "closed", "filer", "parent"];
 
 /// Who is full has 20 KiB, and mail for such a mailbox is refused for now, so that it waits in Postfix's queue.
-const QUOTA: &str = "
+const SETTINGS: &str = "
 mail_plugins = quota acl
 protocol imap {
   mail_plugins = quota imap_quota acl
@@ -35,7 +33,7 @@ plugin {
   quota = count:User quota
   quota_rule = *:storage=20K
   quota_vsizes = yes
-  acl = vfile:@acl@
+  acl = vfile:@dir@/dovecot/acl
 }
 ";
 
@@ -48,15 +46,12 @@ Sent user=filer@test.example lrws
 ";
 
 static BED: LazyLock<Testbed> = LazyLock::new(|| {
-    let mut file = tempfile::Builder::new().prefix("mailtrip-acl-").tempfile_in("/tmp").expect("a file");
-    file.write_all(ACL.as_bytes()).expect("written");
-    file.as_file().set_permissions(PermissionsExt::from_mode(0o644)).expect("readable for everybody");
-    let (_, path) = file.keep().expect("kept");
     let users = USERS.map(|name| User::new(&address(name), "its password")).to_vec();
-    let dovecot_extra = QUOTA.replace("@acl@", &path.display().to_string());
-    let mut options = Options { users, dovecot_extra, ..Options::default() };
+    let mut options = Options { users, dovecot_extra: SETTINGS.to_owned(), ..Options::default() };
     options.imap_capability += " QUOTA";
-    Testbed::start(options)
+    let bed = Testbed::start(options);
+    std::fs::write(bed.dir().join("dovecot/acl"), ACL).expect("the ACL"); // read at each sign-in
+    bed
 });
 
 fn main() -> ExitCode {

@@ -168,9 +168,14 @@ impl Found {
             return Some(Failure::new(closed(&folder.name)).detail("the server lists it as \\Noselect"));
         };
         let (name, refused) = self.refused.iter().find(|(name, _)| *name == known.wire_name)?;
-        let is_there = self.listed.iter().chain(&self.closed).any(|listed| listed.name == *name);
-        let forbidden = refused.reply.as_ref().and_then(|reply| reply.response_code.as_deref()) == Some("NOPERM");
-        let kind = if is_there || forbidden { closed(name) } else { Kind::NoFolder };
+        // A BAD says nothing of the folder.
+        let reply = refused.reply.as_ref().filter(|reply| reply.status.as_deref() == Some("NO"));
+        let listed = self.listed.iter().chain(&self.closed).any(|listed| listed.name == *name);
+        let kind = match reply {
+            Some(reply) if listed || reply.response_code.as_deref() == Some("NOPERM") => closed(name),
+            None if known.by != KnownBy::Configuration => return None,
+            _ => Kind::NoFolder,
+        };
         let failure = Failure { kind, ..refused.clone() };
         Some(match known.by {
             KnownBy::Configuration => failure.detail(format!("the configuration names the folder {}", decode(name))),
@@ -192,7 +197,7 @@ impl Found {
                 seen.concern(Concern::NotSelectable { folder: folder.clone(), why: why(&failure) });
             }
         }
-        if self.wanted.sent && (self.sent.is_none() || self.trouble(Role::Sent).is_some()) {
+        if self.wanted.sent && self.sent.as_ref().is_none_or(|known| self.status(&known.wire_name).is_none()) {
             seen.fact(self.others(Role::Sent));
         }
         Ok(())
