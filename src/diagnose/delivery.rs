@@ -2,7 +2,7 @@
 
 use crate::account::Protocol;
 use crate::failure::Kind;
-use crate::outcome::{Fact, FiledBy, Outcome};
+use crate::outcome::{Fact, FiledBy, Outcome, Role};
 use crate::stage::{Leg, Stage};
 
 use super::case::{Case, has_response_code, within};
@@ -74,9 +74,24 @@ const NEEDED_KIB: u64 = 4;
 
 /// What was seen of the mailbox that something was to come to, by whatever protocol.
 fn of_mailbox<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Fact> {
-    let (leg, account) = (case.leg(), &case.record.account);
-    let records = case.outcome.stages.iter().filter(move |record| record.at.leg == leg && record.account == *account);
+    let account = &case.record.account;
+    let records = case.outcome.stages.iter().filter(move |record| record.account == *account);
     records.flat_map(|record| &record.facts)
+}
+
+/// Where the message would have been seen, by IMAP.
+fn looked_into(case: &Case) -> Option<String> {
+    let folder = |wanted: Role| {
+        of_mailbox(case).find_map(|fact| match fact {
+            Fact::Folder { role, name, .. } if *role == wanted => Some(name),
+            _ => None,
+        })
+    };
+    let inbox = folder(Role::Inbox).filter(|_| case.protocol() == Protocol::Imap)?;
+    Some(match folder(Role::Junk) {
+        Some(junk) => format!("looked into {inbox} and {junk} to the end"),
+        None => format!("looked into {inbox} to the end; no Junk folder is known"),
+    })
 }
 
 /// What says how full the mailbox is.
@@ -97,7 +112,8 @@ pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
     };
     let way = Way::of(case.outcome, case.leg());
     let mut diagnosis = case.because("not-arrived", Certain, lack(case, &way, &within(*waited_seconds)));
-    diagnosis = of_mailbox(case).filter_map(quota).fold(diagnosis, Diagnosis::seen);
+    diagnosis =
+        looked_into(case).into_iter().chain(of_mailbox(case).filter_map(quota)).fold(diagnosis, Diagnosis::seen);
     diagnosis = diagnosis.advise_all(unseen(case, &way));
     if way.what == What::Answer {
         diagnosis = answerless(&way, diagnosis);
