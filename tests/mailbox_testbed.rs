@@ -56,8 +56,9 @@ static BED: LazyLock<Testbed> = LazyLock::new(|| {
 
 fn main() -> ExitCode {
     type Test = fn();
-    let tests: [(&str, Test); 6] = [
+    let tests: [(&str, Test); 7] = [
         ("a_full_mailbox_is_why_nothing_arrives", full),
+        ("a_full_mailbox_that_is_refused_for_good_is_a_bounce", refused),
         ("an_inbox_for_reading_only_is_told_before_the_clean_up", reader),
         ("so_is_one_where_nothing_may_be_deleted", keeper),
         ("a_sent_folder_that_may_not_be_read_is_no_missing_one", closed),
@@ -72,7 +73,11 @@ fn address(name: &str) -> String {
 }
 
 fn account(name: &str) -> Account {
-    let ca = std::fs::read(BED.ca_file()).expect("the CA file");
+    account_on(&BED, name)
+}
+
+fn account_on(bed: &Testbed, name: &str) -> Account {
+    let ca = std::fs::read(bed.ca_file()).expect("the CA file");
     let endpoint = |port| Endpoint {
         host: "127.0.0.1".to_owned(),
         port,
@@ -87,8 +92,8 @@ fn account(name: &str) -> Account {
     Account {
         name: name.to_owned(),
         address: address(name).parse().expect("an address"),
-        smtp: Some(endpoint(BED.ports.submissions)),
-        imap: Some(endpoint(BED.ports.imaps)),
+        smtp: Some(endpoint(bed.ports.submissions)),
+        imap: Some(endpoint(bed.ports.imaps)),
         pop3: None,
         folders: Folders::default(),
     }
@@ -113,9 +118,14 @@ fn codes(outcome: &Outcome, expected: &[&str]) -> Vec<Diagnosis> {
     diagnoses
 }
 
-fn full() {
+/// Somebody else's message, as large as all that there may be.
+fn fill(bed: &Testbed) {
     let large = format!("From: x@y.test\r\nSubject: large\r\n\r\n{}\r\n", "0123456789abcdef\r\n".repeat(1200));
-    BED.put("full", "INBOX", large.replace("\r\n", "\n").as_bytes(), "S");
+    bed.put("full", "INBOX", large.replace("\r\n", "\n").as_bytes(), "S");
+}
+
+fn full() {
+    fill(&BED);
     let mut settings = Settings { sent: Sent::Off, ..Settings::default() };
     settings.limits.total = Duration::from_secs(8);
     settings.limits.cleanup = Duration::from_secs(2);
@@ -123,6 +133,18 @@ fn full() {
     let diagnoses = codes(&outcome, &["mailbox-full", "may-arrive"]);
     assert!(diagnoses[0].evidence.iter().any(|text| text.contains("of 20 KiB used")), "{diagnoses:#?}");
     assert_eq!(verdict(&outcome), Verdict::Critical);
+}
+
+/// Without a word from the administrator, Dovecot refuses for good, and Postfix tells the sender.
+fn refused() {
+    let dovecot_extra = SETTINGS.replace("quota_full_tempfail = yes", "");
+    let users = USERS.map(|name| User::new(&address(name), "its password")).to_vec();
+    let bed = Testbed::start(Options { users, dovecot_extra, ..Options::default() });
+    fill(&bed);
+    let settings = Settings { sent: Sent::Off, ..Settings::default() };
+    let outcome = verify(account_on(&bed, "sender"), account_on(&bed, "full"), settings);
+    let diagnosis = codes(&outcome, &["bounced"]).remove(0);
+    assert!(diagnosis.cause.contains("(full, or switched off)"), "{diagnosis:#?}");
 }
 
 fn reader() {
