@@ -141,7 +141,8 @@ fn refused() {
     let users = USERS.map(|name| User::new(&address(name), "its password")).to_vec();
     let bed = Testbed::start(Options { users, dovecot_extra, ..Options::default() });
     fill(&bed);
-    let settings = Settings { sent: Sent::Off, ..Settings::default() };
+    let mut settings = Settings::default(); // the copy is what the sender's mailbox is opened for, where the report comes
+    settings.limits.total = Duration::from_secs(20);
     let outcome = verify(account_on(&bed, "sender"), account_on(&bed, "full"), settings);
     let diagnosis = codes(&outcome, &["bounced"]).remove(0);
     assert!(diagnosis.cause.contains("(full, or switched off)"), "{diagnosis:#?}");

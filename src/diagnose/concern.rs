@@ -41,7 +41,7 @@ pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Di
         }
         Concern::ReadOnly { folder, why } => {
             let cause = format!("The server lets {folder} be read only: mailtrip cannot remove its messages there.");
-            warn("read-only", Likely, cause)
+            warn("read-only", Certain, cause)
                 .advise("Give this account the right to delete messages in that folder (ACL).")
                 .advise("If another program has the mailbox open, close it there: some servers let only one change it.")
                 .seen(why.as_str())

@@ -1,5 +1,5 @@
 //! The IMAP server: RFC 3501, with LITERAL+ (RFC 7888), IDLE (RFC 2177), UIDPLUS (RFC 4315), SPECIAL-USE (RFC 6154),
-//! SASL-IR (RFC 4959), UNSELECT (RFC 3691) and ID (RFC 2971).
+//! SASL-IR (RFC 4959), UNSELECT (RFC 3691) and ID (RFC 2971); with a fault, what there is to say of a quota (RFC 9208).
 
 mod command;
 mod fetch;
