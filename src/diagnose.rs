@@ -4,12 +4,14 @@
 //! where these leave the cause open is the wording of a server's answer looked at; what is concluded from that is a guess,
 //! and says so by its [`Certainty`]. The wording of an error of a library is never read.
 
+mod alteration;
 mod blocked;
 mod case;
 mod certificate;
 mod concern;
 mod credential;
 mod delivery;
+mod folder;
 pub(crate) mod interceptor;
 mod known;
 mod leftover;
@@ -356,13 +358,16 @@ const RULES: &[Rule] = &[
     transaction::policy,
     transaction::rejected,
     delivery::one_protocol_only,
+    delivery::no_room,
     delivery::not_arrived,
     delivery::bounced,
     delivery::in_junk,
-    delivery::altered,
-    delivery::no_folder,
+    alteration::altered,
+    folder::not_selectable,
+    folder::no_folder,
     delivery::no_copy,
     delivery::append_over_quota,
+    folder::not_permitted,
     other::timeout,
     other::connection_lost,
     other::malformed,

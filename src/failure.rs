@@ -247,6 +247,11 @@ pub enum Kind {
     Altered,
     /// There is no folder for it.
     NoFolder,
+    /// The folder for it is there, and cannot be opened.
+    NotSelectable {
+        /// The folder.
+        folder: String,
+    },
     /// The server filed no copy.
     NoCopy,
     /// Something on this machine did not work: the verification could not run.

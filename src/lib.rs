@@ -78,6 +78,8 @@
 //! | what is spoken, by the first bytes | [`wire::speech`], [`failure::Speech`] |
 //! | what a port speaks, without a sign-in | [`survey`] |
 //! | the settings of an address: presets, DNS, autoconfig, guesses | [`discover`](mod@discover), [`wire::names`], [`wire::https`] |
+//! | how full a mailbox is | [`verify::quota`] |
+//! | what was changed in a message on its way | [`probe::Probe::compare`] |
 //! | one sign-in and a look around, without a message | [`verify::visit`] |
 //! | the server or this machine, and the line to change | [`doctor`](mod@doctor), [`doctor::judgement`] |
 //! | causes and advice, one rule a function | [`diagnose`](mod@diagnose) |

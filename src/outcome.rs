@@ -4,6 +4,7 @@
 //! from disk is judged the same. Absent is `None` (JSON `null`), never 0.
 
 mod conversation;
+mod manner;
 pub(crate) mod seconds;
 mod written;
 
@@ -17,6 +18,7 @@ use crate::failure::{Failure, Reply, Skip};
 use crate::stage::At;
 
 pub use conversation::{Conversation, Line, Side};
+pub use manner::{Change, FiledBy, KnownBy, Noticed, Role};
 
 /// Version of the JSON form of an [`Outcome`]. It changes only when a name goes or changes its meaning.
 pub const SCHEMA: u32 = 1;
@@ -174,54 +176,6 @@ pub enum Dialled {
     Failed,
 }
 
-/// How the probe was noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Noticed {
-    /// By asking, in short steps right after it was submitted.
-    Asked,
-    /// The server announced it (IDLE, RFC 2177).
-    Announced,
-    /// By the slow safety poll.
-    Polled,
-}
-
-/// What a folder is to a verification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Where mail arrives.
-    Inbox,
-    /// Where mail goes that looks like spam.
-    Junk,
-    /// Where copies of sent mail are kept.
-    Sent,
-}
-
-/// How it was known that a folder has its role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KnownBy {
-    /// The protocol says so (INBOX).
-    Protocol,
-    /// The configuration names it.
-    Configuration,
-    /// The server marks it (SPECIAL-USE, RFC 6154).
-    SpecialUse,
-    /// Its name is a well-known one.
-    Name,
-}
-
-/// Who put the copy into the Sent folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FiledBy {
-    /// The server, on submission.
-    Server,
-    /// mailtrip, as a mail client does (APPEND).
-    Append,
-}
-
 /// Something that was seen at a stage. Text of a server is verbatim here, control characters and all;
 /// every report escapes it for its own format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -327,6 +281,22 @@ pub enum Fact {
         /// The UID that the next message will get at least (RFC 9051 §2.3.1.1).
         uid_next: Option<u32>,
     },
+    /// The folders that there are, where one that is wanted was not found among them.
+    Folders {
+        /// What is wanted.
+        wanted: Role,
+        /// The first of their names, readable, the likeliest first.
+        names: Vec<String>,
+        /// How many more there are.
+        more: u64,
+        /// The one that is likely the wanted one, by its name or by the server's mark.
+        likely: Option<String>,
+    },
+    /// The server wants its user to read this (`ALERT`, RFC 9051 §7.1; `OVERQUOTA`, RFC 9208 §4.3.1).
+    Alert {
+        /// What it said.
+        reply: Reply,
+    },
     /// The server took the message.
     Accepted {
         /// Its reply.
@@ -345,10 +315,26 @@ pub enum Fact {
         /// By how much it may have been there earlier: the time since it was last looked for.
         earlier_by_at_most_seconds: f64,
     },
-    /// The body of the fetched probe is the body of the sent one.
+    /// The server was to announce new mail (IDLE, RFC 2177), and the slow safety poll found the probe first.
+    Unannounced {
+        /// How long the server had been idling since the last look.
+        idle_seconds: f64,
+        /// How long the probe had been waited for, from the moment the message had left.
+        waited_seconds: f64,
+    },
+    /// The text of the fetched probe is the text of the sent one.
     Identical {
         /// Its size in bytes.
         bytes: u64,
+    },
+    /// Something was changed in the message on its way.
+    Changed {
+        /// What: a word.
+        what: Change,
+        /// How many lines of text are new, or other ones; `None` where it is not about lines.
+        lines: Option<u64>,
+        /// The first of these lines, the type, the encoding or the subject that it has now, cut short where it is long.
+        text: Option<String>,
     },
     /// One hop of the journey (Received, RFC 5321 §4.4), the first hop first.
     Hop {
@@ -445,6 +431,20 @@ pub enum Concern {
     },
     /// The account has no Sent folder that could be found.
     NoSentFolder,
+    /// A folder is there, and cannot be opened.
+    NotSelectable {
+        /// The folder.
+        folder: String,
+        /// Why.
+        why: String,
+    },
+    /// Nothing can be removed from a folder: the server lets it be read only, or no message be marked as deleted.
+    ReadOnly {
+        /// The folder.
+        folder: String,
+        /// What the server said.
+        why: String,
+    },
     /// A message of ours is still there.
     LeftBehind {
         /// The folder.

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use fault::{Fault, Flaw, Place, Point, Protocol, Reply};
+pub use fault::{Alteration, Fault, Flaw, Place, Point, Protocol, Reply};
 pub use settings::{Responder, Settings, User};
 pub use store::StoredMessage;
 

@@ -10,6 +10,7 @@ pub mod mailbox;
 pub mod maildrop;
 pub mod plan;
 pub mod quarry;
+pub mod quota;
 pub mod recorder;
 pub mod relay;
 pub mod sent;

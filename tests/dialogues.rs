@@ -11,6 +11,8 @@ mod echo;
 mod imap;
 #[path = "support/leftover.rs"]
 mod leftover;
+#[path = "dialogues/mailbox.rs"]
+mod mailbox;
 #[path = "dialogues/player.rs"]
 mod player;
 #[path = "dialogues/relay.rs"]

@@ -430,9 +430,10 @@ impl World {
                 records.any(|record| tells(record, folder, uid))
             };
             for folder in ["INBOX", "Junk", "Sent"] {
-                // Which folder it is was garbled: the warning is that there is none.
-                let unknown =
-                    folder == "Sent" && outcome.concerns().any(|(_, concern)| matches!(concern, Concern::NoSentFolder));
+                // Which folder it is was garbled: the warning is that there is none, or that it cannot be opened.
+                let is_missed =
+                    |concern: &Concern| matches!(concern, Concern::NoSentFolder | Concern::NotSelectable { .. });
+                let unknown = folder == "Sent" && outcome.concerns().any(|(_, concern)| is_missed(concern));
                 for message in self.sandbox.messages(&address, folder) {
                     let ours = String::from_utf8_lossy(&message.raw).contains(&mark);
                     if ours && !told(folder, message.uid) && !unknown {

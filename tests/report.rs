@@ -185,6 +185,7 @@ fn verdicts_are_what_the_stories_say() {
         ("bounced", "2"),
         ("mailbox-locked", "2"),
         ("recipient-refused", "2"),
+        ("folders", "2"),
         ("hostile", "2"),
         ("every-kind", "2"),
         ("interrupted", "3"),
@@ -202,7 +203,7 @@ fn verdicts_are_what_the_stories_say() {
 }
 
 fn arrives(name: &str) -> bool {
-    matches!(name, "ok" | "cleartext" | "junk" | "left-behind" | "open-relay" | "several")
+    matches!(name, "ok" | "cleartext" | "folders" | "junk" | "left-behind" | "open-relay" | "several")
 }
 
 #[test]
@@ -259,6 +260,7 @@ fn kinds() -> Vec<Kind> {
         Kind::InJunk { folder: text() },
         Kind::Altered,
         Kind::NoFolder,
+        Kind::NotSelectable { folder: text() },
         Kind::NoCopy,
         Kind::Local,
     ];
@@ -310,6 +312,7 @@ fn name(kind: &Kind) -> &'static str {
         Kind::InJunk { .. } => "in-junk",
         Kind::Altered => "altered",
         Kind::NoFolder => "no-folder",
+        Kind::NotSelectable { .. } => "not-selectable",
         Kind::NoCopy => "no-copy",
         Kind::Local => "local",
     }
@@ -413,8 +416,10 @@ fn the_data_has_every_kind_fact_and_concern() {
     let kinds = kinds();
     let facts = "addresses address tls certificate greeting capabilities relay-refused token mechanism username-without-domain \
                  password-edge-whitespace cleartext-password folder accepted arrived identical hop \
-                 authentication-results sent-copy removed removed-again leftover turned-away kept";
-    let concerns = "address-failed relays-without-authentication found-in-junk no-sent-folder left-behind left-marked may-arrive not-looked-into";
+                 authentication-results sent-copy removed removed-again leftover turned-away kept quota folders alert \
+                 unannounced changed";
+    let concerns = "address-failed relays-without-authentication found-in-junk no-sent-folder left-behind left-marked may-arrive not-looked-into \
+                    not-selectable read-only";
     let expected = kinds.iter().map(name).chain(facts.split_whitespace()).chain(concerns.split_whitespace());
     let missing: Vec<&str> = expected.filter(|name| !seen.contains(*name)).collect();
     assert!(missing.is_empty(), "{missing:?}");

@@ -8,6 +8,9 @@ use mailtrip::stage::{At, Leg, Stage};
 
 use Certainty::{Certain, Likely, Possible};
 
+#[path = "report_rules/delivery.rs"]
+mod delivery;
+
 /// An outcome with one failed stage, on one server.
 fn outcome(server: Server, stage: Stage, failure: Failure, facts: Vec<Fact>) -> Outcome {
     let leg = if server.protocol == Protocol::Smtp { Leg::Submission } else { Leg::Delivery };

@@ -111,9 +111,7 @@ impl<'a> Case<'a> {
 
     /// Whether the response code (RFC 5530, RFC 3206) is one of these; arguments behind it are not looked at.
     pub fn responded(&self, codes: &[&str]) -> bool {
-        let code = self.reply().and_then(|reply| reply.response_code.as_deref()).unwrap_or_default();
-        let code = code.split(' ').next().unwrap_or_default();
-        codes.iter().any(|known| known.eq_ignore_ascii_case(code))
+        self.reply().is_some_and(|reply| has_response_code(reply, codes))
     }
 
     /// Whether the server said that the trouble is a passing one.
@@ -222,6 +220,13 @@ impl<'a> Case<'a> {
             _ => None,
         })
     }
+}
+
+/// Whether the response code of a reply is one of these; arguments behind it are not looked at.
+pub fn has_response_code(reply: &Reply, codes: &[&str]) -> bool {
+    let code = reply.response_code.as_deref().unwrap_or_default();
+    let code = code.split(' ').next().unwrap_or_default();
+    codes.iter().any(|known| known.eq_ignore_ascii_case(code))
 }
 
 /// `IPv6` or `IPv4`, for an address with or without a port.

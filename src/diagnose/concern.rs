@@ -1,12 +1,13 @@
 //! What was not right although the stage did its work.
 
 use crate::failure::Reply;
-use crate::outcome::{Concern, Dialled, Outcome, StageRecord};
+use crate::outcome::{Concern, Dialled, Outcome, Role, StageRecord};
+use crate::stage::Stage;
 
 use super::case::{dialled, family};
 use super::delivery::{junk_advice, junk_cause};
 use super::way::Way;
-use super::{Certainty, Certainty::*, Diagnosis, Verdict, answered, is_clean_up, leftover};
+use super::{Certainty, Certainty::*, Diagnosis, Verdict, answered, folder, is_clean_up, leftover};
 
 /// The explanation of a concern: there is always one.
 pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Diagnosis {
@@ -28,9 +29,22 @@ pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Di
                 .advise("If there is none, the provider's servers deliver mail twice: tell the provider.")
         }
         Concern::NoSentFolder => {
-            warn("no-sent-folder", Certain, "The account has no Sent folder that could be found.".into())
-                .advise("Set `sent_folder` to its name as the server has it, such as \"Sent Items\" or \"INBOX.Sent\".")
+            let diagnosis =
+                warn("no-sent-folder", Certain, "The account has no Sent folder that could be found.".into());
+            folder::instead(outcome, record, Role::Sent, diagnosis)
                 .advise("Or create a folder \"Sent\" in a mail program.")
+        }
+        Concern::NotSelectable { folder, why } => {
+            let role = if record.at.stage == Stage::Copy { Role::Sent } else { Role::Junk };
+            let diagnosis = warn("not-selectable", Certain, folder::closed(folder)).seen(why.as_str());
+            folder::open_it(folder::instead(outcome, record, role, diagnosis))
+        }
+        Concern::ReadOnly { folder, why } => {
+            let cause = format!("The server lets {folder} be read only: mailtrip cannot remove its messages there.");
+            warn("read-only", Certain, cause)
+                .advise("Give this account the right to delete messages in that folder (ACL).")
+                .advise("If another program has the mailbox open, close it there: some servers let only one change it.")
+                .seen(why.as_str())
         }
         Concern::LeftBehind { folder, why, uid } => {
             let cause = format!("{} could not be removed from {folder}.", leftover::whose(outcome, record, *uid));

@@ -2,12 +2,12 @@
 
 use crate::account::Protocol;
 use crate::failure::Kind;
-use crate::outcome::{Fact, FiledBy, Outcome};
+use crate::outcome::{Fact, FiledBy, Outcome, Role};
 use crate::stage::{Leg, Stage};
 
-use super::case::{Case, within};
+use super::case::{Case, has_response_code, within};
 use super::way::{Way, What};
-use super::{Certainty::*, Diagnosis};
+use super::{Certainty::*, Diagnosis, answered};
 
 /// The name of the inbox in every protocol (RFC 3501 §5.1).
 const INBOX: &str = "INBOX";
@@ -47,6 +47,64 @@ pub fn one_protocol_only(case: &Case) -> Option<Diagnosis> {
     )
 }
 
+/// What was awaited did not arrive, and the mailbox that it was to come to is full.
+pub fn no_room(case: &Case) -> Option<Diagnosis> {
+    let Kind::NotArrived { waited_seconds } = case.kind() else {
+        return None;
+    };
+    let way = Way::of(case.outcome, case.leg());
+    let is_full = |fact: &Fact| match fact {
+        Fact::Quota { used_kib, limit_kib } => *limit_kib > 0 && limit_kib.saturating_sub(*used_kib) < NEEDED_KIB,
+        Fact::Alert { reply } => has_response_code(reply, &["OVERQUOTA"]),
+        _ => false,
+    };
+    if !of_mailbox(case).any(is_full) {
+        return None;
+    }
+    let cause = format!("The mailbox of {} is full. {}", way.home, lack(case, &way, &within(*waited_seconds)));
+    let diagnosis =
+        of_mailbox(case).filter_map(quota).fold(case.because("mailbox-full", Likely, cause), Diagnosis::seen);
+    Some(diagnosis.advise("Delete mail there (also in Trash and Junk), or ask the provider for more space.").advise(
+        format!("Then look again: the {} may still be in a queue, or come back to {}.", way.awaited(), way.from),
+    ))
+}
+
+/// What the message needs, with the lines that servers on its way add to it.
+const NEEDED_KIB: u64 = 4;
+
+/// What was seen of the mailbox that something was to come to, by whatever protocol.
+fn of_mailbox<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Fact> {
+    let account = &case.record.account;
+    let records = case.outcome.stages.iter().filter(move |record| record.account == *account);
+    records.flat_map(|record| &record.facts)
+}
+
+/// Where the message would have been seen, by IMAP.
+fn looked_into(case: &Case) -> Option<String> {
+    let folder = |wanted: Role| {
+        of_mailbox(case).find_map(|fact| match fact {
+            Fact::Folder { role, name, .. } if *role == wanted => Some(name),
+            _ => None,
+        })
+    };
+    let inbox = folder(Role::Inbox).filter(|_| case.protocol() == Protocol::Imap)?;
+    Some(match folder(Role::Junk) {
+        Some(junk) => format!("looked into {inbox} and {junk} to the end"),
+        None => format!("looked into {inbox} to the end; no Junk folder is known"),
+    })
+}
+
+/// What says how full the mailbox is.
+fn quota(fact: &Fact) -> Option<String> {
+    match fact {
+        Fact::Quota { used_kib, limit_kib } => {
+            Some(format!("quota of the mailbox: {used_kib} of {limit_kib} KiB used"))
+        }
+        Fact::Alert { reply } if has_response_code(reply, &["OVERQUOTA"]) => Some(answered(reply)),
+        _ => None,
+    }
+}
+
 /// What was awaited did not arrive.
 pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
     let Kind::NotArrived { waited_seconds } = case.kind() else {
@@ -54,6 +112,8 @@ pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
     };
     let way = Way::of(case.outcome, case.leg());
     let mut diagnosis = case.because("not-arrived", Certain, lack(case, &way, &within(*waited_seconds)));
+    diagnosis =
+        looked_into(case).into_iter().chain(of_mailbox(case).filter_map(quota)).fold(diagnosis, Diagnosis::seen);
     diagnosis = diagnosis.advise_all(unseen(case, &way));
     if way.what == What::Answer {
         diagnosis = answerless(&way, diagnosis);
@@ -193,36 +253,6 @@ pub fn junk_advice(outcome: &Outcome, leg: Leg, diagnosis: Diagnosis) -> Diagnos
     diagnosis
         .advise("Mark the message as not spam, and add the sender to the address book of the receiving account.")
         .advise(records)
-}
-
-/// What arrived is not what was sent.
-pub fn altered(case: &Case) -> Option<Diagnosis> {
-    if *case.kind() != Kind::Altered {
-        return None;
-    }
-    Some(
-        case.because("altered", Certain, "The message that arrived is not the one that was sent: its text differs.")
-            .advise("Antivirus programs, mailing lists and company gateways add text to mail: switch that off for this mailbox.")
-            .advise("If nothing of the kind is in use, show both texts to the provider."),
-    )
-}
-
-/// A folder is missing.
-pub fn no_folder(case: &Case) -> Option<Diagnosis> {
-    let missing = *case.kind() == Kind::NoFolder;
-    let refused = matches!(case.kind(), Kind::Refused { .. }) && case.responded(&["NONEXISTENT", "TRYCREATE"]);
-    if !missing && !refused {
-        return None;
-    }
-    let (cause, key) = match case.stage() {
-        Stage::Copy => ("The account has no Sent folder under the name that was looked for.", "`sent_folder`"),
-        _ => ("A folder that is needed does not exist.", "`sent_folder` or `junk_folder`"),
-    };
-    Some(
-        case.because("no-folder", Certain, cause)
-            .advise(format!("Set {key} to the name as the server has it, such as \"Sent Items\" or \"INBOX.Sent\"."))
-            .advise("Or create the folder in a mail program."),
-    )
 }
 
 /// The server filed no copy.

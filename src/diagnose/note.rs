@@ -4,13 +4,14 @@
 
 use std::collections::HashSet;
 
-use crate::outcome::{Fact, Outcome, StageRecord, Status};
+use crate::outcome::{Change, Fact, Outcome, StageRecord, Status};
+use crate::stage::Stage;
 
 use super::interceptor;
 use super::known;
 use super::maildrop;
 use super::way::{Way, What};
-use super::{Certainty::*, Diagnosis, Verdict};
+use super::{Certainty, Certainty::*, Diagnosis, Verdict, answered};
 
 /// From how many days before its end a certificate is worth a note: they are renewed earlier than that.
 const SOON: i64 = 14;
@@ -54,6 +55,30 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
         Fact::RemovedAgain { why } => {
             let cause = format!("The message was removed in a second session: {why}.");
             Some(note("session-lost-before-quit", cause))
+        }
+        Fact::Unannounced { waited_seconds, .. } => {
+            let certainty = announced_too_late(outcome, record, *waited_seconds)?;
+            let cause = format!("{host} offers to announce new mail (IDLE), and did not announce this message.");
+            let advice = "Mail programs and phones that wait for announcements (push) show mail late with this server: let \
+                 them ask every few minutes.";
+            Some(Diagnosis { certainty, ..note("idle-silent", cause) }.advise(advice))
+        }
+        Fact::Changed { what: Change::Subject, text, .. } if record.status == Status::Passed => {
+            let note = note(
+                "subject-changed",
+                format!(
+                    "The subject was changed on the way, the text was not: {}.",
+                    text.as_deref().unwrap_or_default()
+                ),
+            );
+            let advice =
+                "Spam filters and company gateways mark subjects: where that is not wanted, switch it off there.";
+            Some(note.advise(advice))
+        }
+        Fact::Alert { reply } => {
+            let text = reply.text.trim_end_matches('.');
+            let cause = format!("{host} has this to say to the user of the mailbox: {text}.");
+            Some(note("server-alert", cause).seen(answered(reply)))
         }
         Fact::Arrived { folder, .. } if Way::of(outcome, record.at.leg).what == What::Answer => {
             let Way { to, home, .. } = Way::of(outcome, record.at.leg);
@@ -100,5 +125,26 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
             )
         }
         _ => None,
+    }
+}
+
+/// Servers announce mail a moment after it came (Dovecot: half a second).
+const A_MOMENT: f64 = 3.0;
+
+/// Whether the message had been in the mailbox for more than a moment when it was found. How long it was under way is told by
+/// the servers on its way: by the differences of their clocks.
+fn announced_too_late(outcome: &Outcome, record: &StageRecord, waited_seconds: f64) -> Option<Certainty> {
+    let read = outcome.stages.iter().filter(|other| {
+        let same = (other.at.leg, other.at.protocol) == (record.at.leg, record.at.protocol);
+        same && other.at.stage == Stage::Inspect
+    });
+    let hops = read.flat_map(|read| &read.facts).filter_map(|fact| match fact {
+        Fact::Hop { at: Some(_), seconds, .. } => Some(seconds.unwrap_or(0.0)),
+        _ => None,
+    });
+    let under_way = hops.reduce(|all, hop| all + hop);
+    match under_way {
+        Some(under_way) => (waited_seconds - under_way >= A_MOMENT).then_some(Likely),
+        None => Some(Possible),
     }
 }

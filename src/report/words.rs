@@ -1,7 +1,7 @@
 //! Facts, concerns and failures in words. Text of servers is verbatim in them: a format makes it safe.
 
 use crate::failure::{Failure, Kind, Reply, Skip};
-use crate::outcome::{Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Role, Server, StageRecord};
+use crate::outcome::{Change, Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Role, Server, StageRecord};
 use crate::stage::{Leg, Stage};
 
 use super::human::{count, few, seconds};
@@ -118,6 +118,7 @@ fn kind(kind: &Kind) -> String {
         Kind::InJunk { folder } => return format!("in {folder}"),
         Kind::Altered => "not what was sent",
         Kind::NoFolder => "there is no such folder",
+        Kind::NotSelectable { folder } => return format!("{folder} cannot be opened"),
         Kind::NoCopy => "there is no copy",
         Kind::Local => "this machine could not do its part",
     };
@@ -134,6 +135,8 @@ pub fn concern(concern: &Concern) -> String {
         Concern::FoundInJunk { folder } => format!("taken for spam, in {folder}"),
         Concern::Duplicate { times } => format!("arrived {times} times"),
         Concern::NoSentFolder => "no Sent folder".to_owned(),
+        Concern::NotSelectable { folder, .. } => format!("{folder} cannot be opened"),
+        Concern::ReadOnly { folder, .. } => format!("{folder} is read-only"),
         Concern::LeftBehind { folder, .. } => format!("left in {folder}"),
         Concern::LeftMarked { folder, .. } => format!("left in {folder}, marked as deleted"),
         Concern::MayArrive => "may still arrive".to_owned(),
@@ -212,6 +215,8 @@ fn short(fact: &Fact, record: &StageRecord) -> Option<String> {
             format!("in {folder}, {}{doubt}", self::noticed(*noticed))
         }
         Fact::Identical { bytes } => format!("unchanged, {}", count(*bytes, "byte")),
+        Fact::Changed { what: Change::Encoding, text: Some(encoding), .. } => format!("re-encoded in {encoding}"),
+        Fact::Changed { what: Change::Subject, .. } => "with another subject".to_owned(),
         Fact::Hop { .. } if is_last_hop(fact, record) => hops(record),
         Fact::SentCopy { folder, filed_by, .. } => format!("in {folder}, {}", self::filed_by(*filed_by)),
         Fact::Kept => "messages left in place, as asked for".to_owned(),
@@ -262,6 +267,8 @@ pub fn fact(fact: &Fact) -> String {
         Fact::Folder { role, name, known_by, messages, uid_next } => {
             folder(*role, name, *known_by, *messages, *uid_next)
         }
+        Fact::Folders { .. } => folders(fact),
+        Fact::Alert { reply } => format!("for the user of the mailbox: {reply}"),
         Fact::Accepted { reply, .. } => format!("answer: {reply}"),
         Fact::Arrived { folder, uid, noticed, earlier_by_at_most_seconds } => format!(
             "in {folder}{}, {}, at most {} before it was noticed",
@@ -269,6 +276,10 @@ pub fn fact(fact: &Fact) -> String {
             self::noticed(*noticed),
             seconds(*earlier_by_at_most_seconds)
         ),
+        Fact::Unannounced { idle_seconds, .. } => {
+            format!("not announced, though the server had been idling for {}", seconds(*idle_seconds))
+        }
+        Fact::Changed { what, lines, text } => changed(*what, *lines, text.as_deref()),
         Fact::Identical { bytes } => format!("the body is unchanged, {}", count(*bytes, "byte")),
         Fact::Hop { from, by, with, at, seconds } => hop([from, by, with, at], *seconds),
         Fact::AuthenticationResults { text } => format!("Authentication-Results: {text}"),
@@ -283,6 +294,29 @@ pub fn fact(fact: &Fact) -> String {
         }
         Fact::Kept => "the messages were left where they are, as asked for".to_owned(),
     }
+}
+
+fn folders(fact: &Fact) -> String {
+    let Fact::Folders { wanted, names, more, likely } = fact else { return String::new() };
+    let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
+    let likely = likely.as_ref().map(|name| format!("; likely {name}")).unwrap_or_default();
+    format!("no {} folder among these: {}{more}{likely}", role(*wanted), names.join(", "))
+}
+
+fn changed(what: Change, lines: Option<u64>, text: Option<&str>) -> String {
+    let what = match what {
+        Change::AddedBelow => "text added below",
+        Change::AddedAbove => "text added above",
+        Change::Rewrapped => "lines wrapped anew",
+        Change::Edited => "lines changed",
+        Change::Replaced => "text replaced",
+        Change::Repacked => "another type",
+        Change::Encoding => "another transfer encoding",
+        Change::Subject => "another subject",
+    };
+    let lines = lines.map(|lines| format!(", {}", count(lines, "line"))).unwrap_or_default();
+    let text = text.map(|text| format!(": {text}")).unwrap_or_default();
+    format!("{what}{lines}{text}")
 }
 
 fn leftover(fact: &Fact) -> String {
@@ -334,12 +368,16 @@ fn days(days: i64) -> String {
     }
 }
 
-fn folder(role: Role, name: &str, known_by: KnownBy, messages: Option<u32>, uid_next: Option<u32>) -> String {
-    let role = match role {
+fn role(role: Role) -> &'static str {
+    match role {
         Role::Inbox => "inbox",
         Role::Junk => "junk",
         Role::Sent => "sent",
-    };
+    }
+}
+
+fn folder(role: Role, name: &str, known_by: KnownBy, messages: Option<u32>, uid_next: Option<u32>) -> String {
+    let role = self::role(role);
     let known_by = match known_by {
         KnownBy::Protocol => "the protocol",
         KnownBy::Configuration => "the configuration",

@@ -181,6 +181,25 @@ pub struct Place {
     pub text: Option<String>,
 }
 
+/// What is changed in a message on its way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alteration {
+    /// Text is added below.
+    #[default]
+    Footer,
+    /// Text is added above.
+    Banner,
+    /// The lines are wrapped at other places.
+    Wrapped,
+    /// Another text is put in the place of the whole.
+    Replaced,
+    /// It is sent on in quoted-printable (RFC 2045 §6.7), which changes nothing for a reader.
+    QuotedPrintable,
+    /// `[EXTERNAL]` is put in front of the subject.
+    Subject,
+}
+
 /// One thing the sandbox does wrong. In TOML, `{ fault = "login-refused", service = "imap" }`; where `service` is
 /// optional, leaving it out means all three protocols; `to` limits a fault to one recipient, and so
 /// to the probe or to the reply, `user` to one account.
@@ -273,11 +292,32 @@ pub enum Fault {
         #[serde(default)]
         to: Option<String>,
     },
-    /// A footer is added to the body on the way.
+    /// The message is changed on the way.
     MessageAltered {
+        /// In what way; default: a footer is added to its text.
+        #[serde(default)]
+        how: Alteration,
         /// Only this recipient.
         #[serde(default)]
         to: Option<String>,
+    },
+    /// Every mailbox is over its quota: mail is accepted and waits in the queue for ever, IMAP tells the quota (RFC 9208) and
+    /// answers APPEND with NO `[OVERQUOTA]`.
+    QuotaUsedUp {},
+    /// IMAP lists a folder as `\Noselect`, and opens it for nobody.
+    FolderClosed {
+        /// Its name.
+        folder: String,
+    },
+    /// IMAP opens a folder for reading only: nothing can be put into it or removed from it.
+    FolderReadOnly {
+        /// Its name.
+        folder: String,
+    },
+    /// IMAP says `[ALERT]` when the INBOX is opened.
+    Alert {
+        /// The words.
+        text: String,
     },
     /// IDLE is offered and accepted and announces nothing.
     IdleSilent {},

@@ -1,5 +1,5 @@
 //! The IMAP server: RFC 3501, with LITERAL+ (RFC 7888), IDLE (RFC 2177), UIDPLUS (RFC 4315), SPECIAL-USE (RFC 6154),
-//! SASL-IR (RFC 4959), UNSELECT (RFC 3691) and ID (RFC 2971).
+//! SASL-IR (RFC 4959), UNSELECT (RFC 3691) and ID (RFC 2971); with a fault, what there is to say of a quota (RFC 9208).
 
 mod command;
 mod fetch;
@@ -229,6 +229,7 @@ impl Session {
             "LIST" => self.list(arguments, "LIST"),
             "LSUB" => self.list(arguments, "LSUB"),
             "STATUS" => self.status(arguments),
+            "GETQUOTAROOT" if self.connection.system.faults.on(Fault::QuotaUsedUp {}) => self.quota_root(arguments),
             "APPEND" => self.append(arguments),
             "CLOSE" => self.close(true),
             "UNSELECT" => self.close(false),
@@ -264,6 +265,7 @@ impl Session {
             (logged_in, "UNSELECT"),
             (logged_in && settings.uidplus, "UIDPLUS"),
             (logged_in && settings.special_use, "SPECIAL-USE"),
+            (logged_in && system.faults.on(Fault::QuotaUsedUp {}), "QUOTA QUOTA=RES-STORAGE"),
         ] {
             offers.extend(offered.then(|| name.to_owned()));
         }

@@ -55,6 +55,8 @@ pub struct Found {
     pub noticed: Noticed,
     /// How much earlier it may have been there.
     pub earlier_by_at_most: Duration,
+    /// For how long the server had been idling when it was found, without a word of it.
+    pub unannounced: Option<Duration>,
 }
 
 /// How long to wait, and for what to stop.
@@ -105,6 +107,7 @@ pub async fn wait_for(
         junk_changed: false,
         announced: false,
         refused: None,
+        idled: None,
     };
     wait.run().await
 }
@@ -141,6 +144,8 @@ struct Wait<'a> {
     junk_changed: bool,
     announced: bool,
     refused: Option<Reply>,
+    /// How long the server was left to announce something, the last time.
+    idled: Option<Duration>,
 }
 
 /// Why the quiet is over.
@@ -176,7 +181,13 @@ impl Wait<'_> {
         let look = self.mailbox.find_afresh(&self.baseline.inbox, is_it);
         let found = timeout(patience, look).await.map_err(silent)??;
         let earlier_by_at_most = self.began.elapsed();
-        Ok(found.first().map(|&uid| Found { role: Role::Inbox, uid, noticed: Noticed::Polled, earlier_by_at_most }))
+        Ok(found.first().map(|&uid| Found {
+            role: Role::Inbox,
+            uid,
+            noticed: Noticed::Polled,
+            earlier_by_at_most,
+            unannounced: None,
+        }))
     }
 
     /// Asks at each of [`STEPS`], and from the first again when the message is taken in the meantime.
@@ -302,6 +313,7 @@ impl Wait<'_> {
             return Err(Failure::refused(reply));
         }
         let earlier_by_at_most = self.missed.elapsed();
+        let unannounced = self.idled.filter(|_| noticed == Noticed::Polled);
         while let Some(uid) = self.suspects.pop().filter(|_| self.found.is_none()) {
             let message = self.mailbox.beginning(&self.baseline.inbox, uid).await?;
             match self.quarry.read(&message) {
@@ -313,13 +325,13 @@ impl Wait<'_> {
             }
         }
         if let Some(uid) = self.found {
-            return Ok(Some(Found { role: Role::Inbox, uid, noticed, earlier_by_at_most }));
+            return Ok(Some(Found { role: Role::Inbox, uid, noticed, earlier_by_at_most, unannounced }));
         }
         if let (true, Some(junk)) = (std::mem::take(&mut self.junk_changed), &self.baseline.junk) {
             self.questions.clear();
             let found = self.mailbox.find(junk, |header| self.quarry.glance(header) == Glance::This).await?;
             if let Some(&uid) = found.first() {
-                return Ok(Some(Found { role: Role::Junk, uid, noticed, earlier_by_at_most }));
+                return Ok(Some(Found { role: Role::Junk, uid, noticed, earlier_by_at_most, unannounced: None }));
             }
             self.mailbox.enter(&self.baseline.inbox).await?;
         }
@@ -332,7 +344,8 @@ impl Wait<'_> {
         let longest = if self.idle { WITH_IDLE.1 } else { WITHOUT_IDLE.1 };
         self.pause = (self.pause * 3 / 2).min(longest);
         let idle = if self.idle { Some(self.mailbox.imap.send("IDLE").await?) } else { None };
-        let mut idling = false;
+        let (began, mut idling) = (Instant::now(), false);
+        self.idled = None;
         let why = loop {
             tokio::select! {
                 biased;
@@ -354,6 +367,7 @@ impl Wait<'_> {
             }
         };
         if let Some(idle) = idle {
+            self.idled = Some(began.elapsed()).filter(|_| idling);
             self.end_idle(&idle, idling).await?;
         }
         Ok(why)
@@ -382,6 +396,7 @@ impl Wait<'_> {
     /// The server does not idle, whatever it says that it can do: it is polled.
     fn without_idle(&mut self) {
         self.idle = false;
+        self.idled = None;
         self.pause = WITHOUT_IDLE.0;
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::account::{Account, Protocol};
 use crate::check::{Junk, Sent};
@@ -24,7 +24,7 @@ use crate::verify::mailbox::{Baseline, Mailbox};
 use crate::verify::maildrop::{self, Maildrop};
 use crate::verify::quarry::{Catch, Glance, Quarry};
 use crate::verify::recorder::{Bounds, Halted, Recorder, Seen};
-use crate::verify::{cleanup, plan, sent};
+use crate::verify::{cleanup, plan, quota, sent};
 use crate::wire::imap::Greeted;
 
 /// What the last questions may take when the time to wait is over.
@@ -106,9 +106,7 @@ impl<'a> Berth<'a> {
         let wanted = Wanted { junk: self.plan.probe || self.plan.answer, sent: self.plan.sent || self.plan.reply_sent };
         let (mailbox, baseline) = recorder
             .stage(self.at(leg, Stage::Baseline), &account.name, async |seen| {
-                let baseline = mailbox.baseline(&account.folders, wanted).await?;
-                let folders = [Some(&baseline.inbox), baseline.junk.as_ref(), baseline.sent.as_ref()];
-                seen.facts.extend(folders.into_iter().flatten().map(Folder::fact));
+                let baseline = mailbox.baseline(&account.folders, wanted, seen).await?;
                 Ok((mailbox, baseline))
             })
             .await?;
@@ -153,10 +151,12 @@ impl<'a> Berth<'a> {
                 arrived = self.wait(quarry, &news, until, recorder, seen) => arrived,
             };
             self.bounced = arrived.as_ref().is_err_and(|failure| failure.kind == Kind::Bounced);
-            let arrived = arrived?;
             let waited_seconds = began.elapsed().as_secs_f64();
-            let arrived = arrived.ok_or_else(|| Failure::new(Kind::NotArrived { waited_seconds }))?;
-            self.note_arrival(&arrived, junk, seen)?;
+            let Some(arrived) = arrived? else {
+                self.look_for_a_reason((until + LAST_QUESTIONS).min(recorder.bounds().deadline), seen).await;
+                return Err(Failure::new(Kind::NotArrived { waited_seconds }));
+            };
+            self.note_arrival(&arrived, waited_seconds, junk, seen)?;
             Ok(arrived)
         });
         tokio::select! {
@@ -164,6 +164,20 @@ impl<'a> Berth<'a> {
             true = refused => None,
             arrived = arrival => Some(arrived),
         }
+    }
+
+    /// Where nothing came, a full mailbox is a reason. It is asked for within half of the time that is left, and where
+    /// there is no answer, the session is given up.
+    async fn look_for_a_reason(&mut self, until: Instant, seen: &mut Seen) {
+        let Some(mut mailbox) = self.session.take() else { return };
+        let patience = until.saturating_duration_since(Instant::now()) / 2;
+        let quota = match timeout(patience, quota::of(&mut mailbox.imap)).await {
+            Ok(Err(failure)) if in_step(&failure) => None,
+            Ok(Ok(quota)) => quota,
+            Ok(Err(_)) | Err(_) => return,
+        };
+        seen.facts.extend(quota);
+        self.session = Some(mailbox);
     }
 
     async fn wait(
@@ -178,7 +192,7 @@ impl<'a> Berth<'a> {
         if let Some(maildrop) = &mut self.maildrop {
             return wait_by_pop3(maildrop, quarry, news, until, patience, recorder, seen).await;
         }
-        self.watch(quarry, news, until, patience).await.map(|found| found.map(Arrived::Imap))
+        self.watch(quarry, news, until, patience, seen).await.map(|found| found.map(Arrived::Imap))
     }
 
     /// Waits in the session, which stays unless it is lost.
@@ -188,18 +202,21 @@ impl<'a> Berth<'a> {
         news: &News,
         until: Instant,
         patience: Duration,
+        seen: &mut Seen,
     ) -> Result<Option<Found>, Failure> {
         let mut mailbox = self.session.take().ok_or_else(gone)?;
         let baseline = self.baseline.as_ref().ok_or_else(gone)?;
         let waiting = Waiting { sending: news.sending.clone(), over: news.over.clone(), until, patience };
         let found = arrival::wait_for(&mut mailbox, baseline, quarry, waiting).await;
+        let alerts = mailbox.imap.alerts();
         if found.as_ref().err().is_none_or(|failure| failure.kind == Kind::Bounced) {
             self.session = Some(mailbox);
         }
+        seen.facts.extend(alerts.into_iter().map(|reply| Fact::Alert { reply }));
         found
     }
 
-    fn note_arrival(&self, arrived: &Arrived, junk: Junk, seen: &mut Seen) -> Result<(), Failure> {
+    fn note_arrival(&self, arrived: &Arrived, waited_seconds: f64, junk: Junk, seen: &mut Seen) -> Result<(), Failure> {
         let found = match arrived {
             Arrived::Pop3(found) => {
                 seen.fact(found.fact());
@@ -214,6 +231,8 @@ impl<'a> Berth<'a> {
             noticed: found.noticed,
             earlier_by_at_most_seconds: found.earlier_by_at_most.as_secs_f64(),
         });
+        let idle_seconds = found.unannounced.as_ref().map(Duration::as_secs_f64);
+        seen.facts.extend(idle_seconds.map(|idle_seconds| Fact::Unannounced { idle_seconds, waited_seconds }));
         match (found.role, junk) {
             (Role::Junk, Junk::Critical) => return Err(Failure::new(Kind::InJunk { folder })),
             (Role::Junk, Junk::Warning) => seen.concern(Concern::FoundInJunk { folder }),
@@ -241,7 +260,7 @@ impl<'a> Berth<'a> {
         let (quarry, patience) = (Quarry::Bounce(probe), recorder.bounds().stage);
         let watched = match &mut self.maildrop {
             Some(maildrop) => look_later(maildrop, quarry, news, until, recorder, &mut Seen::default()).await.map(drop),
-            None => self.watch(quarry, news, until, patience).await.map(drop),
+            None => self.watch(quarry, news, until, patience, &mut Seen::default()).await.map(drop),
         };
         match watched {
             Err(failure) if failure.kind == Kind::Bounced => failure.reply.map(|reply| *reply),
@@ -271,10 +290,11 @@ impl<'a> Berth<'a> {
                     seen.concern(Concern::Duplicate { times });
                 }
                 let trace = probe::trace(&message);
-                let identical = sent.map(|sent| sent.same_body(&message));
-                seen.facts.extend(identical.flatten().map(|bytes| Fact::Identical { bytes }));
+                let compared = sent.map(|sent| sent.compare(&message)).unwrap_or_default();
+                let identical = compared.iter().any(|fact| matches!(fact, Fact::Identical { .. }));
+                seen.facts.extend(compared);
                 seen.facts.extend(trace);
-                if identical == Some(None) { Err(Failure::new(Kind::Altered)) } else { Ok(()) }
+                if sent.is_some() && !identical { Err(Failure::new(Kind::Altered)) } else { Ok(()) }
             })
             .await
     }
@@ -444,7 +464,7 @@ async fn clear_maildrop(
 
 /// Failures after which a session is still in step.
 fn in_step(failure: &Failure) -> bool {
-    matches!(failure.kind, Kind::Refused { .. } | Kind::NoFolder | Kind::NoCopy)
+    matches!(failure.kind, Kind::Refused { .. } | Kind::NoFolder | Kind::NotSelectable { .. } | Kind::NoCopy)
 }
 
 fn gone() -> Failure {

@@ -1,11 +1,16 @@
 //! A folder, and which one is Junk and which is Sent: as configured, else as the server marks it (SPECIAL-USE, RFC 6154), else
 //! by a well-known name.
 
+mod names;
+
 use crate::account::Folders;
 use crate::failure::{Failure, Kind};
-use crate::outcome::{Fact, KnownBy, Role};
+use crate::outcome::{Concern, Fact, KnownBy, Role};
+use crate::verify::cleanup::why;
+use crate::verify::recorder::Seen;
 use crate::wire::imap::mailbox_name::{decode, encode};
 use crate::wire::imap::{Event, Listed, StatusOf};
+use names::{JUNK, SENT};
 
 /// A folder, and where in it new messages begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,100 +53,14 @@ pub struct Wanted {
     pub sent: bool,
 }
 
-/// Names of the Sent folder in common clients, servers and languages, in lower case, without what stands above them.
-const SENT: &[&str] = &[
-    "sent",
-    "sent items",
-    "sent messages",
-    "sent mail",
-    "sent-mail",
-    "outbox",
-    "gesendet",
-    "gesendete elemente",
-    "gesendete objekte",
-    "gesendete nachrichten",
-    "envoyés",
-    "éléments envoyés",
-    "messages envoyés",
-    "enviados",
-    "elementos enviados",
-    "mensajes enviados",
-    "itens enviados",
-    "mensagens enviadas",
-    "inviata",
-    "posta inviata",
-    "elementi inviati",
-    "messaggi inviati",
-    "verzonden",
-    "verzonden items",
-    "verzonden berichten",
-    "skickat",
-    "skickade objekt",
-    "sendt",
-    "sendte elementer",
-    "lähetetyt",
-    "odeslané",
-    "odeslaná pošta",
-    "odoslané",
-    "wysłane",
-    "elementy wysłane",
-    "отправленные",
-    "надіслані",
-    "elküldött",
-    "elküldött elemek",
-    "trimise",
-    "gönderilmiş öğeler",
-    "gönderilmiş",
-    "απεσταλμένα",
-    "送信済み",
-    "送信済みメール",
-    "送信済みアイテム",
-    "已发送",
-    "已发送邮件",
-    "寄件備份",
-    "보낸편지함",
-    "보낸 편지함",
-];
-
-/// Names of the Junk folder, likewise.
-const JUNK: &[&str] = &[
-    "junk",
-    "spam",
-    "junk e-mail",
-    "junk email",
-    "junk mail",
-    "bulk mail",
-    "bulk",
-    "unerwünscht",
-    "spamverdacht",
-    "junk-e-mail",
-    "courrier indésirable",
-    "indésirables",
-    "pourriel",
-    "correo no deseado",
-    "lixo eletrônico",
-    "lixo eletrónico",
-    "posta indesiderata",
-    "ongewenste e-mail",
-    "ongewenst",
-    "skräppost",
-    "søppelpost",
-    "uønsket e-mail",
-    "roskaposti",
-    "nevyžádaná pošta",
-    "spam-verdacht",
-    "wiadomości-śmieci",
-    "спам",
-    "нежелательная почта",
-    "迷惑メール",
-    "垃圾邮件",
-    "垃圾郵件",
-    "스팸편지함",
-    "정크 메일",
-];
-
 /// So many answers to LIST and STATUS are kept: nobody has more folders.
 const MOST_FOLDERS: usize = 10_000;
+
+/// So many folders are named where one is missing.
+const MOST_NAMED: usize = 12;
+
+/// From this [`rank`] on nothing speaks for a folder.
+const UNLIKELY: u8 = 4;
 
 /// What is known of the folders so far, while the server's answers come in.
 #[derive(Debug)]
@@ -150,6 +69,8 @@ pub(super) struct Found {
     sent: Option<Known>,
     junk: Option<Known>,
     listed: Vec<Listed>,
+    /// Folders that are listed, and that nobody can open (`\\Noselect`).
+    closed: Vec<Listed>,
     statuses: Vec<StatusOf>,
     refused: Vec<(String, Failure)>,
 }
@@ -168,7 +89,8 @@ impl Found {
         };
         let sent = known(&folders.sent).filter(|_| wanted.sent);
         let junk = known(&folders.junk).filter(|_| wanted.junk);
-        Found { wanted, sent, junk, listed: Vec::new(), statuses: Vec::new(), refused: Vec::new() }
+        let (listed, closed, statuses, refused) = Default::default();
+        Found { wanted, sent, junk, listed, closed, statuses, refused }
     }
 
     /// Whether a wanted folder is not known yet.
@@ -184,6 +106,7 @@ impl Found {
     /// Takes in an answer to LIST or STATUS.
     pub(super) fn take(&mut self, event: Event) {
         match event {
+            Event::Listed(listed) if listed.no_select && self.closed.len() < MOST_FOLDERS => self.closed.push(listed),
             Event::Listed(listed) if !listed.no_select && self.listed.len() < MOST_FOLDERS => {
                 let mark = |known: &mut Option<Known>| {
                     known.get_or_insert(Known { wire_name: listed.name.clone(), by: KnownBy::SpecialUse });
@@ -203,17 +126,14 @@ impl Found {
 
     /// Falls back on well-known names.
     pub(super) fn settle(&mut self) {
-        let by_name = |names: &[&str], listed: &[Listed]| {
-            let place = |listed: &Listed| names.iter().position(|name| *name == last_level(listed));
-            let best = listed.iter().filter_map(|listed| place(listed).map(|place| (place, listed)));
-            best.min_by_key(|(place, _)| *place)
-                .map(|(_, listed)| Known { wire_name: listed.name.clone(), by: KnownBy::Name })
+        let by_name = |role, listed: &[Listed]| {
+            best_named(role, listed).map(|listed| Known { wire_name: listed.name.clone(), by: KnownBy::Name })
         };
         if self.wanted.sent && self.sent.is_none() {
-            self.sent = by_name(SENT, &self.listed);
+            self.sent = by_name(Role::Sent, &self.listed);
         }
         if self.wanted.junk && self.junk.is_none() {
-            self.junk = by_name(JUNK, &self.listed);
+            self.junk = by_name(Role::Junk, &self.listed);
         }
     }
 
@@ -228,21 +148,74 @@ impl Found {
         self.refused.push((wire_name, failure));
     }
 
-    /// That the Junk folder of the configuration is not there: where to look for the probe is not known then.
-    pub(super) fn missing_junk(&self) -> Option<Failure> {
-        self.missing(self.junk.as_ref())
+    /// Whether the server has no STATUS of a folder, and it was not asked yet which there are.
+    pub(super) fn wants_names(&self) -> bool {
+        !self.refused.is_empty() && !self.has_names()
     }
 
-    /// That the Sent folder of the configuration is not there.
-    pub(super) fn missing_sent(&self) -> Option<Failure> {
-        self.missing(self.sent.as_ref())
+    /// Why a folder that is wanted is not to be had: the one that the configuration names is not there, or whichever it is
+    /// cannot be opened.
+    pub(super) fn trouble(&self, role: Role) -> Option<Failure> {
+        let (wanted, known) = match role {
+            Role::Sent => (self.wanted.sent, &self.sent),
+            Role::Junk => (self.wanted.junk, &self.junk),
+            Role::Inbox => return None,
+        };
+        let closed = |name: &str| Kind::NotSelectable { folder: decode(name) };
+        let Some(known) = known else {
+            let marked = self.closed.iter().find(|listed| is_marked(role, listed));
+            let folder = marked.or_else(|| best_named(role, &self.closed)).filter(|_| wanted)?;
+            return Some(Failure::new(closed(&folder.name)).detail("the server lists it as \\Noselect"));
+        };
+        let (name, refused) = self.refused.iter().find(|(name, _)| *name == known.wire_name)?;
+        // A BAD says nothing of the folder.
+        let reply = refused.reply.as_ref().filter(|reply| reply.status.as_deref() == Some("NO"));
+        let listed = self.listed.iter().chain(&self.closed).any(|listed| listed.name == *name);
+        let kind = match reply {
+            Some(reply) if listed || reply.response_code.as_deref() == Some("NOPERM") => closed(name),
+            None if known.by != KnownBy::Configuration => return None,
+            _ => Kind::NoFolder,
+        };
+        let failure = Failure { kind, ..refused.clone() };
+        Some(match known.by {
+            KnownBy::Configuration => failure.detail(format!("the configuration names the folder {}", decode(name))),
+            _ => failure,
+        })
     }
 
-    fn missing(&self, known: Option<&Known>) -> Option<Failure> {
-        let known = known.filter(|known| known.by == KnownBy::Configuration)?;
-        let (name, failure) = self.refused.iter().find(|(name, _)| *name == known.wire_name)?;
-        let failure = Failure { kind: Kind::NoFolder, ..failure.clone() };
-        Some(failure.detail(format!("the configuration names the folder {}", decode(name))))
+    /// What there is to say of a folder that is not to be had.
+    ///
+    /// # Errors
+    /// When it is the Junk folder of the configuration: where to look for the probe is not known then.
+    pub(super) fn tell(&self, seen: &mut Seen) -> Result<(), Failure> {
+        if let Some(failure) = self.trouble(Role::Junk) {
+            if self.junk.as_ref().is_some_and(|known| known.by == KnownBy::Configuration) {
+                seen.fact(self.others(Role::Junk));
+                return Err(failure);
+            }
+            if let Kind::NotSelectable { folder } = &failure.kind {
+                seen.concern(Concern::NotSelectable { folder: folder.clone(), why: why(&failure) });
+            }
+        }
+        if self.wanted.sent && self.sent.as_ref().is_none_or(|known| self.status(&known.wire_name).is_none()) {
+            seen.fact(self.others(Role::Sent));
+        }
+        Ok(())
+    }
+
+    /// The folders that there are in the place of one that is not to be had.
+    pub(super) fn others(&self, role: Role) -> Fact {
+        let known = if role == Role::Sent { &self.sent } else { &self.junk };
+        let looked_for = known.as_ref().map(|known| known.wire_name.as_str());
+        let folders = self.listed.iter().filter(|listed| Some(listed.name.as_str()) != looked_for);
+        let mut ranked: Vec<(u8, String)> =
+            folders.map(|listed| (rank(role, listed, looked_for), decode(&listed.name))).collect();
+        ranked.sort_by_key(|(rank, _)| *rank); // else as the server has them
+        ranked.dedup();
+        let likely = ranked.first().filter(|(rank, _)| *rank < UNLIKELY).map(|(_, name)| name.clone());
+        let more = ranked.len().saturating_sub(MOST_NAMED) as u64;
+        let names = ranked.into_iter().take(MOST_NAMED).map(|(_, name)| name).collect();
+        Fact::Folders { wanted: role, names, more, likely }
     }
 
     /// Junk and Sent, as far as they are there: a folder without a STATUS cannot be opened.
@@ -269,8 +242,52 @@ impl Found {
     }
 }
 
-fn last_level(listed: &Listed) -> String {
-    let name = decode(&listed.name).to_lowercase();
+/// The folder with the best of the well-known names.
+fn best_named(role: Role, listed: &[Listed]) -> Option<&Listed> {
+    let place = |listed: &Listed| names(role).iter().position(|name| *name == last_level(listed, &listed.name));
+    let best = listed.iter().filter_map(|listed| place(listed).map(|place| (place, listed)));
+    best.min_by_key(|(place, _)| *place).map(|(_, listed)| listed)
+}
+
+fn names(role: Role) -> &'static [&'static str] {
+    match role {
+        Role::Sent => SENT,
+        Role::Junk => JUNK,
+        Role::Inbox => &[],
+    }
+}
+
+fn is_marked(role: Role, listed: &Listed) -> bool {
+    match role {
+        Role::Sent => listed.sent,
+        Role::Junk => listed.junk,
+        Role::Inbox => false,
+    }
+}
+
+/// How near a folder comes to the one that is looked for: by its mark, by its name below another folder or in other
+/// letters, by a well-known name, by a word of one.
+fn rank(role: Role, listed: &Listed, looked_for: Option<&str>) -> u8 {
+    let level = last_level(listed, &listed.name);
+    let words = || level.split(|c: char| !c.is_alphanumeric());
+    match () {
+        () if is_marked(role, listed) => 0,
+        () if looked_for.is_some_and(|name| last_level(listed, name) == level || ends_in(name, &level)) => 1,
+        () if names(role).contains(&level.as_str()) => 2,
+        () if words().any(|word| names(role).contains(&word)) => 3,
+        () if !listed.name.eq_ignore_ascii_case("INBOX") => UNLIKELY,
+        () => UNLIKELY + 1,
+    }
+}
+
+/// Whether a name from elsewhere ends in this level, whatever separates its levels there.
+fn ends_in(name: &str, level: &str) -> bool {
+    decode(name).to_lowercase().rsplit(['/', '.']).next() == Some(level)
+}
+
+/// The last level of a name in the hierarchy that a folder is in, in lower case.
+fn last_level(listed: &Listed, name: &str) -> String {
+    let name = decode(name).to_lowercase();
     match listed.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty()) {
         Some(delimiter) => name.rsplit(delimiter).next().unwrap_or_default().to_owned(),
         None => name,

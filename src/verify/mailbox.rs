@@ -5,10 +5,11 @@ mod leftovers;
 mod removal;
 
 use crate::account::Folders;
-use crate::failure::{Failure, Kind};
-use crate::outcome::{KnownBy, Role};
+use crate::failure::{Failure, Kind, Reply};
+use crate::outcome::{Concern, Fact, KnownBy, Role};
 use crate::probe::RECOGNISED_BY;
 use crate::verify::folder::{self, Folder, Wanted};
+use crate::verify::recorder::Seen;
 use crate::wire::imap::mailbox_name::{encode, quoted};
 use crate::wire::imap::{Event, Imap, Tag};
 
@@ -24,7 +25,7 @@ pub struct Baseline {
     pub junk: Option<Folder>,
     /// Where copies of sent mail are.
     pub sent: Option<Folder>,
-    /// Why the folder that the configuration names for them is not there.
+    /// Why there is none: the one that the configuration names is not there, or it cannot be opened.
     pub missing_sent: Option<Failure>,
 }
 
@@ -40,6 +41,7 @@ pub struct Mailbox {
 struct Open {
     wire_name: String,
     uid_validity: Option<u32>,
+    read_only: Option<String>,
 }
 
 /// What SELECT said of a mailbox.
@@ -48,6 +50,10 @@ struct Opened {
     messages: u32,
     uid_next: Option<u32>,
     uid_validity: Option<u32>,
+    /// The flags that can be changed for good, where that was said (RFC 9051 §7.1).
+    permanent: Option<String>,
+    /// What was said at the end.
+    reply: Reply,
 }
 
 impl Mailbox {
@@ -66,8 +72,9 @@ impl Mailbox {
     /// Where the server has LIST-EXTENDED, LIST-STATUS and SPECIAL-USE this is a single round trip.
     ///
     /// # Errors
-    /// When the inbox cannot be opened, or the session is lost. A missing Junk or Sent folder is no error here.
-    pub async fn baseline(&mut self, folders: &Folders, wanted: Wanted) -> Result<Baseline, Failure> {
+    /// When the inbox cannot be opened, or the Junk folder that the configuration names, or the session is lost. Any other
+    /// missing folder is no error here: what is `seen` says which folders there are.
+    pub async fn baseline(&mut self, folders: &Folders, wanted: Wanted, seen: &mut Seen) -> Result<Baseline, Failure> {
         let mut found = folder::Found::configured(folders, wanted);
         let one_flight = ["LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE"].iter().all(|name| self.imap.offers(name));
         let inbox = if found.incomplete() && one_flight {
@@ -78,7 +85,7 @@ impl Mailbox {
             }
             self.select("INBOX").await?
         };
-        self.complete(found, inbox).await
+        self.complete(found, inbox, seen).await
     }
 
     /// LIST of the marked folders with their STATUS (RFC 5258, RFC 5819, RFC 6154), and SELECT INBOX, in one flight.
@@ -98,7 +105,12 @@ impl Mailbox {
     }
 
     /// Looks for what is missing still: folders by name, then the STATUS of those that came without.
-    async fn complete(&mut self, mut found: folder::Found, inbox: Opened) -> Result<Baseline, Failure> {
+    async fn complete(
+        &mut self,
+        mut found: folder::Found,
+        inbox: Opened,
+        seen: &mut Seen,
+    ) -> Result<Baseline, Failure> {
         if found.incomplete() && !found.has_names() {
             self.list_all(&mut found).await?;
         }
@@ -114,8 +126,8 @@ impl Mailbox {
                 answered => drop(answered?),
             }
         }
-        if let Some(missing) = found.missing_junk() {
-            return Err(missing);
+        if found.wants_names() {
+            self.list_all(&mut found).await?;
         }
         let inbox_next = self.uid_next(&inbox).await?;
         let inbox = Folder {
@@ -127,8 +139,13 @@ impl Mailbox {
             uid_next: inbox_next,
             uid_validity: inbox.uid_validity,
         };
-        let missing_sent = found.missing_sent();
+        seen.fact(inbox.fact());
+        seen.concerns.extend(self.read_only().map(|why| Concern::ReadOnly { folder: inbox.name.clone(), why }));
+        seen.facts.extend(self.imap.alerts().into_iter().map(|reply| Fact::Alert { reply }));
+        let missing_sent = found.trouble(Role::Sent);
+        found.tell(seen)?;
         let (junk, sent) = found.folders();
+        seen.facts.extend([&junk, &sent].into_iter().flatten().map(Folder::fact));
         Ok(Baseline { inbox, junk, sent, missing_sent })
     }
 
@@ -156,9 +173,15 @@ impl Mailbox {
 
     async fn selected(&mut self, wire_name: &str, select: Tag) -> Result<Opened, Failure> {
         let mut opened = Opened::default();
-        self.imap.finish(&select, |event| opened.take(&event)).await?;
-        self.open = Some(Open { wire_name: wire_name.to_owned(), uid_validity: opened.uid_validity });
+        opened.reply = self.imap.finish(&select, |event| opened.take(&event)).await?;
+        let read_only = opened.read_only();
+        self.open = Some(Open { wire_name: wire_name.to_owned(), uid_validity: opened.uid_validity, read_only });
         Ok(opened)
+    }
+
+    /// Why nothing can be removed from the folder that is open.
+    pub(super) fn read_only(&self) -> Option<String> {
+        self.open.as_ref()?.read_only.clone()
     }
 
     /// Whether it is the folder that is open.
@@ -338,6 +361,9 @@ impl Opened {
             Event::Status(reply) => {
                 let code = reply.response_code.as_deref().unwrap_or_default();
                 let Some((name, number)) = code.split_once(' ') else { return };
+                if name.eq_ignore_ascii_case("PERMANENTFLAGS") {
+                    self.permanent = Some(code.to_owned());
+                }
                 if name.eq_ignore_ascii_case("UIDNEXT") {
                     self.uid_next = number.trim().parse().ok();
                 } else if name.eq_ignore_ascii_case("UIDVALIDITY") {
@@ -346,6 +372,18 @@ impl Opened {
             }
             _ => {}
         }
+    }
+}
+
+impl Opened {
+    /// What says that nothing can be removed: READ-ONLY, or flags without `\\Deleted` (RFC 9051 §7.1, RFC 4314 §5.1).
+    fn read_only(&self) -> Option<String> {
+        let code = self.reply.response_code.as_deref().unwrap_or_default();
+        if code.eq_ignore_ascii_case("READ-ONLY") {
+            return Some(format!("the server said: {}", self.reply));
+        }
+        let permanent = self.permanent.as_ref()?;
+        (!permanent.to_ascii_lowercase().contains("\\deleted")).then(|| format!("the server said: [{permanent}]"))
     }
 }
 

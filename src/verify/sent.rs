@@ -9,6 +9,7 @@ use crate::check::Sent;
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Concern, Fact, FiledBy};
 use crate::probe::Probe;
+use crate::verify::cleanup::why;
 use crate::verify::folder::Folder;
 use crate::verify::mailbox::{Baseline, Mailbox};
 use crate::verify::recorder::Seen;
@@ -35,15 +36,7 @@ pub async fn copy(
         baseline.sent = Some(mailbox.create_sent(name).await.map_err(|failure| not_created(name, failure))?);
     }
     let Some(folder) = &baseline.sent else {
-        // A folder that the configuration names is asked for, in whatever mode.
-        if let Some(missing) = &baseline.missing_sent {
-            return Err(missing.clone());
-        }
-        if mode == Sent::Auto {
-            seen.concern(Concern::NoSentFolder);
-            return Ok(());
-        }
-        return Err(Failure::new(Kind::NoFolder));
+        return without_folder(baseline.missing_sent.clone(), folders.sent.is_some() || mode != Sent::Auto, seen);
     };
     let filed = match mode {
         Sent::Append => None,
@@ -55,6 +48,20 @@ pub async fn copy(
         None => (append(mailbox, folder, probe, seen).await?, FiledBy::Append),
     };
     seen.fact(Fact::SentCopy { folder: folder.name.clone(), uid, filed_by });
+    seen.concerns.extend(mailbox.read_only().map(|why| Concern::ReadOnly { folder: folder.name.clone(), why }));
+    Ok(())
+}
+
+/// There is no folder for the copy: a failure where one is `asked_for`, as one that the configuration names always is.
+fn without_folder(missing: Option<Failure>, asked_for: bool, seen: &mut Seen) -> Result<(), Failure> {
+    match missing {
+        missing if asked_for => return Err(missing.unwrap_or_else(|| Failure::new(Kind::NoFolder))),
+        Some(Failure { kind: Kind::NotSelectable { ref folder }, .. }) => {
+            let why = missing.as_ref().map(why).unwrap_or_default();
+            seen.concern(Concern::NotSelectable { folder: folder.clone(), why });
+        }
+        _ => seen.concern(Concern::NoSentFolder),
+    }
     Ok(())
 }
 

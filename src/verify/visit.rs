@@ -11,15 +11,15 @@ use crate::failure::Kind;
 use crate::outcome::{Fact, KnownBy, Outcome, Role};
 use crate::stage::{At, Leg, Stage};
 use crate::verify::dial::{self, Dial};
-use crate::verify::folder::{Folder, Wanted};
+use crate::verify::folder::Wanted;
 use crate::verify::mailbox::Mailbox;
 use crate::verify::maildrop::{self, INBOX};
 use crate::verify::outcome_at;
 use crate::verify::plan::Plan;
+use crate::verify::quota;
 use crate::verify::recorder::{Bounds, Halted, Recorder};
 use crate::verify::stop::{Reach, Stop};
 use crate::verify::veil::Veil;
-use crate::wire::imap::{Event, Imap};
 use crate::wire::smtp::Smtp;
 use crate::wire::{Dialogue, imap, pop3};
 
@@ -95,14 +95,13 @@ async fn imap(visit: Visit<'_>, recorder: &Recorder<'_>) -> Result<(), Halted> {
         .stage(visit.baseline(), &visit.account.name, async |seen| {
             seen.fact(Fact::Capabilities { names: imap.capabilities().to_vec() });
             let mut mailbox = Mailbox::new(imap);
-            let baseline = mailbox.baseline(&visit.account.folders, Wanted { junk: true, sent: true }).await?;
-            let folders = [Some(&baseline.inbox), baseline.junk.as_ref(), baseline.sent.as_ref()];
-            seen.facts.extend(folders.into_iter().flatten().map(Folder::fact));
-            match quota(&mut mailbox.imap).await {
+            let folders = &visit.account.folders;
+            let baseline = mailbox.baseline(folders, Wanted { junk: true, sent: true }, seen).await?;
+            match quota::of(&mut mailbox.imap).await {
                 Err(failure) if !matches!(failure.kind, Kind::Refused { .. }) => return Err(failure),
                 quota => seen.facts.extend(quota.ok().flatten()),
             }
-            match baseline.missing_sent {
+            match baseline.missing_sent.filter(|_| folders.sent.is_some()) {
                 Some(failure) => Err(failure),
                 None => Ok(mailbox),
             }
@@ -110,20 +109,6 @@ async fn imap(visit: Visit<'_>, recorder: &Recorder<'_>) -> Result<(), Halted> {
         .await?;
     let _ = timeout(LEAVE, mailbox.imap.logout()).await; // a courtesy
     Ok(())
-}
-
-/// How full the mailbox is, where the server tells (RFC 9208 §4.3.3).
-async fn quota(imap: &mut Imap) -> Result<Option<Fact>, crate::failure::Failure> {
-    let mut quota = None;
-    if imap.offers("QUOTA") {
-        let take = |event| {
-            if let Event::Storage(storage) = event {
-                quota = Some(Fact::Quota { used_kib: storage.used_kib, limit_kib: storage.limit_kib });
-            }
-        };
-        imap.run("GETQUOTAROOT INBOX", take).await?;
-    }
-    Ok(quota)
 }
 
 async fn pop3(visit: Visit<'_>, recorder: &Recorder<'_>) -> Result<(), Halted> {

@@ -5,9 +5,8 @@
 
 pub mod guard;
 pub mod mailbox_name;
+mod response;
 
-use async_imap::imap_proto::rfc2087::QuotaResourceName;
-use async_imap::imap_proto::{AttributeValue, MailboxDatum, MailboxListData, NameAttribute, Response, StatusAttribute};
 use async_imap::{Authenticator, Client, Session};
 use zeroize::Zeroizing;
 
@@ -33,7 +32,12 @@ pub struct Imap {
     /// Tags whose answers have not come yet: an answer with any other tag is none.
     awaited: Vec<Tag>,
     answered: Vec<(Tag, Reply)>,
+    /// What its user should read.
+    alerts: Vec<Reply>,
 }
+
+/// So many texts for the user are kept.
+const MOST_ALERTS: usize = 8;
 
 /// The tag of a command that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,7 +169,8 @@ impl Dialogue for Greeted {
             }
         };
         session.as_mut().show();
-        let mut imap = Imap { session, capabilities: Vec::new(), awaited: Vec::new(), answered: Vec::new() };
+        let mut imap =
+            Imap { session, capabilities: Vec::new(), awaited: Vec::new(), answered: Vec::new(), alerts: Vec::new() };
         imap.learn_capabilities().await?;
         Ok((imap, sign_in))
     }
@@ -250,12 +255,17 @@ impl Imap {
     pub async fn next(&mut self) -> Result<Event, Failure> {
         loop {
             let Ok(Some(response)) = self.session.read_response().await else { return Err(self.broken()) };
-            let event = event(response.parsed(), self.session.get_ref());
+            let event = response::event(response.parsed(), self.session.get_ref());
             match event {
                 Some(Event::Done(tag, _)) if !self.awaited.contains(&tag) => {}
                 Some(Event::Done(tag, reply)) => {
                     self.awaited.retain(|awaited| *awaited != tag);
+                    self.heed(&reply);
                     return Ok(Event::Done(tag, reply));
+                }
+                Some(Event::Status(reply)) => {
+                    self.heed(&reply);
+                    return Ok(Event::Status(reply));
                 }
                 Some(event) => return Ok(event),
                 None => {}
@@ -290,6 +300,20 @@ impl Imap {
     pub async fn run(&mut self, command: &str, on: impl FnMut(Event)) -> Result<Reply, Failure> {
         let tag = self.send(command).await?;
         self.finish(&tag, on).await
+    }
+
+    /// `ALERT` is for the user (RFC 9051 §7.1); `OVERQUOTA` comes untagged, too, where a soft limit is exceeded (RFC 9208 §4.3.1).
+    fn heed(&mut self, reply: &Reply) {
+        let code = reply.response_code.as_deref().unwrap_or_default();
+        let known = ["ALERT", "OVERQUOTA"].iter().any(|known| code.eq_ignore_ascii_case(known));
+        if known && self.alerts.len() < MOST_ALERTS && !self.alerts.contains(reply) {
+            self.alerts.push(reply.clone());
+        }
+    }
+
+    /// What the server has said since the last call that its user should read.
+    pub fn alerts(&mut self) -> Vec<Reply> {
+        std::mem::take(&mut self.alerts)
     }
 
     /// How many responses could not be read: what they said is not known.
@@ -403,81 +427,4 @@ fn status_of(guard: &Guard) -> Option<Reply> {
     let (_, rest) = line.split_once(' ')?;
     let (status, text) = rest.split_once(' ').unwrap_or((rest, ""));
     Some(status_reply(&status.to_ascii_uppercase(), text))
-}
-
-fn event(response: &Response<'_>, guard: &Guard) -> Option<Event> {
-    Some(match response {
-        Response::Done { tag, .. } => Event::Done(Tag(tag.0.clone()), status_of(guard)?),
-        Response::Data { .. } => Event::Status(status_of(guard)?),
-        Response::Continue(_) => Event::Continue,
-        Response::Expunge(number) => Event::Expunged(*number),
-        Response::Fetch(_, attributes) => Event::Fetched(fetched(attributes)),
-        Response::MailboxData(MailboxDatum::Exists(count)) => Event::Exists(*count),
-        Response::MailboxData(MailboxDatum::Search(found)) => Event::Found(found.clone()),
-        Response::Quota(quota) => {
-            let storage = quota.resources.iter().find(|resource| resource.name == QuotaResourceName::Storage)?;
-            Event::Storage(Storage { used_kib: storage.usage, limit_kib: storage.limit })
-        }
-        Response::MailboxData(MailboxDatum::Status { mailbox, status }) => {
-            Event::StatusOf(status_data(&unquoted(mailbox, guard.current()), status))
-        }
-        Response::MailboxData(MailboxDatum::List(list)) => Event::Listed(listed(list, guard.current())),
-        _ => return None,
-    })
-}
-
-/// The parser leaves the backslashes of a quoted name in it (RFC 9051 §4.3); a literal has none to be taken out.
-fn unquoted(name: &str, response: &[u8]) -> String {
-    let literal = response.contains(&b'\n');
-    let mut characters = name.chars();
-    let mut unquoted = String::with_capacity(name.len());
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' if !literal => unquoted.extend(characters.next()),
-            _ => unquoted.push(character),
-        }
-    }
-    unquoted
-}
-
-fn listed(list: &MailboxListData<'_>, response: &[u8]) -> Listed {
-    let has = |wanted: NameAttribute<'_>| list.name_attributes.contains(&wanted);
-    Listed {
-        name: unquoted(&list.name, response),
-        delimiter: list.delimiter.as_ref().map(|delimiter| unquoted(delimiter, response)),
-        sent: has(NameAttribute::Sent),
-        junk: has(NameAttribute::Junk),
-        no_select: has(NameAttribute::NoSelect) || has(NameAttribute::Extension("\\NonExistent".into())),
-    }
-}
-
-fn fetched(attributes: &[AttributeValue<'_>]) -> Fetched {
-    let mut fetched = Fetched::default();
-    for attribute in attributes {
-        match attribute {
-            AttributeValue::Uid(uid) => fetched.uid = Some(*uid),
-            AttributeValue::Flags(flags) => fetched.flags = Some(flags.iter().map(ToString::to_string).collect()),
-            AttributeValue::BodySection { section: Some(_), data, .. } => {
-                fetched.header = data.as_ref().map(|data| data.to_vec())
-            }
-            AttributeValue::BodySection { section: None, data, .. } => {
-                fetched.whole = data.as_ref().map(|data| data.to_vec())
-            }
-            _ => {}
-        }
-    }
-    fetched
-}
-
-fn status_data(mailbox: &str, status: &[StatusAttribute]) -> StatusOf {
-    let mut of = StatusOf { name: mailbox.to_owned(), messages: None, uid_next: None, uid_validity: None };
-    for attribute in status {
-        match attribute {
-            StatusAttribute::Messages(messages) => of.messages = Some(*messages),
-            StatusAttribute::UidNext(uid_next) => of.uid_next = Some(*uid_next),
-            StatusAttribute::UidValidity(uid_validity) => of.uid_validity = Some(*uid_validity),
-            _ => {}
-        }
-    }
-    of
 }

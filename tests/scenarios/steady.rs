@@ -123,6 +123,7 @@ fn fix_facts(record: &mut StageRecord) {
             }
             Fact::TurnedAway { times, .. } if locked_out => *times = 5,
             Fact::Arrived { earlier_by_at_most_seconds, .. } => *earlier_by_at_most_seconds = 0.01,
+            Fact::Unannounced { idle_seconds, waited_seconds } => (*idle_seconds, *waited_seconds) = (5.0, 6.5),
             Fact::Hop { at, seconds, .. } => {
                 *at = at.as_ref().map(|_| BEGAN.to_owned());
                 *seconds = seconds.map(|_| 0.0);

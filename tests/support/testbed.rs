@@ -86,7 +86,7 @@ pub struct Options {
     pub imap_capability: String,
     /// Where Dovecot asks whether an access token is good (RFC 7662): with it, XOAUTH2 and OAUTHBEARER are offered, too.
     pub introspection_url: Option<String>,
-    /// At the end of dovecot.conf.
+    /// At the end of dovecot.conf; `@dir@` in it is the folder of everything.
     pub dovecot_extra: String,
     /// At the end of main.cf.
     pub postfix_main_extra: String,

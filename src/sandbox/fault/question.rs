@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::SignedDuration;
 
-use super::{Fault, Flaw, Place, Point, Protocol, Reply};
+use super::{Alteration, Fault, Flaw, Place, Point, Protocol, Reply};
 
 /// How a session breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(in crate::sandbox) enum LoginFault {
 pub(in crate::sandbox) struct Fate {
     pub lost: bool,
     pub junked: bool,
-    pub altered: bool,
+    pub altered: Option<Alteration>,
     pub duplicated: bool,
     /// Whether a report comes instead, and what it says.
     pub bounced: Option<Reply>,
@@ -116,11 +116,30 @@ impl Faults {
                 Fault::MessageLost { to } if meant(to, recipient) => fate.lost = true,
                 Fault::MessageBounced { reply, to } if meant(to, recipient) => fate.bounced = Some(reply.clone()),
                 Fault::MessageDuplicated { to } if meant(to, recipient) => fate.duplicated = true,
-                Fault::MessageAltered { to } if meant(to, recipient) => fate.altered = true,
+                Fault::MessageAltered { how, to } if meant(to, recipient) => fate.altered = Some(*how),
+                Fault::QuotaUsedUp {} => fate.lost = true,
                 _ => {}
             }
         }
         fate
+    }
+
+    /// Whether nobody can open this folder.
+    pub fn closed(&self, name: &str) -> bool {
+        self.first(|fault| matches!(fault, Fault::FolderClosed { folder } if folder == name).then_some(())).is_some()
+    }
+
+    /// Whether this folder can be read only.
+    pub fn read_only(&self, name: &str) -> bool {
+        self.first(|fault| matches!(fault, Fault::FolderReadOnly { folder } if folder == name).then_some(())).is_some()
+    }
+
+    /// What the user is to be told, on one line.
+    pub fn alert(&self) -> Option<String> {
+        self.first(|fault| match fault {
+            Fault::Alert { text } => Some(text.replace(['\r', '\n'], " ")),
+            _ => None,
+        })
     }
 
     pub fn flaw(&self, protocol: Protocol) -> Option<Flaw> {

@@ -42,6 +42,10 @@ impl Session {
         let name = arguments.mailbox()?;
         arguments.end()?;
         self.view = None;
+        self.opens(&name)?;
+        let faults = &self.connection.system.faults;
+        let read_only = read_only || faults.read_only(&name);
+        let alert = faults.alert().filter(|_| name.eq_ignore_ascii_case("INBOX"));
         let (view, lines) = self.account(|account| {
             let folder = account.folder_mut(&name).ok_or(missing("NONEXISTENT"))?;
             let view = View::select(folder, read_only);
@@ -51,6 +55,9 @@ impl Session {
         self.view = Some(view);
         for line in lines {
             self.say(line);
+        }
+        if let Some(text) = alert {
+            self.say(format!("* OK [ALERT] {text}"));
         }
         let access = if read_only { "READ-ONLY" } else { "READ-WRITE" };
         Ok(format!("[{access}] Selected."))
@@ -108,17 +115,35 @@ impl Session {
         }
         let pattern = utf7::decode(&pattern).ok_or(Refusal::bad("Bad pattern"))?;
         let pattern: Vec<char> = format!("{reference}{pattern}").chars().collect();
+        let faults = &self.connection.system.faults;
         let lines = self.account(|account| {
             Ok(account
                 .folders
                 .iter()
                 .filter(|folder| matches(&pattern, &folder.name))
                 .filter(|folder| !only_special || folder.special_use.is_some())
-                .map(|folder| listed(folder, verb, special_use))
+                .map(|folder| listed(folder, verb, special_use, faults.closed(&folder.name)))
                 .collect::<Vec<_>>())
         })?;
         lines.into_iter().for_each(|line| self.say(line));
         Ok(format!("{verb} completed."))
+    }
+
+    /// Whether a folder can be opened at all.
+    fn opens(&self, name: &str) -> Result<(), Refusal> {
+        match self.connection.system.faults.closed(name) {
+            true => Err(Refusal::no("[CANNOT] Mailbox cannot be opened")),
+            false => Ok(()),
+        }
+    }
+
+    /// GETQUOTAROOT (RFC 9208 §4.1.3): one quota of 10 MiB, used up.
+    pub(super) fn quota_root(&mut self, mut arguments: Arguments<'_>) -> Answer {
+        let name = arguments.mailbox()?;
+        arguments.end()?;
+        self.say(format!("* QUOTAROOT {} \"user\"", quoted(&name)));
+        self.say("* QUOTA \"user\" (STORAGE 10240 10240)");
+        Ok("Getquotaroot completed.".to_owned())
     }
 
     pub(super) fn status(&mut self, mut arguments: Arguments<'_>) -> Answer {
@@ -126,6 +151,7 @@ impl Session {
         arguments.space()?;
         let items = arguments.words()?;
         arguments.end()?;
+        self.opens(&name)?;
         let counts = self.account(|account| {
             let folder = account.folder(&name).ok_or(missing("NONEXISTENT"))?;
             let counted: Result<Vec<String>, Refusal> = items.iter().map(|item| status_item(folder, item)).collect();
@@ -150,8 +176,12 @@ impl Session {
         }
         let raw = arguments.literal()?;
         arguments.end()?;
-        if self.connection.system.faults.on(Fault::MailboxFull {}) {
+        let faults = &self.connection.system.faults;
+        if faults.on(Fault::MailboxFull {}) || faults.on(Fault::QuotaUsedUp {}) {
             return Err(Refusal::no("[OVERQUOTA] Quota exceeded"));
+        }
+        if faults.read_only(&name) {
+            return Err(Refusal::no("[NOPERM] Permission denied"));
         }
         let flags: BTreeSet<String> = flags.into_iter().collect();
         let (validity, uid) = self.change(|account| {
@@ -185,9 +215,9 @@ fn selection(folder: &Folder, view: &View) -> Vec<String> {
 }
 
 /// One response to LIST or LSUB.
-fn listed(folder: &Folder, verb: &str, special_use: bool) -> String {
+fn listed(folder: &Folder, verb: &str, special_use: bool, closed: bool) -> String {
     let attribute = folder.special_use.filter(|_| special_use);
-    let attributes = [Some("\\HasNoChildren"), attribute];
+    let attributes = [Some("\\HasNoChildren"), attribute, closed.then_some("\\Noselect")];
     let attributes: Vec<&str> = attributes.into_iter().flatten().collect();
     let name = quoted(&folder.name);
     format!("* {verb} ({}) \"/\" {name}", attributes.join(" "))

@@ -23,8 +23,7 @@ pub(super) async fn clear(clearance: &Clearance, recorder: &Recorder<'_>) -> Res
     let mut mailbox = Mailbox::new(dial::open::<Greeted>(dial, recorder).await?);
     let (mut mailbox, baseline) = recorder
         .stage(clearance.at(Leg::Delivery, Stage::Baseline), &account.name, async |seen| {
-            let baseline = mailbox.baseline(&account.folders, Wanted { junk: true, sent: true }).await?;
-            seen.facts.extend(folders(&baseline).map(Folder::fact));
+            let baseline = mailbox.baseline(&account.folders, Wanted { junk: true, sent: true }, seen).await?;
             Ok((mailbox, baseline))
         })
         .await?;

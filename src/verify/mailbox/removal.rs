@@ -88,23 +88,30 @@ impl Mailbox {
         Ok(removal)
     }
 
-    /// In one flight. Whether they were expunged, and which of them are still there.
+    /// In two flights: Dovecot answers a look that follows at once before it expunges, and confirms an EXPUNGE that it has no
+    /// right to make (RFC 4314 §4). Whether they were expunged, and which of them are still there.
     async fn remove_by_uid(&mut self, sets: &[String], wanted: &HashSet<u32>) -> Result<(bool, HashSet<u32>), Failure> {
         let mut awaited = Vec::new();
-        let mut looks = Vec::new();
         for set in sets {
             awaited.push(self.imap.send(&format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)")).await?);
             awaited.push(self.imap.send(&format!("UID EXPUNGE {set}")).await?);
-            looks.push(self.imap.send(&format!("UID FETCH {set} (UID)")).await?);
         }
         for tag in &awaited {
             self.imap.finish(tag, drop).await?;
+        }
+        Ok((true, self.still_there(sets, wanted).await?))
+    }
+
+    async fn still_there(&mut self, sets: &[String], wanted: &HashSet<u32>) -> Result<HashSet<u32>, Failure> {
+        let mut looks = Vec::new();
+        for set in sets {
+            looks.push(self.imap.send(&format!("UID FETCH {set} (UID)")).await?);
         }
         let mut there = HashSet::new();
         for look in &looks {
             self.imap.finish(look, |event| there.extend(wanted.get(&uid_of(&event)))).await?;
         }
-        Ok((true, there))
+        Ok(there)
     }
 
     /// The same without UIDPLUS.
@@ -127,12 +134,7 @@ impl Mailbox {
         if alone {
             self.imap.run("EXPUNGE", drop).await?;
         }
-        let mut there = HashSet::new();
-        for set in sets {
-            let look = format!("UID FETCH {set} (UID)");
-            self.imap.run(&look, |event| there.extend(wanted.get(&uid_of(&event)))).await?;
-        }
-        Ok((alone, there))
+        Ok((alone, self.still_there(sets, wanted).await?))
     }
 }
 

@@ -33,7 +33,7 @@ impl Testbed {
     fn write_dovecot(&self, options: &Options) -> Result<(), String> {
         let instance = self.folder.file_name().unwrap_or_default().to_string_lossy();
         let usual = self.fill_in(include_str!("dovecot.conf"), &[("instance", &instance)]);
-        let (capability, extra) = (&options.imap_capability, &options.dovecot_extra);
+        let (capability, extra) = (&options.imap_capability, self.fill_in(&options.dovecot_extra, &[]));
         let folder = self.folder.join("dovecot");
         let mut tokens = String::new();
         if let Some(url) = &options.introspection_url {
