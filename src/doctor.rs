@@ -21,14 +21,14 @@ use tokio::time::{Instant, timeout_at};
 use crate::account::{Account, Endpoint, Family, Location, Protocol, Security};
 use crate::diagnose::Verdict;
 use crate::failure::{Failure, Kind};
-use crate::provider;
+use crate::provider::{self, Provider};
 use crate::survey::{Place, Port, Surveyor, recommended, standard_ports};
 use crate::verify::visit::{self, Visit};
 use crate::wire::names::Names;
 
 use judgement::{Finding, Seen, judge};
 use machine::Machine;
-use prescription::{changes, line, remedy};
+use prescription::{Lack, changes, lacking, line, remedy};
 pub use server::{Folder, NotSignedIn, Quota, Server};
 use sight::Sight;
 
@@ -79,6 +79,8 @@ pub struct Examination {
     pub verdict: Verdict,
     /// The servers that it names.
     pub servers: Vec<Server>,
+    /// What it does not name, though it takes that to send and to receive.
+    pub lacking: Vec<Lack>,
     /// Lines of a configuration that work: as configured where that does, else as it takes the fewest changes.
     pub lines: Vec<String>,
     /// Every port that was looked at.
@@ -112,8 +114,9 @@ impl Doctor {
         let surveyed_by = if self.sign_in { began + self.limit / 2 } else { began + self.limit / 4 * 3 };
         let configured: Vec<(Protocol, &Endpoint)> =
             protocols.iter().filter_map(|&protocol| Some((protocol, account.endpoint(protocol)?))).collect();
-        let published = self.published(account, surveyed_by).await;
-        let errands = errands(&self.ports, &configured, &published);
+        let provider = self.provider(account, surveyed_by).await;
+        let published = provider.filter(|_| self.neighbour.is_some());
+        let errands = errands(&self.ports, &configured, published);
         let looks = self.survey(&errands, family(&configured), surveyed_by).await;
         let sight = |(errand, (place, port)): (&Errand<'_>, &(Place, Port))| Sight::of(place, errand.configured, port);
         let ports: Vec<Sight> = errands.iter().zip(&looks).map(sight).collect();
@@ -126,27 +129,38 @@ impl Doctor {
         let machine = Machine::here();
         let findings = judge(&Seen { ports: &ports, neighbour: neighbour.as_ref(), machine: &machine });
         let lines = lines(&configured, &looks);
+        let mut lacking = lacking(account, provider, &looks);
+        lacking.retain(|lack| protocols.contains(&lack.protocol));
         let (receive, both) = receive_by(&servers, &looks);
         let verdict = verdict(&servers, &findings);
         let (account, address) = (account.name.clone(), account.address.to_string());
-        Examination { account, address, verdict, servers, lines, ports, receive, both, machine, neighbour, findings }
+        Examination {
+            account,
+            address,
+            verdict,
+            servers,
+            lacking,
+            lines,
+            ports,
+            receive,
+            both,
+            machine,
+            neighbour,
+            findings,
+        }
     }
 
-    /// The hosts that the provider publishes: of the address's domain, or of whoever takes mail for it.
-    async fn published(&self, account: &Account, until: Instant) -> Vec<(Protocol, &'static str)> {
-        if self.neighbour.is_none() {
-            return Vec::new();
-        }
+    /// The provider that the address's domain belongs to, or, where others may be asked, whoever takes mail for it.
+    async fn provider(&self, account: &Account, until: Instant) -> Option<&'static Provider> {
         let domain = account.address.domain();
-        let mut provider = provider::by_domain(domain);
-        if provider.is_none() {
-            let until = until.min(Instant::now() + self.patience);
-            let exchangers = timeout_at(until, self.names.exchangers(domain)).await;
-            let exchangers = exchangers.ok().and_then(Result::ok).unwrap_or_default();
-            provider = exchangers.iter().find_map(|host| provider::by_exchanger(host));
+        let provider = provider::by_domain(domain);
+        if provider.is_some() || self.neighbour.is_none() {
+            return provider;
         }
-        let host = |protocol| Some((protocol, provider?.preset(protocol)?.host));
-        Protocol::ALL.into_iter().filter_map(host).collect()
+        let until = until.min(Instant::now() + self.patience);
+        let exchangers = timeout_at(until, self.names.exchangers(domain)).await;
+        let exchangers = exchangers.ok().and_then(Result::ok).unwrap_or_default();
+        exchangers.iter().find_map(|host| provider::by_exchanger(host))
     }
 
     /// In the order of the errands.
@@ -223,12 +237,11 @@ impl Doctor {
     }
 
     fn why_not_signed_in(&self, endpoint: &Endpoint, unfit: bool) -> Option<NotSignedIn> {
-        let blank = endpoint.credentials.proof.password().is_some_and(|password| password.expose().is_empty());
         match () {
             () if !self.sign_in => Some(NotSignedIn::NotAsked),
             () if unfit => Some(NotSignedIn::NotAsConfigured),
             () if endpoint.security == Security::None => Some(NotSignedIn::NotEncrypted),
-            () if blank => Some(NotSignedIn::NoPassword),
+            () if endpoint.credentials.proof.is_blank() => Some(NotSignedIn::NoPassword),
             () => None,
         }
     }
@@ -239,28 +252,31 @@ fn family(configured: &[(Protocol, &Endpoint)]) -> Family {
     configured.first().map(|(_, endpoint)| endpoint.family).unwrap_or_default()
 }
 
-/// Each port once: the configured ones first, then the usual ones at the same hosts, then those at the provider's.
+/// Each port once: the configured ones first, of which is expected what is configured, then the usual ones at the same
+/// hosts, then those at the provider's.
 fn errands<'a>(
     usual: &[(Protocol, u16)],
     configured: &[(Protocol, &'a Endpoint)],
-    published: &[(Protocol, &str)],
+    published: Option<&Provider>,
 ) -> Vec<Errand<'a>> {
     let mut errands: Vec<Errand<'a>> = Vec::new();
-    let mut add = |host: &str, port: u16, ca, configured| {
-        let same = |errand: &Errand<'_>| errand.place.port == port && errand.place.host.eq_ignore_ascii_case(host);
-        if !errands.iter().any(same) {
-            errands.push(Errand { place: Place::new(host, port), ca, configured });
+    let mut add = |place: Place, ca, configured| {
+        let is_same = |other: &Place| other.port == place.port && other.host.eq_ignore_ascii_case(&place.host);
+        if !errands.iter().any(|errand| is_same(&errand.place)) {
+            errands.push(Errand { place, ca, configured });
         }
     };
-    for (_, endpoint) in configured {
-        add(&endpoint.host, endpoint.port, endpoint.ca.as_deref(), true);
+    for (_, Endpoint { host, port, security, ca, .. }) in configured {
+        let place = Place { host: host.clone(), port: *port, expected: Some(*security) };
+        add(place, ca.as_deref(), true);
     }
-    for (_, endpoint) in configured {
-        usual.iter().for_each(|(_, port)| add(&endpoint.host, *port, endpoint.ca.as_deref(), false));
+    for (_, Endpoint { host, ca, .. }) in configured {
+        usual.iter().for_each(|(_, port)| add(Place::new(host, *port), ca.as_deref(), false));
     }
-    for (protocol, host) in published {
-        let ports = usual.iter().filter(|(of, _)| of == protocol);
-        ports.for_each(|(_, port)| add(host, *port, None, false));
+    for protocol in Protocol::ALL {
+        let Some(preset) = published.and_then(|provider| provider.preset(protocol)) else { continue };
+        let ports = usual.iter().filter(|(of, _)| *of == protocol);
+        ports.for_each(|(_, port)| add(Place::new(preset.host, *port), None, false));
     }
     errands
 }

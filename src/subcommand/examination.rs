@@ -4,6 +4,7 @@ use mailtrip::account::Protocol;
 use mailtrip::diagnose::{Diagnosis, Verdict};
 use mailtrip::doctor::judgement::Finding;
 use mailtrip::doctor::machine::Machine;
+use mailtrip::doctor::prescription::Lack;
 use mailtrip::doctor::sight::{Sight, State};
 use mailtrip::doctor::{Examination, Folder, NotSignedIn, Server};
 use mailtrip::failure::Kind;
@@ -33,6 +34,7 @@ pub fn text(examination: &Examination) -> String {
     let name = if account == address { String::new() } else { format!("{account}: ") };
     let mut text = format!("{}\n", printable(&format!("{name}{address}")));
     servers.iter().for_each(|server| text += &entry(server));
+    examination.lacking.iter().for_each(|lack| text += &lacking(lack, address));
     text += &format!("\n{}\n", receiving(examination));
     if !examination.lines.is_empty() {
         text += "\nLines of a configuration that work\n";
@@ -88,6 +90,22 @@ fn entry(server: &Server) -> String {
     if failure.is_some() && server.changes.is_empty() {
         text += "    No other way in with a valid certificate was found.\n";
     }
+    text
+}
+
+fn lacking(lack: &Lack, address: &str) -> String {
+    let Lack { protocol, line, seen } = lack;
+    let why = if *protocol == Protocol::Smtp { "nothing can be sent" } else { "nothing can be received" };
+    let mut text = format!("\n· {protocol}  is not configured: {why} with this account\n");
+    text += &match line {
+        None => printable(&format!("    No server for it was seen. To look for one: mailtrip discover {address}")),
+        Some(line) => printable(&format!("    → {line}")),
+    };
+    text += match line {
+        None => "\n",
+        Some(_) if *seen => "\n      That server was seen, with a valid certificate.\n",
+        Some(_) => "\n      Your provider states that server; it was not seen from here.\n",
+    };
     text
 }
 

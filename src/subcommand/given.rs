@@ -82,7 +82,7 @@ pub async fn account_at_hand(address: &str, given: &cli::Given, timeout: Option<
     let mut given_account = parsed(address, given, blank).await?;
     given_account.allow_cleartext_password = true;
     let incomplete = |error| format!("{error}: see `mailtrip doctor --help`, or try `mailtrip discover {address}`");
-    let (mut account, _) = given_account.mailbox().map_err(incomplete)?;
+    let (mut account, _) = given_account.servers().map_err(incomplete)?;
     let proof = match (&given.token_command, &given.password_command) {
         (Some(command), _) => Some(TokenSource::Command(config::shell(command)).into()),
         (None, Some(command)) => match password(address, Some(command), timeout).await {

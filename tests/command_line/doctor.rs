@@ -12,9 +12,13 @@ const IMAP: &str = "imap";
 
 /// A configuration of alice with these servers.
 fn configure(system: &System, servers: &[(&str, u16, &str)]) {
-    let password = "password = { env = \"ALICE\" }";
+    configure_as(system, "address = \"alice@sandbox.test\"\npassword = { env = \"ALICE\" }", servers);
+}
+
+/// The same with these keys for the account.
+fn configure_as(system: &System, keys: &str, servers: &[(&str, u16, &str)]) {
     let ca = system.ca_file.display();
-    let mut text = format!("[accounts.alice]\naddress = \"alice@sandbox.test\"\n{password}\nca_file = \"{ca}\"\n");
+    let mut text = format!("[accounts.alice]\n{keys}\nca_file = \"{ca}\"\n");
     for (protocol, port, security) in servers {
         let more = if *security == "none" { ", allow_cleartext_password = true" } else { "" };
         text += &format!("{protocol} = {{ host = \"localhost\", port = {port}, security = \"{security}\"{more} }}\n");
@@ -163,6 +167,66 @@ fn without_a_password_the_servers_are_looked_at_all_the_same() {
     let done = system.run(&arguments);
     assert!(done.code == Some(1) && done.stdout.contains("the password is not at hand"), "{done:#?}");
     assert_eq!(sign_ins(&system), 0);
+}
+
+#[test]
+fn a_configuration_that_names_no_password_is_examined_but_for_the_sign_in() {
+    let system = System::start("");
+    configure_as(&system, "address = \"alice@sandbox.test\"", &all(&system));
+    let done = doctor(&system, &[]);
+    assert_eq!(done.code, Some(1), "{done:#?}");
+    let note = "note: nobody signs in without it: account `alice` has no `password`, and no token\n";
+    assert_eq!(done.stderr, note, "once, for all of its servers");
+    assert_eq!(done.stdout.matches("You are not signed in: the password is not at hand.").count(), 3, "{done:#?}");
+    assert_eq!(sign_ins(&system), 0, "{:#?}", system.sandbox.commands());
+    let verify = system.run(&["verify", "alice"]);
+    assert!(verify.code == Some(3) && verify.stderr.contains("account `alice` has no `password`"), "{verify:#?}");
+    // A token that is not at hand is none either.
+    configure_as(&system, "address = \"alice@sandbox.test\"\ntoken = { env = \"NO_TOKEN\" }", &all(&system));
+    assert_eq!(doctor(&system, &["--format", "json"]).code, Some(1));
+    assert_eq!(sign_ins(&system), 0, "{:#?}", system.sandbox.commands());
+}
+
+#[test]
+fn where_nobody_signs_in_nothing_has_to_be_allowed_in_the_clear() {
+    let system = System::start("");
+    let text = format!(
+        "[accounts.alice]\naddress = \"alice@sandbox.test\"\n\
+         imap = {{ host = \"localhost\", port = {}, security = \"none\" }}\n",
+        system.sandbox.port(Service::Imap)
+    );
+    system.place.write("mailtrip.toml", &text);
+    let done = doctor(&system, &["--format", "json"]);
+    assert_eq!((&examined(&done)["servers"][0]["not_signed_in"], done.code), (&"not-encrypted".into(), Some(1)));
+    assert!(system.run(&["verify"]).stderr.contains("allow_cleartext_password"));
+}
+
+#[test]
+fn what_an_account_lacks_is_proposed_and_what_it_has_is_looked_at() {
+    let system = System::start("");
+    let [smtp, imap, _] = all(&system);
+    // Nobody is asked: what the provider states is known here.
+    configure_as(&system, "address = \"alice@gmail.com\"\nusername = \"alice@sandbox.test\"", &[imap]);
+    let done = doctor(&system, &[]);
+    let proposal = "\n· SMTP  is not configured: nothing can be sent with this account\n    → smtp = { host = \"smtp.gmail.com\", \
+                    port = 465, security = \"tls\" }\n      Your provider states that server; it was not seen from here.\n";
+    assert!(done.stdout.contains(proposal), "{}", done.stdout);
+    assert_eq!((done.code, done.stdout.matches("is not configured").count()), (Some(1), 1), "{done:#?}");
+    configure(&system, &[smtp]);
+    let account = examined(&doctor(&system, &["--format", "json"]));
+    let lack = serde_json::json!([{ "protocol": "imap", "line": null, "seen": false }]);
+    assert_eq!((&account["lacking"], &account["servers"][0]["signed_in"]), (&lack, &true.into()), "{account:#}");
+    let server = format!("localhost:{}/tls", smtp.1);
+    let given = doctor(&system, &["alice@sandbox.test", "--smtp", &server, "--ca-file", "ca.pem", "--format", "json"]);
+    assert_eq!(examined(&given)["lacking"], lack, "{given:#?}");
+    configure(&system, &all(&system)[1..]);
+    assert_eq!(examined(&doctor(&system, &["--format", "json"]))["lacking"][0]["protocol"], "smtp");
+    configure(&system, &all(&system)[..2]);
+    assert_eq!(
+        examined(&doctor(&system, &["--format", "json"]))["lacking"],
+        serde_json::json!([]),
+        "POP3 is not missed"
+    );
 }
 
 #[test]
