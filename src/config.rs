@@ -55,6 +55,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Loaded {
     /// The checks that were asked for, in the order of the names, or all in the order of the file.
     pub checks: Vec<Check>,
+    /// The names of all checks of the file, whichever were asked for.
+    pub names: Vec<String>,
     /// What works and is worth pointing out, in the order of the file.
     pub notices: Vec<Notice>,
     /// What is to be known about the providers whose presets are used by these checks.
@@ -242,7 +244,8 @@ fn loaded(
             }
         }
     }
-    Ok(Loaded { checks, notices, provider_notes })
+    let names = document.checks.iter().map(|entry| entry.name.get_ref().clone()).collect();
+    Ok(Loaded { checks, names, notices, provider_notes })
 }
 
 #[cfg(test)]

@@ -44,6 +44,19 @@ pub fn render(outcome: &Outcome, style: &Style) -> String {
     page.finish()
 }
 
+/// What was said on the connections of a verification, for a file: no line is broken.
+pub fn transcript(outcome: &Outcome) -> String {
+    let style = Style { verbose: true, colour: false, width: usize::MAX };
+    let mut page = Page::new(&style);
+    title(&mut page, outcome);
+    conversations(&mut page, outcome);
+    if outcome.conversations.is_empty() {
+        page.blank();
+        page.text(0, Ink::Plain, "Nothing was said: no connection came about.");
+    }
+    page.finish()
+}
+
 fn title(page: &mut Page, outcome: &Outcome) {
     let Outcome { check, from, to, .. } = outcome;
     let journey = if from == to { format!("{from} to itself") } else { format!("{from} to {to}") };
