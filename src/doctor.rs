@@ -23,6 +23,7 @@ use crate::diagnose::Verdict;
 use crate::failure::{Failure, Kind};
 use crate::provider::{self, Provider};
 use crate::survey::{Place, Port, Surveyor, recommended, standard_ports};
+use crate::verify::stop::{Reach, Stop};
 use crate::verify::visit::{self, Visit};
 use crate::wire::names::Names;
 
@@ -77,6 +78,8 @@ pub struct Examination {
     pub address: String,
     /// What it amounts to.
     pub verdict: Verdict,
+    /// It was stopped, so that there is only what was found by then.
+    pub interrupted: bool,
     /// The servers that it names.
     pub servers: Vec<Server>,
     /// What it does not name, though it takes that to send and to receive.
@@ -106,38 +109,44 @@ struct Errand<'a> {
 
 impl Doctor {
     /// Examines an account, as far as these protocols are concerned. Whatever happens on the network is the result, which is
-    /// complete in time.
-    pub async fn examine(&self, account: &Account, protocols: &[Protocol]) -> Examination {
+    /// complete in time, or as far as it got when it was stopped.
+    pub async fn examine(&self, account: &Account, protocols: &[Protocol], stop: &Stop) -> Examination {
         let began = Instant::now();
         let until = began + self.limit;
         // So that there is time left to sign in.
         let surveyed_by = if self.sign_in { began + self.limit / 2 } else { began + self.limit / 4 * 3 };
         let configured: Vec<(Protocol, &Endpoint)> =
             protocols.iter().filter_map(|&protocol| Some((protocol, account.endpoint(protocol)?))).collect();
-        let provider = self.provider(account, surveyed_by).await;
+        let provider = unless(stop, self.provider(account, surveyed_by)).await.flatten();
         let published = provider.filter(|_| self.neighbour.is_some());
         let errands = errands(&self.ports, &configured, published);
-        let looks = self.survey(&errands, family(&configured), surveyed_by).await;
-        let sight = |(errand, (place, port)): (&Errand<'_>, &(Place, Port))| Sight::of(place, errand.configured, port);
-        let ports: Vec<Sight> = errands.iter().zip(&looks).map(sight).collect();
+        let (ports, looks) = self.survey(&errands, family(&configured), surveyed_by, stop).await;
         let asked = ports.iter().any(|sight| sight.configured && !sight.state.is_mail());
-        let neighbour =
-            if asked { self.ask_neighbour(family(&configured), until - self.limit / 8).await } else { None };
-        let servers =
-            configured.iter().map(|&(protocol, endpoint)| self.server(account, protocol, endpoint, &looks, until));
+        let neighbour = match asked {
+            true => unless(stop, self.ask_neighbour(family(&configured), until - self.limit / 8)).await.flatten(),
+            false => None,
+        };
+        let servers = configured
+            .iter()
+            .map(|&(protocol, endpoint)| self.server((account, protocol, endpoint), &looks, until, stop));
         let servers = join_all(servers).await;
+        let interrupted = stop.is_requested(Reach::Journey);
         let machine = Machine::here();
-        let findings = judge(&Seen { ports: &ports, neighbour: neighbour.as_ref(), machine: &machine });
+        let findings = match interrupted {
+            true => Vec::new(), // what was not looked at could say otherwise
+            false => judge(&Seen { ports: &ports, neighbour: neighbour.as_ref(), machine: &machine }),
+        };
         let lines = lines(&configured, &looks);
         let mut lacking = lacking(account, provider, &looks);
         lacking.retain(|lack| protocols.contains(&lack.protocol));
         let (receive, both) = receive_by(&servers, &looks);
-        let verdict = verdict(&servers, &findings);
+        let verdict = if interrupted { Verdict::Unknown } else { verdict(&servers, &findings) };
         let (account, address) = (account.name.clone(), account.address.to_string());
         Examination {
             account,
             address,
             verdict,
+            interrupted,
             servers,
             lacking,
             lines,
@@ -163,8 +172,14 @@ impl Doctor {
         exchangers.iter().find_map(|host| provider::by_exchanger(host))
     }
 
-    /// In the order of the errands.
-    async fn survey(&self, errands: &[Errand<'_>], family: Family, until: Instant) -> Vec<(Place, Port)> {
+    /// What was seen until it was stopped, in the order of the errands: in a word, and as a whole.
+    async fn survey(
+        &self,
+        errands: &[Errand<'_>],
+        family: Family,
+        until: Instant,
+        stop: &Stop,
+    ) -> (Vec<Sight>, Vec<(Place, Port)>) {
         let mut authorities: Vec<Option<&[u8]>> = errands.iter().map(|errand| errand.ca).collect();
         authorities.sort_unstable();
         authorities.dedup();
@@ -172,12 +187,18 @@ impl Doctor {
             let group = errands.iter().enumerate().filter(|(_, errand)| errand.ca == ca);
             let (order, places): (Vec<usize>, Vec<Place>) =
                 group.map(|(number, errand)| (number, errand.place.clone())).unzip();
-            let ports = self.surveyor(ca, family, until).look_at_all(&places).await;
-            order.into_iter().zip(places.into_iter().zip(ports)).collect::<Vec<_>>()
+            let mut looks = Vec::new();
+            let found = |at: usize, port| looks.extend(order.get(at).map(|&number| (number, port)));
+            unless(stop, self.surveyor(ca, family, until).look_at_each(&places, found)).await;
+            looks
         });
-        let mut looks: Vec<(usize, (Place, Port))> = join_all(groups).await.into_iter().flatten().collect();
+        let mut looks: Vec<(usize, Port)> = join_all(groups).await.into_iter().flatten().collect();
         looks.sort_by_key(|(number, _)| *number);
-        looks.into_iter().map(|(_, look)| look).collect()
+        let seen = looks.into_iter().filter_map(|(number, port)| {
+            let Errand { place, configured, .. } = errands.get(number)?;
+            Some((Sight::of(place, *configured, &port), (place.clone(), port)))
+        });
+        seen.unzip()
     }
 
     fn surveyor<'a>(&'a self, ca: Option<&'a [u8]>, family: Family, until: Instant) -> Surveyor<'a> {
@@ -197,16 +218,16 @@ impl Doctor {
 
     async fn server(
         &self,
-        account: &Account,
-        protocol: Protocol,
-        endpoint: &Endpoint,
+        (account, protocol, endpoint): (&Account, Protocol, &Endpoint),
         looks: &[(Place, Port)],
         until: Instant,
+        stop: &Stop,
     ) -> Server {
         let Endpoint { host, port, security, .. } = endpoint;
         let location = Location { host: host.clone(), port: *port, security: *security };
         let failure = fit(protocol, &location, looks).err();
-        let not_signed_in = self.why_not_signed_in(endpoint, failure.is_some());
+        let stopped = stop.is_requested(Reach::Journey);
+        let not_signed_in = self.why_not_signed_in(endpoint, failure.is_some(), stopped);
         let changes = match (&failure, security) {
             (None, Security::Tls | Security::Starttls) => Vec::new(),
             _ => remedy(protocol, &location, looks).map(|to| changes(protocol, &location, &to)).unwrap_or_default(),
@@ -227,23 +248,32 @@ impl Doctor {
             quota: None,
             diagnoses: Vec::new(),
         };
-        if self.sign_in && server.is_worth_a_visit() {
+        if self.sign_in && server.is_worth_a_visit() && !stopped {
             let sign_in = not_signed_in.is_none();
             let patience = self.patience * 2;
-            let visit = Visit { account, protocol, endpoint, sign_in, patience, until };
+            let visit = Visit { account, protocol, endpoint, sign_in, patience, until, stop };
             server.take(&visit::run(visit).await);
         }
         server
     }
 
-    fn why_not_signed_in(&self, endpoint: &Endpoint, unfit: bool) -> Option<NotSignedIn> {
+    fn why_not_signed_in(&self, endpoint: &Endpoint, unfit: bool, stopped: bool) -> Option<NotSignedIn> {
         match () {
             () if !self.sign_in => Some(NotSignedIn::NotAsked),
+            () if stopped => Some(NotSignedIn::Stopped),
             () if unfit => Some(NotSignedIn::NotAsConfigured),
             () if endpoint.security == Security::None => Some(NotSignedIn::NotEncrypted),
             () if endpoint.credentials.proof.is_blank() => Some(NotSignedIn::NoPassword),
             () => None,
         }
+    }
+}
+
+/// What comes of it, unless it is stopped.
+async fn unless<T>(stop: &Stop, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        () = stop.requested(Reach::Journey) => None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Family, Folders, Protocol, Secret, Security};
 use mailtrip::doctor::sight::State;
 use mailtrip::doctor::{Doctor, Examination};
+use mailtrip::verify::stop::Stop;
 use mailtrip::wire::names::Names;
 
 #[path = "support/ear.rs"]
@@ -55,7 +56,8 @@ async fn examine(security: Security, configured: Security, flaw: Flaw, answers: 
         ears.push(Ear::start(Manner { protocol, security, answers }, &authority, &[HERE], flaw).await);
     }
     let ports = [0, 1, 2].map(|number: usize| (ears[number].port, configured));
-    let examination = doctor().examine(&account("alice@test.example", &authority, ports), &Protocol::ALL).await;
+    let examination =
+        doctor().examine(&account("alice@test.example", &authority, ports), &Protocol::ALL, &Stop::new().1).await;
     (ears, examination)
 }
 
@@ -152,7 +154,7 @@ async fn published(ca_file: &std::path::Path) {
     }
     let closed = std::net::TcpListener::bind((HERE, 0)).unwrap().local_addr().unwrap().port();
     let account = account("alice@gmail.com", &authority, [(closed, Security::Tls); 3]);
-    let examination = doctor.examine(&account, &Protocol::ALL).await;
+    let examination = doctor.examine(&account, &Protocol::ALL, &Stop::new().1).await;
     for host in hosts {
         let states: Vec<State> =
             examination.ports.iter().filter(|sight| sight.host == host).map(|sight| sight.state).collect();

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Family, Folders, Protocol, Secret, Security};
 use mailtrip::diagnose::Verdict;
 use mailtrip::doctor::Doctor;
+use mailtrip::verify::stop::Stop;
 use mailtrip::wire::names::Names;
 use tokio::runtime::Runtime;
 
@@ -59,7 +60,8 @@ fn everything_is_signed_in_to_and_the_quota_is_told() {
     doctor.neighbour = None;
     doctor.ports = vec![(Protocol::Imap, bed.ports.imap)];
     let protocols = [Protocol::Smtp, Protocol::Imap, Protocol::Pop3];
-    let found = Runtime::new().expect("a runtime").block_on(doctor.examine(&account, &protocols));
+    let (_stopper, stop) = Stop::new();
+    let found = Runtime::new().expect("a runtime").block_on(doctor.examine(&account, &protocols, &stop));
     assert_eq!(found.verdict, Verdict::Ok, "{found:#?}\n{}", bed.log());
     assert!(found.servers.iter().all(|server| server.signed_in), "{found:#?}");
     let quota = found.servers[1].quota.expect("a quota");

@@ -6,12 +6,13 @@ use futures_util::future::join_all;
 use mailtrip::account::{Account, Protocol};
 use mailtrip::config::{self, Overrides};
 use mailtrip::diagnose::Verdict;
-use mailtrip::doctor::{Doctor, Examination};
+use mailtrip::doctor::Doctor;
+use mailtrip::verify::stop::{Reach, Stop};
 
 use crate::cli::{self, Listing, Neighbours};
 use crate::console::{Unable, note, print};
 
-use super::{configuration, examination, given, signals};
+use super::{configuration, examination, given, signals, stop_on_signals};
 
 /// Examines the accounts.
 ///
@@ -19,9 +20,18 @@ use super::{configuration, examination, given, signals};
 /// When it cannot be begun, or is stopped.
 pub async fn run(arguments: cli::Doctor) -> Result<Verdict, Unable> {
     let mut signals = signals()?;
+    let accounts = tokio::select! {
+        accounts = accounts(&arguments) => accounts?,
+        () = signals.next() => return Err("stopped before anything was looked at".to_owned()),
+    };
+    let (stopper, stop) = Stop::new();
+    tokio::spawn(stop_on_signals(signals, stopper));
+    let doctor = doctor(&arguments.neighbours, arguments.timeout);
+    // One that does not answer must not hold up the others.
+    let examinations = join_all(accounts.iter().map(|account| doctor.examine(account, &Protocol::ALL, &stop)));
     let examinations = tokio::select! {
-        examinations = examine(&arguments) => examinations?,
-        () = signals.next() => return Err("stopped before the examination was over".to_owned()),
+        examinations = examinations => examinations,
+        () = stop.requested(Reach::Cleanup) => return Err("stopped before the examination was over".to_owned()),
     };
     let verdict = examinations.iter().map(|one| one.verdict).max().unwrap_or(Verdict::Unknown);
     match arguments.format {
@@ -47,7 +57,7 @@ pub fn doctor(neighbours: &Neighbours, limit: Option<Duration>) -> Doctor {
     doctor
 }
 
-async fn examine(arguments: &cli::Doctor) -> Result<Vec<Examination>, Unable> {
+async fn accounts(arguments: &cli::Doctor) -> Result<Vec<Account>, Unable> {
     let accounts = match arguments.targets.as_slice() {
         [address] if address.contains('@') => {
             if let Some(config) = &arguments.config {
@@ -65,10 +75,7 @@ async fn examine(arguments: &cli::Doctor) -> Result<Vec<Examination>, Unable> {
         names => accounts_of_config(names, arguments).await?,
     };
     let overrides = Overrides { family: arguments.network.family(), ..Overrides::default() };
-    let accounts: Vec<Account> = accounts.into_iter().map(|account| overrides.account(account)).collect();
-    let doctor = doctor(&arguments.neighbours, arguments.timeout);
-    // One that does not answer must not hold up the others.
-    Ok(join_all(accounts.iter().map(|account| doctor.examine(account, &Protocol::ALL))).await)
+    Ok(accounts.into_iter().map(|account| overrides.account(account)).collect())
 }
 
 async fn accounts_of_config(names: &[String], arguments: &cli::Doctor) -> Result<Vec<Account>, Unable> {

@@ -117,6 +117,8 @@ fn signed_in(server: &Server) -> String {
         (Some(NotSignedIn::NotEncrypted), _) => {
             "You are not signed in: without encryption, the password could be read on the way.".to_owned()
         }
+        (Some(NotSignedIn::NotReached), _) => "You are not signed in: it did not get that far.".to_owned(),
+        (Some(NotSignedIn::Stopped), _) => "You are not signed in: it was stopped before that.".to_owned(),
         (Some(NotSignedIn::NotAsked), _) => return String::new(),
         (None, false) => format!("The sign-in as {username} did not go well."),
         (None, true) => {
@@ -229,7 +231,7 @@ fn way_out(machine: &Machine) -> String {
 }
 
 fn conclusion(examination: &Examination) -> String {
-    let Examination { servers, verdict, .. } = examination;
+    let Examination { servers, verdict, interrupted, .. } = examination;
     let all = |test: fn(&Server) -> bool| servers.iter().all(test);
     let bad: Vec<String> = servers
         .iter()
@@ -241,6 +243,7 @@ fn conclusion(examination: &Examination) -> String {
         Verdict::Warning if all(|server| server.signed_in) => "it works, with remarks".to_owned(),
         Verdict::Warning => "the servers are as configured, but you are not signed in at all of them".to_owned(),
         Verdict::Critical => format!("{} does not work as it is configured", bad.join(" and ")),
+        Verdict::Unknown if *interrupted => "it was stopped before everything was looked at".to_owned(),
         Verdict::Unknown if servers.is_empty() => "the account has no server".to_owned(),
         Verdict::Unknown => "the servers could not be seen from here".to_owned(),
     }

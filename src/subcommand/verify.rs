@@ -176,13 +176,13 @@ async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &St
             outcome.failed().any(|(record, _)| record.account == account.name && record.at.protocol == *protocol)
         };
         let protocols: Vec<Protocol> = Protocol::ALL.into_iter().filter(failed_at).collect();
-        if protocols.is_empty() { None } else { Some(doctor.examine(account, &protocols).await) }
+        if protocols.is_empty() { None } else { Some(doctor.examine(account, &protocols, stop).await) }
     });
     tokio::select! {
         examinations = join_all(examinations) => {
             print(&examinations.iter().flatten().map(examination::look).collect::<String>())
         }
-        () = stop.requested(Reach::Journey) => Ok(()),
+        () = stop.requested(Reach::Cleanup) => Ok(()),
     }
 }
 

@@ -265,7 +265,7 @@ fn a_signal_stops_it() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let port = silent.local_addr().expect("an address").port();
     configure(&system, &[all(&system)[0], (IMAP, port, "tls")]);
-    let mut command = system.place.command(&["doctor", "--offline-neighbours"]);
+    let mut command = system.place.command(&["doctor", "--offline-neighbours", "--format", "json"]);
     let mut child = command.spawn().expect("the command runs");
     silent.set_nonblocking(true).expect("a listener that does not wait");
     let _connection = loop {
@@ -277,8 +277,46 @@ fn a_signal_stops_it() {
     };
     crate::stopped::send("INT", child.id());
     let done: Done = child.wait_with_output().expect("the command ends").into();
-    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""), "{done:#?}");
-    assert!(done.stderr.contains("stopped before the examination was over"), "{done:#?}");
+    let account = examined(&done);
+    assert_eq!((done.code, &account["verdict"], &account["interrupted"]), (Some(3), &"unknown".into(), &true.into()));
+    let imap = &account["servers"][1];
+    assert_eq!(
+        (&imap["failure"]["kind"], &imap["not_signed_in"]),
+        (&"interrupted".into(), &"stopped".into()),
+        "{imap:#}"
+    );
+    assert_eq!(
+        (&imap["changes"], &account["findings"]),
+        (&serde_json::json!([]), &serde_json::json!([])),
+        "{account:#}"
+    );
+    let looked_at = account["ports"].as_array().expect("ports").iter().any(|sight| sight["port"] == port);
+    assert!(!looked_at, "nothing is said of a port that was not looked at: {account:#}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_during_a_sign_in_leaves_what_was_found() {
+    let system = System::start("faults = [{ fault = \"stall\", at = \"login\", service = \"imap\" }]");
+    let [smtp, imap, _] = all(&system);
+    configure(&system, &[smtp, imap]);
+    let mut command = system.place.command(&["doctor", "--offline-neighbours"]);
+    let child = command.env("ALICE", crate::program::ALICE).spawn().expect("the command runs");
+    crate::stopped::until(&system, "AUTHENTICATE", 1);
+    crate::stopped::send("INT", child.id());
+    let done: Done = child.wait_with_output().expect("the command ends").into();
+    let conclusion = "UNKNOWN: it was stopped before everything was looked at";
+    assert_eq!((done.code, done.conclusion()), (Some(3), conclusion), "{done:#?}");
+    let row = format!("  localhost:{:<24}IMAP, TLS, certificate good until ", imap.1);
+    assert!(
+        done.stdout.contains(&row) && done.stdout.contains("\nLines of a configuration that work\n"),
+        "{}",
+        done.stdout
+    );
+    assert_eq!(
+        sign_ins(&system) - system.sandbox.commands().iter().filter(|one| one.contains("smtp: AUTH")).count(),
+        1
+    );
 }
 
 #[test]
