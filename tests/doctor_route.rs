@@ -30,7 +30,10 @@ const BY_KIND: &str = "
     ip route replace default dev office
 ";
 
-const TESTS: &[(&str, &[&str], fn())] = &[
+/// Its name, what it sets up, and itself.
+type Test = (&'static str, &'static [&'static str], fn());
+
+const TESTS: &[Test] = &[
     ("without_a_vpn_there_is_none", &[ETHERNET], no_vpn),
     ("without_a_route_there_is_none", &["ip link set lo up"], no_route),
     ("a_vpn_by_rules_is_seen", &[ETHERNET, BY_RULES], by_rules),
@@ -38,7 +41,7 @@ const TESTS: &[(&str, &[&str], fn())] = &[
 ];
 
 fn main() -> ExitCode {
-    let trial = |&(name, set_up, test): &(&'static str, &[&str], fn())| {
+    let trial = |&(name, set_up, test): &Test| {
         let missing = !inside(&set_up.concat(), "true", &[]).status.success();
         if missing {
             eprintln!("doctor_route: {name} is ignored: no such network namespace here");

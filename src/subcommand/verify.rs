@@ -39,20 +39,19 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
         checks = wanted_checks(&arguments) => checks?,
         () = signals.next() => return Err("stopped before anything was verified".to_owned()),
     };
-    let mut besides = Besides::default();
-    besides.doctor = arguments.diagnose.then(|| {
+    let doctor = arguments.diagnose.then(|| {
         let mut doctor = doctor(&arguments.neighbours, Some(A_LOOK));
         doctor.sign_in = false;
         doctor
     });
-    if besides.doctor.is_some() && arguments.show.format != Format::Terminal {
+    if doctor.is_some() && arguments.show.format != Format::Terminal {
         let why =
             "--diagnose goes with reports for the terminal; for programs there is `mailtrip doctor --format json`";
         return Err(why.to_owned());
     }
     let file = arguments.transcript.as_ref().and_then(Option::as_deref);
-    besides.transcript = file.map(TranscriptFile::create).transpose()?;
-    all(&checks, &arguments.show, signals, besides).await
+    let transcript = file.map(TranscriptFile::create).transpose()?;
+    all(&checks, &arguments.show, signals, Besides { doctor, transcript }).await
 }
 
 /// What is done beside the verification itself.
