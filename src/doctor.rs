@@ -104,7 +104,8 @@ pub struct Examination {
 struct Errand<'a> {
     place: Place,
     ca: Option<&'a [u8]>,
-    configured: bool,
+    /// The protocols for which the account names it.
+    configured_for: Vec<Protocol>,
 }
 
 impl Doctor {
@@ -195,8 +196,8 @@ impl Doctor {
         let mut looks: Vec<(usize, Port)> = join_all(groups).await.into_iter().flatten().collect();
         looks.sort_by_key(|(number, _)| *number);
         let seen = looks.into_iter().filter_map(|(number, port)| {
-            let Errand { place, configured, .. } = errands.get(number)?;
-            Some((Sight::of(place, *configured, &port), (place.clone(), port)))
+            let Errand { place, configured_for, .. } = errands.get(number)?;
+            Some((Sight::of(place, configured_for, &port), (place.clone(), port)))
         });
         seen.unzip()
     }
@@ -211,7 +212,7 @@ impl Doctor {
         let ask = async || {
             let place = Place::new(host.clone(), *port);
             let port = self.surveyor(None, family, until).look_at(&place).await;
-            Sight::of(&place, false, &port)
+            Sight::of(&place, &[], &port)
         };
         Some(self.asked.get_or_init(ask).await.clone())
     }
@@ -246,6 +247,7 @@ impl Doctor {
             capabilities: Vec::new(),
             folders: Vec::new(),
             quota: None,
+            reply: None,
             diagnoses: Vec::new(),
         };
         if self.sign_in && server.is_worth_a_visit() && !stopped {
@@ -290,23 +292,24 @@ fn errands<'a>(
     published: Option<&Provider>,
 ) -> Vec<Errand<'a>> {
     let mut errands: Vec<Errand<'a>> = Vec::new();
-    let mut add = |place: Place, ca, configured| {
+    let mut add = |place: Place, ca, configured_for: Option<Protocol>| {
         let is_same = |other: &Place| other.port == place.port && other.host.eq_ignore_ascii_case(&place.host);
-        if !errands.iter().any(|errand| is_same(&errand.place)) {
-            errands.push(Errand { place, ca, configured });
+        match errands.iter_mut().find(|errand| is_same(&errand.place)) {
+            Some(errand) => errand.configured_for.extend(configured_for),
+            None => errands.push(Errand { place, ca, configured_for: configured_for.into_iter().collect() }),
         }
     };
-    for (_, Endpoint { host, port, security, ca, .. }) in configured {
+    for (protocol, Endpoint { host, port, security, ca, .. }) in configured {
         let place = Place { host: host.clone(), port: *port, expected: Some(*security) };
-        add(place, ca.as_deref(), true);
+        add(place, ca.as_deref(), Some(*protocol));
     }
     for (_, Endpoint { host, ca, .. }) in configured {
-        usual.iter().for_each(|(_, port)| add(Place::new(host, *port), ca.as_deref(), false));
+        usual.iter().for_each(|(_, port)| add(Place::new(host, *port), ca.as_deref(), None));
     }
     for protocol in Protocol::ALL {
         let Some(preset) = published.and_then(|provider| provider.preset(protocol)) else { continue };
         let ports = usual.iter().filter(|(of, _)| *of == protocol);
-        ports.for_each(|(_, port)| add(Place::new(preset.host, *port), None, false));
+        ports.for_each(|(_, port)| add(Place::new(preset.host, *port), None, None));
     }
     errands
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::account::{Protocol, Security};
 use crate::diagnose::{self, Diagnosis, Verdict, diagnose};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Reply};
 use crate::outcome::{Fact, Outcome, Role};
 use crate::stage::Stage;
 
@@ -42,6 +42,8 @@ pub struct Server {
     pub folders: Vec<Folder>,
     /// How full the mailbox is, where the server tells.
     pub quota: Option<Quota>,
+    /// What the server said to what did not go well.
+    pub reply: Option<Box<Reply>>,
     /// What did not go well during the visit, with cause and advice.
     pub diagnoses: Vec<Diagnosis>,
 }
@@ -118,6 +120,7 @@ impl Server {
         }
         self.signed_in = self.not_signed_in.is_none() && verdict < Verdict::Unknown;
         self.diagnoses = diagnose(outcome);
+        self.reply = outcome.failed().find_map(|(_, failure)| failure.reply.clone());
         for fact in outcome.stages.iter().flat_map(|record| &record.facts) {
             match fact {
                 Fact::Mechanism { name, .. } => self.mechanism = Some(name.clone()),

@@ -3,7 +3,7 @@
 mod causes;
 pub mod clearance;
 mod live;
-mod page;
+pub mod page;
 mod table;
 
 pub use live::{stage_line, waiting};
@@ -84,7 +84,8 @@ fn conversations(page: &mut Page, outcome: &Outcome) {
     }
 }
 
-fn verdict_ink(verdict: Verdict) -> Ink {
+/// The colour of a verdict.
+pub fn verdict_ink(verdict: Verdict) -> Ink {
     match verdict {
         Verdict::Ok => Ink::Good,
         Verdict::Warning => Ink::Warn,

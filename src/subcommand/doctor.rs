@@ -10,7 +10,7 @@ use mailtrip::doctor::Doctor;
 use mailtrip::verify::stop::{Reach, Stop};
 
 use crate::cli::{self, Listing, Neighbours};
-use crate::console::{Unable, note, print};
+use crate::console::{Unable, note, plain_style, print};
 
 use super::{configuration, examination, given, signals, stop_on_signals};
 
@@ -36,7 +36,8 @@ pub async fn run(arguments: cli::Doctor) -> Result<Verdict, Unable> {
     let verdict = examinations.iter().map(|one| one.verdict).max().unwrap_or(Verdict::Unknown);
     match arguments.format {
         Listing::Terminal => {
-            let texts: Vec<String> = examinations.iter().map(examination::text).collect();
+            let style = plain_style();
+            let texts: Vec<String> = examinations.iter().map(|one| examination::text(one, &style)).collect();
             print(&texts.join("\n"))?;
         }
         Listing::Json => print(&examination::json(&examinations, verdict))?,

@@ -17,7 +17,7 @@ use mailtrip::verify;
 use mailtrip::verify::stop::{Reach, Stop};
 
 use crate::cli;
-use crate::console::{Unable, note, print, print_unless_quiet, style, worst};
+use crate::console::{Unable, note, plain_style, print, print_unless_quiet, style, worst};
 use crate::live::Live;
 use crate::signals::Signals;
 
@@ -179,7 +179,8 @@ async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &St
     });
     tokio::select! {
         examinations = join_all(examinations) => {
-            print(&examinations.iter().flatten().map(examination::look).collect::<String>())
+            let style = plain_style();
+            print(&examinations.iter().flatten().map(|one| examination::look(one, &style)).collect::<String>())
         }
         () = stop.requested(Reach::Cleanup) => Ok(()),
     }

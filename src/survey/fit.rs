@@ -43,9 +43,9 @@ fn no_way_in(protocol: Protocol, wanted: Security, port: &Port) -> Failure {
         Port::Unreached(failure) | Port::Tls(Err(failure)) => failure.clone(),
         Port::Silent => malformed("it takes connections and says nothing"),
         Port::Foreign { speech, said, .. } => malformed(match speech {
-            Speech::Ssh => format!("an SSH server: {said}"),
-            Speech::Http => format!("a web server: {said}"),
-            Speech::Mail(_) | Speech::Unknown => format!("it says {said:?}"),
+            Speech::Ssh => format!("an SSH server answers there ({said})"),
+            Speech::Http => format!("a web server answers there ({said})"),
+            Speech::Mail(_) | Speech::Unknown => format!("what is there speaks no mail protocol ({said})"),
         }),
         Port::Plain { protocol: seen, starttls, .. } => match (other(protocol, *seen), wanted, starttls) {
             (Some(other), _, _) => other,

@@ -25,7 +25,7 @@ impl Speech {
             _ if any(&["* OK", "* PREAUTH", "* BYE"]) => Speech::Mail(Protocol::Imap),
             _ if any(&["+OK", "-ERR"]) => Speech::Mail(Protocol::Pop3),
             _ if begins("SSH-") => Speech::Ssh,
-            _ if any(&["HTTP/", "<!DOCTYPE", "<html"]) => Speech::Http,
+            _ if any(&["HTTP/", "<!DOC", "<html"]) => Speech::Http,
             [b'2' | b'4' | b'5', a, b, b' ' | b'-' | b'\r' | b'\n', ..] if a.is_ascii_digit() && b.is_ascii_digit() => {
                 Speech::Mail(Protocol::Smtp)
             }
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_protocol_is_known_by_how_it_begins() {
-        let cases: [(&[u8], Speech); 12] = [
+        let cases: [(&[u8], Speech); 13] = [
             (b"220 mx.example.net ESMTP\r\n", Speech::Mail(Protocol::Smtp)),
             (b"220-mx\r\n220 mx\r\n", Speech::Mail(Protocol::Smtp)),
             (b"554 5.7.1 go away\r\n", Speech::Mail(Protocol::Smtp)),
@@ -50,6 +50,7 @@ mod tests {
             (b"SSH-2.0-OpenSSH_9.2\r\n", Speech::Ssh),
             (b"HTTP/1.1 400 Bad Request\r\n", Speech::Http),
             (b"<html>", Speech::Http),
+            (b"<!DOC", Speech::Http), // as much as a TLS handshake reads of an answer
             (b"2201 x", Speech::Unknown),
             (b"22", Speech::Unknown),
             (b"", Speech::Unknown),

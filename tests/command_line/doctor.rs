@@ -149,6 +149,7 @@ fn a_refused_password_is_tried_once() {
     let done = doctor(&system, &["--format", "json"]);
     let server = examined(&done)["servers"][1].clone();
     assert_eq!((done.code, &server["signed_in"]), (Some(2), &false.into()), "{server:#}");
+    assert_eq!(server["reply"]["response_code"], "AUTHENTICATIONFAILED", "{server:#}");
     assert!(server["diagnoses"][0]["code"].as_str().is_some_and(|code| code.starts_with("login")), "{server:#}");
     assert_eq!(sign_ins(&system), 2, "{:#?}", system.sandbox.commands());
 }
@@ -307,9 +308,9 @@ fn a_signal_during_a_sign_in_leaves_what_was_found() {
     let done: Done = child.wait_with_output().expect("the command ends").into();
     let conclusion = "UNKNOWN: it was stopped before everything was looked at";
     assert_eq!((done.code, done.conclusion()), (Some(3), conclusion), "{done:#?}");
-    let row = format!("  localhost:{:<24}IMAP, TLS, certificate good until ", imap.1);
+    let row = format!("\n* localhost:{:<17} IMAP, TLS, certificate good until ", imap.1);
     assert!(
-        done.stdout.contains(&row) && done.stdout.contains("\nLines of a configuration that work\n"),
+        done.stdout.contains(&row) && done.stdout.contains("\nLines of a configuration that fit what was seen\n"),
         "{}",
         done.stdout
     );
@@ -338,4 +339,26 @@ fn after_a_failed_check_the_doctor_looks_again_and_nobody_signs_in_again() {
     assert!(well.code == Some(0) && !well.stdout.contains("Another look"), "{well:#?}");
     let json = run(&system, &["verify", "alice", "--diagnose", "--format", "json"]);
     assert!(json.code == Some(3) && json.stderr.contains("mailtrip doctor --format json"), "{json:#?}");
+}
+
+/// As somebody reads it who does not know mail: whose fault it is comes first, with the line to change, in lines that fit.
+#[test]
+fn what_is_wrong_comes_first_and_lines_are_as_wide_as_the_terminal() {
+    let system = System::start("faults = [{ fault = \"login-refused\", service = \"pop3\" }]");
+    let [smtp, _, pop3] = all(&system);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let port = silent.local_addr().expect("an address").port();
+    configure(&system, &[smtp, (IMAP, port, "tls"), pop3]);
+    let done = doctor(&system, &["--timeout", "6s"]);
+    let begin = format!(
+        "alice: alice@sandbox.test\n\nWhere the fault is\n  Port {port} of localhost takes connections and says nothing, neither in\n  \
+         plaintext nor in TLS. (likely)\n    → Compare `imap.port` with what your provider states.\n\n✓ SMTP  "
+    );
+    assert!(done.stdout.starts_with(&begin), "{}", done.stdout);
+    let said = "    The server said:\n      -ERR [AUTH] Authentication failed.\n";
+    assert!(done.stdout.contains(said), "{}", done.stdout);
+    let copied = |line: &str| line.contains(" = { host = ");
+    let long: Vec<&str> = done.stdout.lines().filter(|line| line.chars().count() > 80 && !copied(line)).collect();
+    assert_eq!(long, [""; 0]);
+    assert_eq!(done.conclusion(), "CRITICAL: IMAP and POP3 do not work as they are configured");
 }
