@@ -218,11 +218,8 @@ impl Surveyor<'_> {
         if found.is_empty() {
             return Err(Failure::new(Kind::NoAddressOfFamily { family: self.family, others }));
         }
-        let (attempts, tcp) = wire::connect(&found, self.patience).await;
-        let tcp = tcp.ok_or_else(|| Failure::new(wire::why_unconnected(&attempts)))?;
-        let lost = |error: std::io::Error| wire::lost(b"", Some(&error));
-        let site = Site { surveyor: self, place, address: tcp.peer_addr().map_err(lost)? };
-        Ok((Tap::new(tcp).map_err(lost)?, site))
+        let (tap, address) = wire::dial(&found, self.patience).await?;
+        Ok((tap, Site { surveyor: self, place, address }))
     }
 
     /// Waits for an answer, but not for ever.
@@ -254,7 +251,6 @@ struct Site<'a> {
 impl Site<'_> {
     /// One more connection to the same address.
     async fn one_more(&self) -> Option<Tap> {
-        let (_, tcp) = wire::connect(&[self.address], self.surveyor.patience).await;
-        Tap::new(tcp?).ok()
+        Some(wire::dial(&[self.address], self.surveyor.patience).await.ok()?.0)
     }
 }

@@ -12,6 +12,7 @@ use mailtrip::verify::stop::{Reach, Stop};
 use crate::cli::{self, Listing, Neighbours};
 use crate::console::{Unable, note, plain_style, print};
 
+use super::given::Targets;
 use super::{configuration, examination, given, signals, stop_on_signals};
 
 /// Examines the accounts.
@@ -59,21 +60,12 @@ pub fn doctor(neighbours: &Neighbours, limit: Option<Duration>) -> Doctor {
 }
 
 async fn accounts(arguments: &cli::Doctor) -> Result<Vec<Account>, Unable> {
-    let accounts = match arguments.targets.as_slice() {
-        [address] if address.contains('@') => {
-            if let Some(config) = &arguments.config {
-                let config = config.display();
-                return Err(format!("an address is examined without a configuration: leave out --config {config}"));
-            }
+    let given = (&arguments.given, &arguments.config);
+    let accounts = match Targets::of(&arguments.targets, given, ("accounts", "examined"))? {
+        Targets::Address(address) => {
             vec![given::account_at_hand(address, &arguments.given, arguments.timeout).await?]
         }
-        targets if targets.iter().any(|target| target.contains('@')) => {
-            return Err(
-                "either accounts of the configuration or one address can be examined, not both at once".to_owned()
-            );
-        }
-        _ if arguments.given.any() => return Err(given::GO_WITH_AN_ADDRESS.to_owned()),
-        names => accounts_of_config(names, arguments).await?,
+        Targets::Names(names) => accounts_of_config(names, arguments).await?,
     };
     let overrides = Overrides { family: arguments.network.family(), ..Overrides::default() };
     Ok(accounts.into_iter().map(|account| overrides.account(account)).collect())

@@ -22,6 +22,7 @@ use crate::live::Live;
 use crate::signals::Signals;
 
 use super::doctor::doctor;
+use super::given::Targets;
 use super::transcript::TranscriptFile;
 use super::{configuration, examination, given, signals, stop_on_signals};
 
@@ -67,13 +68,9 @@ async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
     if arguments.transcript_is(|file| file.contains('@') && !file.contains(['/', '\\'])) {
         return Err(no_file("an address"));
     }
-    match arguments.targets.as_slice() {
-        [address] if address.contains('@') => Ok(vec![check_of_address(address, arguments).await?]),
-        targets if targets.iter().any(|target| target.contains('@')) => {
-            Err("either checks of the configuration or one address can be verified, not both at once".to_owned())
-        }
-        _ if arguments.given.any() => Err(given::GO_WITH_AN_ADDRESS.to_owned()),
-        names => checks_of_config(names, arguments).await,
+    match Targets::of(&arguments.targets, (&arguments.given, &arguments.config), ("checks", "verified"))? {
+        Targets::Address(address) => Ok(vec![check_of_address(address, arguments).await?]),
+        Targets::Names(names) => checks_of_config(names, arguments).await,
     }
 }
 
@@ -114,9 +111,6 @@ fn no_file(what: &str) -> Unable {
 }
 
 async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Check, Unable> {
-    if let Some(config) = &arguments.config {
-        return Err(format!("an address is verified without a configuration: leave out --config {}", config.display()));
-    }
     let given = (&arguments.given, arguments.show.quiet);
     let account = given::account(address, given, "verify", arguments.timeout, provider::Given::account).await?;
     let overrides = overrides(arguments);
