@@ -1,5 +1,6 @@
 //! `mailtrip doctor`: what is wrong with accounts, whose fault it is, and which line to change.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -28,6 +29,10 @@ pub async fn run(arguments: cli::Doctor) -> Result<Verdict, Unable> {
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
     let doctor = doctor(&arguments.neighbours, arguments.timeout);
+    if arguments.format == Listing::Terminal && std::io::stderr().is_terminal() {
+        let seconds = doctor.limit.as_secs_f64();
+        note(&format!("this takes up to {seconds:.0} s; Ctrl-C ends it, with what was found by then"));
+    }
     // One that does not answer must not hold up the others.
     let examinations = join_all(accounts.iter().map(|account| doctor.examine(account, &Protocol::ALL, &stop)));
     let examinations = tokio::select! {

@@ -38,8 +38,10 @@ pub fn text(examination: &Examination, style: &Style) -> String {
     let mut told = Vec::new();
     servers.iter().for_each(|server| entry(&mut page, server, examination, &mut told));
     examination.lacking.iter().for_each(|lack| lacking(&mut page, lack, address));
-    page.blank();
-    page.label("To receive: ", Ink::Bold, receiving(examination));
+    if !examination.interrupted {
+        page.blank();
+        page.label("To receive: ", Ink::Bold, receiving(examination));
+    }
     if !examination.lines.is_empty() {
         page.blank();
         page.text(0, Ink::Bold, "Lines of a configuration that fit what was seen");
@@ -103,7 +105,9 @@ fn entry(page: &mut Page, server: &Server, examination: &Examination, told: &mut
     page.blank();
     page.label(&format!("{sign} "), verdict_ink(server.verdict()), &format!("{protocol}  {host}:{port} {security}"));
     match failure {
-        Some(Failure { kind: Kind::Interrupted, .. }) => page.text(4, Ink::Plain, "It was not looked at."),
+        Some(Failure { kind: Kind::Interrupted, .. }) => {
+            page.text(4, Ink::Plain, "Nothing was known of it yet when it was stopped.")
+        }
         Some(Failure { kind: Kind::Malformed, detail: Some(heard), .. }) => {
             page.text(4, Ink::Plain, &format!("It is not what is configured: {heard}."));
         }

@@ -308,6 +308,7 @@ fn a_signal_during_a_sign_in_leaves_what_was_found() {
     let done: Done = child.wait_with_output().expect("the command ends").into();
     let conclusion = "UNKNOWN: it was stopped before everything was looked at";
     assert_eq!((done.code, done.conclusion()), (Some(3), conclusion), "{done:#?}");
+    assert!(!done.stdout.contains("To receive: "), "nothing is concluded from what is not known: {}", done.stdout);
     let row = format!("\n* localhost:{:<17} IMAP, TLS, certificate good until ", imap.1);
     assert!(
         done.stdout.contains(&row) && done.stdout.contains("\nLines of a configuration that fit what was seen\n"),
