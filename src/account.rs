@@ -236,6 +236,14 @@ impl Proof {
             Proof::Token(_) => None,
         }
     }
+
+    /// Whether it stands for one that is not at hand.
+    pub fn is_blank(&self) -> bool {
+        match self {
+            Proof::Password(password) => password.expose().is_empty(),
+            Proof::Token(source) => matches!(&**source, TokenSource::AtHand(token) if token.expose().is_empty()),
+        }
+    }
 }
 
 impl From<Secret> for Proof {

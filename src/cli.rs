@@ -102,15 +102,22 @@ pub struct Verify {
     /// Whom else to ask.
     #[command(flatten)]
     pub neighbours: Neighbours,
-    /// Show what was said on each connection, without passwords
-    #[arg(long)]
-    pub transcript: bool,
+    /// Show what was said on each connection, without passwords; or write it to FILE, for nobody else to read
+    #[arg(long, value_name = "FILE")]
+    pub transcript: Option<Option<PathBuf>>,
     /// What to do about the Sent folder [default: auto]
     #[arg(long, value_name = "MODE")]
     pub sent: Option<SentMode>,
     /// Without a configuration.
     #[command(flatten)]
     pub given: Given,
+}
+
+impl Verify {
+    /// Whether there is a file for what is said, and its name as it is given is like this.
+    pub fn transcript_is(&self, like: impl Fn(&str) -> bool) -> bool {
+        self.transcript.iter().flatten().filter_map(|file| file.to_str()).any(like)
+    }
 }
 
 /// `mailtrip clean`

@@ -36,7 +36,7 @@ pub use finding::{ConfigError, Notice};
 pub use secret::{password_from_shell, password_from_text, shell};
 pub use source::Place;
 
-use document::Document;
+use document::{Document, Purpose};
 use finding::Finding;
 use secret::Surroundings;
 use source::Source;
@@ -76,6 +76,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Loaded {
     /// The checks that were asked for, in the order of the names, or all in the order of the file.
     pub checks: Vec<Check>,
+    /// The names of all checks of the file, whichever were asked for.
+    pub names: Vec<String>,
     /// What works and is worth pointing out, in the order of the file.
     pub notices: Vec<Notice>,
     /// What is to be known about the providers whose presets are used by these checks.
@@ -138,7 +140,7 @@ fn find_by(variable: impl Fn(&str) -> Option<OsString>, exists: impl Fn(&Path) -
 /// When the file cannot be read, something is wrong in it, a name is unknown, or a password cannot be fetched.
 pub async fn load(path: &Path, names: &[String], overrides: &Overrides) -> Result<Loaded, ConfigError> {
     let source = source(path).await?;
-    let (document, mut notices) = document::read(&source, overrides)?;
+    let (document, mut notices) = document::read(&source, Purpose::Checks(overrides))?;
     let wanted = document.select(names)?;
     if document.holds_a_password {
         notices.extend(fetch::readable_by_others(path));
@@ -161,7 +163,7 @@ pub async fn load(path: &Path, names: &[String], overrides: &Overrides) -> Resul
 /// As [`load`].
 pub async fn load_accounts(path: &Path, names: &[String]) -> Result<Accounts, ConfigError> {
     let source = source(path).await?;
-    let (document, notices) = document::read(&source, &Overrides::default())?;
+    let (document, notices) = document::read(&source, Purpose::SignIn)?;
     let wanted = document.select_accounts(names)?;
     let limits = document.usual_limits().map_err(|(_, sentence)| Finding::new(sentence))?;
     let surroundings = surroundings(path, Some(limits.total));
@@ -169,13 +171,14 @@ pub async fn load_accounts(path: &Path, names: &[String]) -> Result<Accounts, Co
     Ok(accounts(path, &document, &wanted, fetched, limits, notices))
 }
 
-/// The same with the secrets that are at hand. One that is not stays blank, and why is returned.
+/// The same with the secrets that are at hand. One that is not, or that the file does not name, stays blank, and why is
+/// returned; nothing has to say that a password may go in the clear.
 ///
 /// # Errors
 /// As [`load_accounts`], but for secrets.
 pub async fn load_accounts_at_hand(path: &Path, names: &[String]) -> Result<(Accounts, Vec<String>), ConfigError> {
     let source = source(path).await?;
-    let (document, notices) = document::read(&source, &Overrides::default())?;
+    let (document, notices) = document::read(&source, Purpose::Look)?;
     let wanted = document.select_accounts(names)?;
     let limits = document.usual_limits().map_err(|(_, sentence)| Finding::new(sentence))?;
     let surroundings = surroundings(path, Some(limits.total));
@@ -226,7 +229,7 @@ fn surroundings(path: &Path, longest: Option<Duration>) -> Surroundings {
 pub fn parse(text: &str, file: &str) -> Result<Loaded, ConfigError> {
     let source = Source::new(file, text);
     let overrides = Overrides::default();
-    let (document, notices) = document::read(&source, &overrides)?;
+    let (document, notices) = document::read(&source, Purpose::Checks(&overrides))?;
     let blank = document.accounts.iter().map(|(name, entry)| (name.as_str(), entry.account.clone())).collect();
     let wanted: Vec<&check::Entry> = document.checks.iter().collect();
     loaded(&document, &wanted, &blank, &overrides, notices)
@@ -262,7 +265,8 @@ fn loaded(
             }
         }
     }
-    Ok(Loaded { checks, notices, provider_notes })
+    let names = document.checks.iter().map(|entry| entry.name.get_ref().clone()).collect();
+    Ok(Loaded { checks, names, notices, provider_notes })
 }
 
 #[cfg(test)]

@@ -43,9 +43,14 @@ pub fn print_unless_quiet(outcomes: &[Outcome], show: &cli::Show, style: &Style)
 
 /// How a report looks on this standard output.
 pub fn style(show: &cli::Show) -> Style {
+    Style { verbose: show.verbose, ..plain_style() }
+}
+
+/// The same where there is nothing to choose.
+pub fn plain_style() -> Style {
     let colour = AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
     let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
-    Style { verbose: show.verbose, colour, width: width.min(100) }
+    Style { verbose: false, colour, width: width.min(100) }
 }
 
 /// The verdict on all of them.

@@ -21,14 +21,15 @@ use tokio::time::{Instant, timeout_at};
 use crate::account::{Account, Endpoint, Family, Location, Protocol, Security};
 use crate::diagnose::Verdict;
 use crate::failure::{Failure, Kind};
-use crate::provider;
+use crate::provider::{self, Provider};
 use crate::survey::{Place, Port, Surveyor, recommended, standard_ports};
+use crate::verify::stop::{Reach, Stop};
 use crate::verify::visit::{self, Visit};
 use crate::wire::names::Names;
 
 use judgement::{Finding, Seen, judge};
 use machine::Machine;
-use prescription::{changes, remedy};
+use prescription::{Lack, changes, lacking, remedy};
 pub use server::{Folder, NotSignedIn, Quota, Server};
 use sight::Sight;
 
@@ -77,8 +78,12 @@ pub struct Examination {
     pub address: String,
     /// What it amounts to.
     pub verdict: Verdict,
+    /// It was stopped, so that there is only what was found by then.
+    pub interrupted: bool,
     /// The servers that it names.
     pub servers: Vec<Server>,
+    /// What it does not name, though it takes that to send and to receive.
+    pub lacking: Vec<Lack>,
     /// Lines of a configuration that work: as configured where that does, else as it takes the fewest changes.
     pub lines: Vec<String>,
     /// Every port that was looked at.
@@ -99,58 +104,83 @@ pub struct Examination {
 struct Errand<'a> {
     place: Place,
     ca: Option<&'a [u8]>,
-    configured: bool,
+    /// The protocols for which the account names it.
+    configured_for: Vec<Protocol>,
 }
 
 impl Doctor {
     /// Examines an account, as far as these protocols are concerned. Whatever happens on the network is the result, which is
-    /// complete in time.
-    pub async fn examine(&self, account: &Account, protocols: &[Protocol]) -> Examination {
+    /// complete in time, or as far as it got when it was stopped.
+    pub async fn examine(&self, account: &Account, protocols: &[Protocol], stop: &Stop) -> Examination {
         let began = Instant::now();
         let until = began + self.limit;
         // So that there is time left to sign in.
         let surveyed_by = if self.sign_in { began + self.limit / 2 } else { began + self.limit / 4 * 3 };
         let configured: Vec<(Protocol, &Endpoint)> =
             protocols.iter().filter_map(|&protocol| Some((protocol, account.endpoint(protocol)?))).collect();
-        let published = self.published(account, surveyed_by).await;
-        let errands = errands(&self.ports, &configured, &published);
-        let looks = self.survey(&errands, family(&configured), surveyed_by).await;
-        let sight = |(errand, (place, port)): (&Errand<'_>, &(Place, Port))| Sight::of(place, errand.configured, port);
-        let ports: Vec<Sight> = errands.iter().zip(&looks).map(sight).collect();
+        let provider = unless(stop, self.provider(account, surveyed_by)).await.flatten();
+        let published = provider.filter(|_| self.neighbour.is_some());
+        let errands = errands(&self.ports, &configured, published);
+        let (ports, looks) = self.survey(&errands, family(&configured), surveyed_by, stop).await;
         let asked = ports.iter().any(|sight| sight.configured && !sight.state.is_mail());
-        let neighbour =
-            if asked { self.ask_neighbour(family(&configured), until - self.limit / 8).await } else { None };
-        let servers =
-            configured.iter().map(|&(protocol, endpoint)| self.server(account, protocol, endpoint, &looks, until));
+        let neighbour = match asked {
+            true => unless(stop, self.ask_neighbour(family(&configured), until - self.limit / 8)).await.flatten(),
+            false => None,
+        };
+        let servers = configured
+            .iter()
+            .map(|&(protocol, endpoint)| self.server((account, protocol, endpoint), &looks, until, stop));
         let servers = join_all(servers).await;
+        let interrupted = stop.is_requested(Reach::Journey);
         let machine = Machine::here();
-        let findings = judge(&Seen { ports: &ports, neighbour: neighbour.as_ref(), machine: &machine });
+        let findings = match interrupted {
+            true => Vec::new(), // what was not looked at could say otherwise
+            false => judge(&Seen { ports: &ports, neighbour: neighbour.as_ref(), machine: &machine }),
+        };
         let lines = lines(&configured, &looks);
+        let mut lacking = lacking(account, provider, &looks);
+        lacking.retain(|lack| protocols.contains(&lack.protocol));
         let (receive, both) = receive_by(&servers, &looks);
-        let verdict = verdict(&servers, &findings);
+        let verdict = if interrupted { Verdict::Unknown } else { verdict(&servers, &findings) };
         let (account, address) = (account.name.clone(), account.address.to_string());
-        Examination { account, address, verdict, servers, lines, ports, receive, both, machine, neighbour, findings }
+        Examination {
+            account,
+            address,
+            verdict,
+            interrupted,
+            servers,
+            lacking,
+            lines,
+            ports,
+            receive,
+            both,
+            machine,
+            neighbour,
+            findings,
+        }
     }
 
-    /// The hosts that the provider publishes: of the address's domain, or of whoever takes mail for it.
-    async fn published(&self, account: &Account, until: Instant) -> Vec<(Protocol, &'static str)> {
-        if self.neighbour.is_none() {
-            return Vec::new();
-        }
+    /// The provider that the address's domain belongs to, or, where others may be asked, whoever takes mail for it.
+    async fn provider(&self, account: &Account, until: Instant) -> Option<&'static Provider> {
         let domain = account.address.domain();
-        let mut provider = provider::by_domain(domain);
-        if provider.is_none() {
-            let until = until.min(Instant::now() + self.patience);
-            let exchangers = timeout_at(until, self.names.exchangers(domain)).await;
-            let exchangers = exchangers.ok().and_then(Result::ok).unwrap_or_default();
-            provider = exchangers.iter().find_map(|host| provider::by_exchanger(host));
+        let provider = provider::by_domain(domain);
+        if provider.is_some() || self.neighbour.is_none() {
+            return provider;
         }
-        let host = |protocol| Some((protocol, provider?.preset(protocol)?.host));
-        Protocol::ALL.into_iter().filter_map(host).collect()
+        let until = until.min(Instant::now() + self.patience);
+        let exchangers = timeout_at(until, self.names.exchangers(domain)).await;
+        let exchangers = exchangers.ok().and_then(Result::ok).unwrap_or_default();
+        exchangers.iter().find_map(|host| provider::by_exchanger(host))
     }
 
-    /// In the order of the errands.
-    async fn survey(&self, errands: &[Errand<'_>], family: Family, until: Instant) -> Vec<(Place, Port)> {
+    /// What was seen until it was stopped, in the order of the errands: in a word, and as a whole.
+    async fn survey(
+        &self,
+        errands: &[Errand<'_>],
+        family: Family,
+        until: Instant,
+        stop: &Stop,
+    ) -> (Vec<Sight>, Vec<(Place, Port)>) {
         let mut authorities: Vec<Option<&[u8]>> = errands.iter().map(|errand| errand.ca).collect();
         authorities.sort_unstable();
         authorities.dedup();
@@ -158,12 +188,18 @@ impl Doctor {
             let group = errands.iter().enumerate().filter(|(_, errand)| errand.ca == ca);
             let (order, places): (Vec<usize>, Vec<Place>) =
                 group.map(|(number, errand)| (number, errand.place.clone())).unzip();
-            let ports = self.surveyor(ca, family, until).look_at_all(&places).await;
-            order.into_iter().zip(places.into_iter().zip(ports)).collect::<Vec<_>>()
+            let mut looks = Vec::new();
+            let found = |at: usize, port| looks.extend(order.get(at).map(|&number| (number, port)));
+            unless(stop, self.surveyor(ca, family, until).look_at_each(&places, found)).await;
+            looks
         });
-        let mut looks: Vec<(usize, (Place, Port))> = join_all(groups).await.into_iter().flatten().collect();
+        let mut looks: Vec<(usize, Port)> = join_all(groups).await.into_iter().flatten().collect();
         looks.sort_by_key(|(number, _)| *number);
-        looks.into_iter().map(|(_, look)| look).collect()
+        let seen = looks.into_iter().filter_map(|(number, port)| {
+            let Errand { place, configured_for, .. } = errands.get(number)?;
+            Some((Sight::of(place, configured_for, &port), (place.clone(), port)))
+        });
+        seen.unzip()
     }
 
     fn surveyor<'a>(&'a self, ca: Option<&'a [u8]>, family: Family, until: Instant) -> Surveyor<'a> {
@@ -176,23 +212,23 @@ impl Doctor {
         let ask = async || {
             let place = Place::new(host.clone(), *port);
             let port = self.surveyor(None, family, until).look_at(&place).await;
-            Sight::of(&place, false, &port)
+            Sight::of(&place, &[], &port)
         };
         Some(self.asked.get_or_init(ask).await.clone())
     }
 
     async fn server(
         &self,
-        account: &Account,
-        protocol: Protocol,
-        endpoint: &Endpoint,
+        (account, protocol, endpoint): (&Account, Protocol, &Endpoint),
         looks: &[(Place, Port)],
         until: Instant,
+        stop: &Stop,
     ) -> Server {
         let Endpoint { host, port, security, .. } = endpoint;
         let location = Location { host: host.clone(), port: *port, security: *security };
         let failure = fit(protocol, &location, looks).err();
-        let not_signed_in = self.why_not_signed_in(endpoint, failure.is_some());
+        let stopped = stop.is_requested(Reach::Journey);
+        let not_signed_in = self.why_not_signed_in(endpoint, failure.is_some(), stopped);
         let changes = match (&failure, security) {
             (None, Security::Tls | Security::Starttls) => Vec::new(),
             _ => remedy(protocol, &location, looks).map(|to| changes(protocol, &location, &to)).unwrap_or_default(),
@@ -211,26 +247,35 @@ impl Doctor {
             capabilities: Vec::new(),
             folders: Vec::new(),
             quota: None,
+            reply: None,
             diagnoses: Vec::new(),
         };
-        if self.sign_in && server.is_worth_a_visit() {
+        if self.sign_in && server.is_worth_a_visit() && !stopped {
             let sign_in = not_signed_in.is_none();
             let patience = self.patience * 2;
-            let visit = Visit { account, protocol, endpoint, sign_in, patience, until };
+            let visit = Visit { account, protocol, endpoint, sign_in, patience, until, stop };
             server.take(&visit::run(visit).await);
         }
         server
     }
 
-    fn why_not_signed_in(&self, endpoint: &Endpoint, unfit: bool) -> Option<NotSignedIn> {
-        let blank = endpoint.credentials.proof.password().is_some_and(|password| password.expose().is_empty());
+    fn why_not_signed_in(&self, endpoint: &Endpoint, unfit: bool, stopped: bool) -> Option<NotSignedIn> {
         match () {
             () if !self.sign_in => Some(NotSignedIn::NotAsked),
+            () if stopped => Some(NotSignedIn::Stopped),
             () if unfit => Some(NotSignedIn::NotAsConfigured),
             () if endpoint.security == Security::None => Some(NotSignedIn::NotEncrypted),
-            () if blank => Some(NotSignedIn::NoPassword),
+            () if endpoint.credentials.proof.is_blank() => Some(NotSignedIn::NoPassword),
             () => None,
         }
+    }
+}
+
+/// What comes of it, unless it is stopped.
+async fn unless<T>(stop: &Stop, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        () = stop.requested(Reach::Journey) => None,
     }
 }
 
@@ -239,28 +284,32 @@ fn family(configured: &[(Protocol, &Endpoint)]) -> Family {
     configured.first().map(|(_, endpoint)| endpoint.family).unwrap_or_default()
 }
 
-/// Each port once: the configured ones first, then the usual ones at the same hosts, then those at the provider's.
+/// Each port once: the configured ones first, of which is expected what is configured, then the usual ones at the same
+/// hosts, then those at the provider's.
 fn errands<'a>(
     usual: &[(Protocol, u16)],
     configured: &[(Protocol, &'a Endpoint)],
-    published: &[(Protocol, &str)],
+    published: Option<&Provider>,
 ) -> Vec<Errand<'a>> {
     let mut errands: Vec<Errand<'a>> = Vec::new();
-    let mut add = |host: &str, port: u16, ca, configured| {
-        let same = |errand: &Errand<'_>| errand.place.port == port && errand.place.host.eq_ignore_ascii_case(host);
-        if !errands.iter().any(same) {
-            errands.push(Errand { place: Place::new(host, port), ca, configured });
+    let mut add = |place: Place, ca, configured_for: Option<Protocol>| {
+        let is_same = |other: &Place| other.port == place.port && other.host.eq_ignore_ascii_case(&place.host);
+        match errands.iter_mut().find(|errand| is_same(&errand.place)) {
+            Some(errand) => errand.configured_for.extend(configured_for),
+            None => errands.push(Errand { place, ca, configured_for: configured_for.into_iter().collect() }),
         }
     };
-    for (_, endpoint) in configured {
-        add(&endpoint.host, endpoint.port, endpoint.ca.as_deref(), true);
+    for (protocol, Endpoint { host, port, security, ca, .. }) in configured {
+        let place = Place { host: host.clone(), port: *port, expected: Some(*security) };
+        add(place, ca.as_deref(), Some(*protocol));
     }
-    for (_, endpoint) in configured {
-        usual.iter().for_each(|(_, port)| add(&endpoint.host, *port, endpoint.ca.as_deref(), false));
+    for (_, Endpoint { host, ca, .. }) in configured {
+        usual.iter().for_each(|(_, port)| add(Place::new(host, *port), ca.as_deref(), None));
     }
-    for (protocol, host) in published {
-        let ports = usual.iter().filter(|(of, _)| of == protocol);
-        ports.for_each(|(_, port)| add(host, *port, None, false));
+    for protocol in Protocol::ALL {
+        let Some(preset) = published.and_then(|provider| provider.preset(protocol)) else { continue };
+        let ports = usual.iter().filter(|(of, _)| *of == protocol);
+        ports.for_each(|(_, port)| add(Place::new(preset.host, *port), None, None));
     }
     errands
 }

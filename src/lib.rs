@@ -111,6 +111,9 @@
 //!   judged as everywhere.
 //! - A survey does not begin TLS where the server is expected to speak first, until that had its time, and never on port
 //!   25: who is impatient there is taken for a spammer.
+//! - Which interface this machine would send by is asked of the kernel by netlink: `/proc/net` does not show what rules make of
+//!   the tables, and `wg-quick` works by rules.
+//! - What a configuration is read for decides what has to be in it: the doctor looks at servers without a password.
 //! - `probe` is on floor 2, not with the nouns: reading trace headers back yields [`outcome::Fact`]s.
 //! - `wire` has a clock in one place: all addresses of a host are tried at the same time, and when one has answered the
 //!   others are given a moment more, so that "IPv6 does not work" is seen.

@@ -151,6 +151,14 @@ pub struct Given {
     pub allow_cleartext_password: bool,
 }
 
+/// What an account is used for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    SendAndReceive,
+    Receive,
+    Look,
+}
+
 /// Why there is no account to be made of what was [`Given`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incomplete {
@@ -193,7 +201,7 @@ impl Given {
     /// When there is no server to submit to, or none to receive by IMAP or POP3, or a password would
     /// go in the clear without permission.
     pub fn account(self) -> Result<(Account, Option<&'static Provider>), Incomplete> {
-        self.assembled(true)
+        self.assembled(Use::SendAndReceive)
     }
 
     /// The same for an account that nothing is sent from, so that it needs no server to submit to.
@@ -201,19 +209,28 @@ impl Given {
     /// # Errors
     /// As [`Given::account`], but for that.
     pub fn mailbox(self) -> Result<(Account, Option<&'static Provider>), Incomplete> {
-        self.assembled(false)
+        self.assembled(Use::Receive)
     }
 
-    fn assembled(self, sends: bool) -> Result<(Account, Option<&'static Provider>), Incomplete> {
+    /// The same for an account that is only looked at: one server is enough, whatever is spoken there.
+    ///
+    /// # Errors
+    /// When there is no server, or as [`Given::account`].
+    pub fn servers(self) -> Result<(Account, Option<&'static Provider>), Incomplete> {
+        self.assembled(Use::Look)
+    }
+
+    fn assembled(self, used_to: Use) -> Result<(Account, Option<&'static Provider>), Incomplete> {
         let provider = by_domain(self.address.domain());
         let smtp = self.endpoint(Protocol::Smtp, &self.smtp, provider)?;
         let imap = self.endpoint(Protocol::Imap, &self.imap, provider)?;
         let pop3 = self.endpoint(Protocol::Pop3, &self.pop3, provider)?;
         let mut missing = Vec::new();
-        if sends && smtp.is_none() {
+        let (mute, deaf) = (smtp.is_none(), imap.is_none() && pop3.is_none());
+        if mute && (used_to == Use::SendAndReceive || used_to == Use::Look && deaf) {
             missing.push(Protocol::Smtp);
         }
-        if imap.is_none() && pop3.is_none() {
+        if deaf && (used_to != Use::Look || mute) {
             missing.push(Protocol::Imap);
         }
         if !missing.is_empty() {

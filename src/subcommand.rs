@@ -8,6 +8,7 @@ mod examination;
 mod given;
 pub mod report;
 pub mod sandbox;
+mod transcript;
 pub mod verify;
 
 use std::path::{Path, PathBuf};

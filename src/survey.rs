@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -164,9 +165,23 @@ pub fn ways_in(protocol: Protocol, surveyed: &[(Place, Port)]) -> impl Iterator<
 impl Surveyor<'_> {
     /// Looks at all of these at the same time, at a few ports of one host at once. The results are in the same order.
     pub async fn look_at_all(&self, places: &[Place]) -> Vec<Port> {
+        let mut looks = Vec::new();
+        self.look_at_each(places, |number, port| looks.push((number, port))).await;
+        looks.sort_by_key(|(number, _)| *number);
+        looks.into_iter().map(|(_, port)| port).collect()
+    }
+
+    /// The same, which hands each result over with its place in the order as soon as it is there.
+    pub async fn look_at_each(&self, places: &[Place], mut found: impl FnMut(usize, Port)) {
         let hosts: BTreeMap<&str, Host> = places.iter().map(|place| (place.host.as_str(), Host::default())).collect();
-        let looks = places.iter().filter_map(|place| Some(self.look_in_time(place, hosts.get(place.host.as_str())?)));
-        join_all(looks).await
+        let look = async |(number, place): (usize, &Place)| match hosts.get(place.host.as_str()) {
+            Some(host) => Some((number, self.look_in_time(place, host).await)),
+            None => None,
+        };
+        let mut looks: FuturesUnordered<_> = places.iter().enumerate().map(look).collect();
+        while let Some(look) = looks.next().await {
+            look.into_iter().for_each(|(number, port)| found(number, port));
+        }
     }
 
     /// Looks at one port.
@@ -202,11 +217,8 @@ impl Surveyor<'_> {
         if found.is_empty() {
             return Err(Failure::new(Kind::NoAddressOfFamily { family: self.family, others }));
         }
-        let (attempts, tcp) = wire::connect(&found, self.patience).await;
-        let tcp = tcp.ok_or_else(|| Failure::new(wire::why_unconnected(&attempts)))?;
-        let lost = |error: std::io::Error| wire::lost(b"", Some(&error));
-        let site = Site { surveyor: self, place, address: tcp.peer_addr().map_err(lost)? };
-        Ok((Tap::new(tcp).map_err(lost)?, site))
+        let (tap, address) = wire::dial(&found, self.patience).await?;
+        Ok((tap, Site { surveyor: self, place, address }))
     }
 
     /// Waits for an answer, but not for ever.
@@ -238,7 +250,6 @@ struct Site<'a> {
 impl Site<'_> {
     /// One more connection to the same address.
     async fn one_more(&self) -> Option<Tap> {
-        let (_, tcp) = wire::connect(&[self.address], self.surveyor.patience).await;
-        Tap::new(tcp?).ok()
+        Some(wire::dial(&[self.address], self.surveyor.patience).await.ok()?.0)
     }
 }

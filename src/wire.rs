@@ -167,6 +167,18 @@ pub async fn connect(addresses: &[SocketAddr], limit: Duration) -> (Vec<Attempt>
     (attempts.collect(), kept)
 }
 
+/// The connection to the most preferred address that answers, and which one that is.
+///
+/// # Errors
+/// Why there is none.
+pub async fn dial(addresses: &[SocketAddr], limit: Duration) -> Result<(Tap, SocketAddr), Failure> {
+    let (attempts, tcp) = connect(addresses, limit).await;
+    let tcp = tcp.ok_or_else(|| Failure::new(why_unconnected(&attempts)))?;
+    let lost = |error: io::Error| lost(b"", Some(&error));
+    let address = tcp.peer_addr().map_err(lost)?;
+    Ok((Tap::new(tcp).map_err(lost)?, address))
+}
+
 /// The most telling of the addresses' results: a closed port says more than silence, silence more than no route.
 pub fn why_unconnected(attempts: &[Attempt]) -> Kind {
     let any = |result| attempts.iter().any(|attempt| attempt.result == result);

@@ -19,5 +19,7 @@ mod sandbox;
 #[cfg(unix)]
 #[path = "command_line/stopped.rs"]
 mod stopped;
+#[path = "command_line/transcript.rs"]
+mod transcript;
 #[path = "command_line/verify.rs"]
 mod verify;

@@ -170,6 +170,18 @@ async fn only_the_passwords_of_the_wanted_checks_are_fetched() {
 }
 
 #[tokio::test]
+async fn an_account_is_loaded_though_no_check_could_work_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mailtrip.toml");
+    let text =
+        "[accounts.a]\naddress = 'a@example.net'\npassword = { value = 'p' }\nimap = { host = 'imap.example.net' }\n";
+    fs::write(&path, text).unwrap();
+    let error = config::load(&path, &[], &Overrides::default()).await.unwrap_err().to_string();
+    assert!(error.contains("check `a` cannot work"), "{error}");
+    assert!(config::load_accounts(&path, &[]).await.unwrap().accounts[0].imap.is_some());
+}
+
+#[tokio::test]
 async fn accounts_are_loaded_without_regard_to_the_checks() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mailtrip.toml");
@@ -195,6 +207,8 @@ async fn accounts_are_loaded_without_regard_to_the_checks() {
     assert_eq!(own, ["alice@gmail.com", "bob@gmail.com"], "of those that were not asked for, too");
     let error = config::load_accounts(&path, &[]).await.unwrap_err().to_string();
     assert!(error.contains("MAILTRIP_NO_SUCH_VARIABLE"), "{error}");
+    let (_, missing) = config::load_accounts_at_hand(&path, &[]).await.unwrap();
+    assert!(matches!(&missing[..], [one] if one.contains("MAILTRIP_NO_SUCH_VARIABLE")), "{missing:?}");
     let error = config::load_accounts(&path, &["alise".to_owned()]).await.unwrap_err().to_string();
     assert!(error.contains("there is no account `alise`") && error.contains("did you mean `alice`?"), "{error}");
 }

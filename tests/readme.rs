@@ -290,6 +290,11 @@ fn every_value_is_there_and_no_other() {
         ("FiledBy", "src/outcome/manner.rs", "`filed_by` one of ", ";"),
         ("Change", "src/outcome/manner.rs", "`what` one of ", "."),
         ("State", "src/doctor/sight.rs", "its `state` is one of ", "."),
+        ("NotSignedIn", "src/doctor/server.rs", "why nobody signed in: ", " |"),
+        ("Fault", "src/doctor/judgement.rs", "`fault` (", ")"),
+        ("Lack", "src/doctor/prescription.rs", "though it takes that to send and to receive: ", " |"),
+        ("Change", "src/doctor/prescription.rs", "what to change: ", " |"),
+        ("Machine", "src/doctor/machine.rs", "| this machine: ", " |"),
         ("Side", "src/outcome/conversation.rs", "`side` (", ")"),
     ] {
         assert_eq!(listed(after, until), names(name, path), "{name}");
@@ -310,6 +315,18 @@ fn every_code_of_a_diagnosis_is_there_and_no_other() {
     let [(_, list)] = marked("codes").try_into().unwrap();
     assert!(codes.len() > 60, "{codes:?}");
     assert_eq!(quoted(&list), codes);
+}
+
+#[test]
+fn every_code_of_a_finding_is_there_and_no_other() {
+    let source = read("src/doctor/judgement.rs");
+    let (source, _) = source.split_once("#[cfg(test)]").unwrap();
+    let arguments = source.split("Finding::new(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+    let codes: BTreeSet<String> = arguments.map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
+    let readme = read("README.md");
+    let (_, list) = readme.split_once("The `code` of a finding is one of ").unwrap();
+    assert!(codes.len() > 10, "{codes:?}");
+    assert_eq!(quoted(list.split_once('.').unwrap().0), codes);
 }
 
 /// The keys of an object; of `stages[0]` for `/stages/0`.

@@ -512,7 +512,9 @@ fn wrong_protocol(address: &str) {
         async move {
             let endpoint = Endpoint { port, security, ..right };
             let (patience, until) = (Duration::from_secs(2), Instant::now() + Duration::from_secs(60));
-            let visit = Visit { account, protocol: spoken, endpoint: &endpoint, sign_in: false, patience, until };
+            let (_stopper, stop) = Stop::new();
+            let visit =
+                Visit { account, protocol: spoken, endpoint: &endpoint, sign_in: false, patience, until, stop: &stop };
             let outcome = visit::run(visit).await;
             let first = diagnose(&outcome).into_iter().next().unwrap_or_else(|| panic!("{}", report(&outcome)));
             let what = format!("{spoken} with {security} on port {port} of {own}\n{}", report(&outcome));

@@ -5,6 +5,7 @@ use std::ops::Range;
 use lettre::Address;
 use serde_spanned::Spanned;
 
+use super::document::Purpose;
 use super::endpoint::{self, Given};
 use super::finding::Findings;
 use super::names::{listed, nearest};
@@ -46,7 +47,7 @@ pub(super) struct Entry {
 }
 
 /// Reads an account; `None` when something is wrong with it that was found.
-pub(super) fn read(name: &str, section: &Section, found: &mut Findings) -> Option<Entry> {
+pub(super) fn read(name: &str, section: &Section, purpose: Purpose<'_>, found: &mut Findings) -> Option<Entry> {
     section.only(KEYS, found);
     let named = provider(section, found);
     let address = address(section, found);
@@ -72,7 +73,8 @@ pub(super) fn read(name: &str, section: &Section, found: &mut Findings) -> Optio
     let address = address.into_inner();
     let mut entry = Entry { account: blank(name, address, folders), provider, needs: Vec::new() };
     for ((_, protocol), given) in PROTOCOLS.into_iter().zip(given) {
-        let asked = endpoint::Asked { protocol, account: section, own: &own, particulars: &particulars, provider };
+        let (account, own, particulars) = (section, &own, &particulars);
+        let asked = endpoint::Asked { protocol, account, own, particulars, provider, purpose };
         if let Some((endpoint, need)) = asked.endpoint(given.as_ref(), &entry.account.address, found) {
             *entry.slot(protocol) = Some(endpoint);
             entry.needs.push(need);
@@ -88,7 +90,7 @@ fn blank(name: &str, address: Address, folders: Folders) -> Account {
 impl Entry {
     /// Whether one of its secrets is written in the configuration.
     pub fn holds_a_password(&self) -> bool {
-        self.needs.iter().any(|need| need.proof.get_ref().is_in_the_open())
+        self.needs.iter().filter_map(|need| need.proof.as_ref()).any(|proof| proof.get_ref().is_in_the_open())
     }
 
     fn slot(&mut self, protocol: Protocol) -> &mut Option<Endpoint> {

@@ -26,8 +26,19 @@ pub(super) struct Document {
     pub holds_a_password: bool,
 }
 
+/// What a configuration is read for, which decides what has to be in it.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose<'o> {
+    /// Checks, each of which has to work, with these values of the command line.
+    Checks(&'o Overrides),
+    /// Accounts that somebody signs in to; whether checks work is of no account.
+    SignIn,
+    /// Accounts whose servers are looked at: nobody has to be able to sign in.
+    Look,
+}
+
 /// Reads the text, and finds everything that is wrong in it.
-pub(super) fn read(source: &Source, overrides: &Overrides) -> Result<(Document, Vec<Notice>), ConfigError> {
+pub(super) fn read(source: &Source, purpose: Purpose<'_>) -> Result<(Document, Vec<Notice>), ConfigError> {
     let mut found = Findings::new(source);
     let table = match DeTable::parse(source.text()) {
         Ok(table) => table.into_inner(),
@@ -37,8 +48,9 @@ pub(super) fn read(source: &Source, overrides: &Overrides) -> Result<(Document, 
             DeTable::new()
         }
     };
-    let document = if table.is_empty() && found.any_error() { None } else { Some(document(&table, &mut found)) };
-    if let Some(document) = document.as_ref().filter(|_| !found.any_error()) {
+    let document =
+        if table.is_empty() && found.any_error() { None } else { Some(document(&table, purpose, &mut found)) };
+    if let (Some(document), Purpose::Checks(overrides), false) = (&document, purpose, found.any_error()) {
         document.validate(overrides, &mut found);
     }
     let (document, notices) = found.finish(document)?;
@@ -46,7 +58,7 @@ pub(super) fn read(source: &Source, overrides: &Overrides) -> Result<(Document, 
     Ok((document, notices))
 }
 
-fn document(table: &DeTable, found: &mut Findings) -> Document {
+fn document(table: &DeTable, purpose: Purpose<'_>, found: &mut Findings) -> Document {
     let top = Section::new("the configuration", 0..0, table);
     top.only(&["defaults", "accounts", "checks"], found);
     let defaults = top.section("defaults", "`[defaults]`".into(), found);
@@ -55,7 +67,7 @@ fn document(table: &DeTable, found: &mut Findings) -> Document {
     let mut named = Vec::new();
     for (name, section) in sections(&top, "accounts", "account", found) {
         named.push(name.clone());
-        if let Some(entry) = account::read(name.get_ref(), &section, found) {
+        if let Some(entry) = account::read(name.get_ref(), &section, purpose, found) {
             accounts.insert(name.into_inner(), entry);
         }
     }

@@ -2,6 +2,7 @@
 
 use serde_spanned::Spanned;
 
+use super::document::Purpose;
 use super::finding::Findings;
 use super::particulars::Particulars;
 use super::section::Section;
@@ -78,6 +79,7 @@ pub(super) struct Asked<'a> {
     pub own: &'a SignIn,
     pub particulars: &'a Particulars,
     pub provider: Option<&'static Provider>,
+    pub purpose: Purpose<'a>,
 }
 
 impl Asked<'_> {
@@ -106,7 +108,7 @@ impl Asked<'_> {
         let need = self.need(sign_in, found)?;
         let auth = self.auth(sign_in, &need, found)?;
         let username = username.unwrap_or_else(|| form.username(address));
-        let credentials = Credentials { username, proof: need.proof.get_ref().blank() };
+        let credentials = Credentials { username, proof: need.blank() };
         let particulars = given.map(|given| &given.particulars);
         particulars.into_iter().for_each(|stated| stated.point_out(self.protocol, found));
         let family = Particulars::family(particulars, self.particulars);
@@ -132,13 +134,16 @@ impl Asked<'_> {
     fn need(&self, sign_in: Option<&SignIn>, found: &mut Findings) -> Option<Need> {
         let ca_file = sign_in.and_then(|sign_in| sign_in.ca_file.clone()).or_else(|| self.own.ca_file.clone());
         let stated = sign_in.filter(|sign_in| sign_in.states_proof).unwrap_or(self.own);
-        if !stated.states_proof {
+        let may_be_absent = matches!(self.purpose, Purpose::Look);
+        if !stated.states_proof && !may_be_absent {
             let title = format!("{} has no `password`", self.account.name);
             let help = "such as password = { env = \"NAME\" }; or a `token`, or `oauth2`";
             found.error(self.account.span.clone(), title).help(help);
         }
         let token_ca_file = stated.ca_file.clone().or_else(|| self.own.ca_file.clone());
-        Some(Need { protocol: self.protocol, proof: stated.proof.clone()?, ca_file, token_ca_file })
+        let proof = stated.proof.clone();
+        let as_wanted = proof.is_some() || (!stated.states_proof && may_be_absent);
+        as_wanted.then_some(Need { protocol: self.protocol, proof, ca_file, token_ca_file })
     }
 
     /// How to sign in; `None` where that takes a token and there is a password, or the other way round.
@@ -146,9 +151,9 @@ impl Asked<'_> {
         let stated = sign_in.and_then(|sign_in| sign_in.auth.as_ref()).or(self.own.auth.as_ref());
         let Some(stated) = stated else { return Some(Auth::Auto) };
         let auth = *stated.get_ref();
-        let (wanted, given) = match (auth.wants_token(), need.proof.get_ref().is_token()) {
-            (Some(true), false) => ("token", "password"),
-            (Some(false), true) => ("password", "token"),
+        let (wanted, given) = match (auth.wants_token(), need.proof.as_ref().map(|proof| proof.get_ref().is_token())) {
+            (Some(true), Some(false)) => ("token", "password"),
+            (Some(false), Some(true)) => ("password", "token"),
             _ => return Some(auth),
         };
         let title = format!("this `auth` of {} takes a {wanted}, and it signs in by a {given}", self.account.name);
@@ -216,6 +221,7 @@ impl Asked<'_> {
         let stated = given.and_then(|given| given.security.as_ref()).map(Spanned::span);
         let span = stated.unwrap_or(self.account.span.clone());
         match (security, is_allowed) {
+            (Security::None, false) if matches!(self.purpose, Purpose::Look) => {}
             (Security::None, false) => {
                 let title = format!("without encryption, {name} would send the password in the clear");
                 let help = "use \"tls\" or \"starttls\"; where that is really wanted, \

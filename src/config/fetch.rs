@@ -66,6 +66,13 @@ impl<'s> Want<'_, 's> {
             Want::AtHand(_, missing) => missing.push(why),
         }
     }
+
+    /// Where all of them are wanted, that was found when the configuration was read.
+    fn unstated(&mut self, account: &str) {
+        if let Want::AtHand(_, missing) = self {
+            missing.push(format!("account `{account}` has no `password`, and no token"));
+        }
+    }
 }
 
 async fn fetched<'d>(
@@ -90,7 +97,7 @@ async fn account(entry: &Entry, surroundings: &Surroundings, want: &mut Want<'_,
     // that share a token share its source.
     let mut known = HashMap::new();
     for need in &entry.needs {
-        let at = need.proof.span().start;
+        let at = need.proof.as_ref().map(|source| source.span().start);
         let proof = match known.get(&at) {
             Some(proof) => Option::clone(proof),
             None => {
@@ -114,7 +121,11 @@ async fn account(entry: &Entry, surroundings: &Surroundings, want: &mut Want<'_,
 }
 
 async fn proof(account: &str, need: &Need, surroundings: &Surroundings, want: &mut Want<'_, '_>) -> Option<Proof> {
-    let source = need.proof.get_ref();
+    let Some(stated) = &need.proof else {
+        want.unstated(account);
+        return None;
+    };
+    let source = stated.get_ref();
     let ca = match &need.token_ca_file {
         Some(path) if source.is_token() => certificates(account, path, surroundings, want.findings()).await,
         _ => None,
@@ -122,7 +133,7 @@ async fn proof(account: &str, need: &Need, surroundings: &Surroundings, want: &m
     match source.fetch(&format!("account `{account}`"), ca, surroundings).await {
         Ok(proof) => Some(proof),
         Err(why) => {
-            want.missing(need.proof.span(), why);
+            want.missing(stated.span(), why);
             None
         }
     }

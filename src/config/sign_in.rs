@@ -7,7 +7,7 @@ use serde_spanned::Spanned;
 use super::finding::Findings;
 use super::proof::{self, ProofSource};
 use super::section::Section;
-use crate::account::{Auth, Protocol};
+use crate::account::{Auth, Proof, Protocol, Secret};
 
 /// How to sign in, as an account or one of its endpoints states it.
 pub(super) struct SignIn {
@@ -47,8 +47,16 @@ fn auth(section: &Section, found: &mut Findings) -> Option<Spanned<Auth>> {
 /// What one endpoint of an account needs before it can be used.
 pub(super) struct Need {
     pub protocol: Protocol,
-    pub proof: Arc<Spanned<ProofSource>>,
+    /// `None` where nothing is stated, and nobody has to sign in.
+    pub proof: Option<Arc<Spanned<ProofSource>>>,
     pub ca_file: Option<Spanned<String>>,
     /// The certificates for the token endpoint: those that are stated where the proof is, else the account's.
     pub token_ca_file: Option<Spanned<String>>,
+}
+
+impl Need {
+    /// Stands for what is to be fetched.
+    pub fn blank(&self) -> Proof {
+        self.proof.as_ref().map_or_else(|| Secret::new("").into(), |proof| proof.get_ref().blank())
+    }
 }

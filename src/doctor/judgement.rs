@@ -64,7 +64,7 @@ impl Finding {
 type Rule = fn(&Seen<'_>) -> Vec<Finding>;
 
 const RULES: &[Rule] =
-    &[no_resolver, offline, no_name, silent_hosts, blocked_ports, closed_ports, interception, tunnel];
+    &[no_resolver, offline, no_name, silent_hosts, blocked_ports, closed_ports, strangers, interception, tunnel];
 
 /// All that follows, the surest first.
 pub fn judge(seen: &Seen<'_>) -> Vec<Finding> {
@@ -135,16 +135,19 @@ fn offline(seen: &Seen<'_>) -> Vec<Finding> {
 
 /// A name does not exist, and others do.
 fn no_name(seen: &Seen<'_>) -> Vec<Finding> {
-    let mut hosts: Vec<&str> = Vec::new();
+    let mut hosts: Vec<(&str, Vec<String>)> = Vec::new();
     for sight in seen.configured().filter(|sight| sight.state == State::NoName) {
-        if !hosts.contains(&sight.host.as_str()) {
-            hosts.push(&sight.host);
+        let setting = sight.setting("host");
+        match hosts.iter_mut().find(|(host, _)| *host == sight.host) {
+            Some((_, settings)) => settings.push(setting),
+            None => hosts.push((&sight.host, vec![setting])),
         }
     }
     let certainty = if seen.reaches_somebody() { Certainty::Certain } else { Certainty::Likely };
-    let finding = |host: &str| {
+    let finding = |(host, settings): (&str, Vec<String>)| {
         let cause = format!("There is no address to be used for the name {host}.");
-        let advice = "Check the host name, letter by letter, with what your provider states.".to_owned();
+        let settings = settings.join(" and ");
+        let advice = format!("Compare {settings}, letter by letter, with what your provider states.");
         Finding::new("no-such-name", Fault::Setting, certainty, cause, advice)
     };
     hosts.into_iter().map(finding).collect()
@@ -190,12 +193,15 @@ fn blocked_ports(seen: &Seen<'_>) -> Vec<Finding> {
                  that port.",
                 other.host
             );
-            let advice = "Use another port of the table above, or another network.".to_owned();
+            let advice = "Use another port that answers, or another network.".to_owned();
             return Finding::new("port-blocked", Fault::Way, Certainty::Likely, cause, advice);
         }
         let cause = format!("{host} answers, but not on port {port}: a firewall drops what goes there.");
-        let advice = "Check the port number with what your provider states; if it is right, try from another network.";
-        Finding::new("port-silent", Fault::Setting, Certainty::Possible, cause, advice.to_owned())
+        let advice = format!(
+            "Compare {} with what your provider states; if it is right, try from another network.",
+            sight.setting("port")
+        );
+        Finding::new("port-silent", Fault::Setting, Certainty::Possible, cause, advice)
     };
     seen.configured().filter(silent).map(finding).collect()
 }
@@ -207,14 +213,36 @@ fn closed_ports(seen: &Seen<'_>) -> Vec<Finding> {
         let open = |other: &Sight| other.state.is_answer() && other.state != State::Closed;
         let (cause, advice) = if seen.at(host).any(open) {
             let cause = format!("Nothing listens on port {port} of {host}, though that host is there.");
-            (cause, "Check the port number with what your provider states.")
+            (cause, format!("Compare {} with what your provider states.", sight.setting("port")))
         } else {
             let cause = format!("Every port of {host} that was tried is closed: it may be the wrong host.");
-            (cause, "Check the host name with what your provider states.")
+            (cause, format!("Compare {} with what your provider states.", sight.setting("host")))
         };
-        Finding::new("port-closed", Fault::Setting, Certainty::Likely, cause, advice.to_owned())
+        Finding::new("port-closed", Fault::Setting, Certainty::Likely, cause, advice)
     };
     seen.configured().filter(|sight| sight.state == State::Closed).map(finding).collect()
+}
+
+/// Somebody listens who is no mail server, or does not say what they are.
+fn strangers(seen: &Seen<'_>) -> Vec<Finding> {
+    let finding = |sight: &Sight| {
+        let Sight { host, port, .. } = sight;
+        let (certainty, cause) = match sight.state {
+            State::SomethingElse => {
+                (Certainty::Certain, format!("What answers on port {port} of {host} is no mail server."))
+            }
+            State::Silent => {
+                let cause = format!(
+                    "Port {port} of {host} takes connections and says nothing, neither in plaintext nor in TLS."
+                );
+                (Certainty::Likely, cause)
+            }
+            _ => return None,
+        };
+        let advice = format!("Compare {} with what your provider states.", sight.setting("port"));
+        Some(Finding::new("not-mail", Fault::Setting, certainty, cause, advice))
+    };
+    seen.configured().filter_map(finding).collect()
 }
 
 /// Somebody in between answers in the place of several servers, with certificates of their own.
@@ -285,11 +313,21 @@ fn tunnel(seen: &Seen<'_>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::Protocol;
     use crate::failure::{Failure, Kind};
 
     fn sight(host: &str, port: u16, state: State) -> Sight {
-        let (host, configured) = (host.to_owned(), true);
-        Sight { host, port, configured, state, speaks: None, certificate_not_after: None, failure: None }
+        let (host, configured, configured_for) = (host.to_owned(), true, vec![Protocol::Imap]);
+        Sight {
+            host,
+            port,
+            configured,
+            configured_for,
+            state,
+            speaks: None,
+            certificate_not_after: None,
+            failure: None,
+        }
     }
 
     fn beside(sight: Sight) -> Sight {
@@ -339,6 +377,18 @@ mod tests {
         assert_eq!(judged(&ports, Some(&neighbour(State::Starttls))), [silent]);
         let two = [ports[0].clone(), sight("b.test", 993, State::Tls)];
         assert_eq!(judged(&two, None), [silent]);
+    }
+
+    #[test]
+    fn where_something_else_answers_the_line_to_change_is_named() {
+        let ports = [sight("a.test", 80, State::SomethingElse), sight("a.test", 22, State::Silent)];
+        let (certain, likely) = (Certainty::Certain, Certainty::Likely);
+        let code = "not-mail";
+        assert_eq!(judged(&ports, None), [(code, Fault::Setting, certain), (code, Fault::Setting, likely)]);
+        let machine = Machine::default();
+        let finding = judge(&Seen { ports: &ports, neighbour: None, machine: &machine }).remove(0);
+        assert_eq!(finding.advice, "Compare `imap.port` with what your provider states.");
+        assert_eq!(judged(&[beside(ports[0].clone())], None), [], "what nobody has named may be anything");
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! This machine's way to the network, as far as its routing table tells.
+//! This machine's way to the network, as far as its routes tell.
+
+#[cfg(target_os = "linux")]
+mod route;
 
 use serde::Serialize;
 
@@ -7,18 +10,43 @@ use serde::Serialize;
 pub struct Machine {
     /// The interfaces that carry what has no other way; `None`: this system does not say.
     pub default_route: Option<Vec<String>>,
-    /// Which of them look like a VPN or a tunnel, by their names.
+    /// Which of them look like a VPN or a tunnel, by what they are or by their names.
     pub tunnels: Vec<String>,
 }
 
 /// How the names of interfaces begin that belong to a VPN or a tunnel.
-const TUNNELS: [&str; 9] = ["tun", "tap", "wg", "ppp", "utun", "ipsec", "nordlynx", "tailscale", "proton"];
+const TUNNELS: [&str; 15] = [
+    "tun",
+    "tap",
+    "wg",
+    "ppp",
+    "utun",
+    "ipsec",
+    "nordlynx",
+    "tailscale",
+    "proton",
+    "cloudflarewarp",
+    "cscotun",
+    "gpd",
+    "vpn",
+    "vti",
+    "xfrm",
+];
 
 impl Machine {
-    /// This one, now.
+    /// This one, now: by what the kernel says, else by its main table.
     pub fn here() -> Machine {
+        let by_kernel = interfaces_of_the_kernel();
+        if !by_kernel.is_empty() {
+            return Machine::with(by_kernel);
+        }
         let read = |path: &str| std::fs::read_to_string(path).ok();
         Machine::of(read("/proc/net/route").as_deref(), read("/proc/net/ipv6_route").as_deref())
+    }
+
+    fn with(interfaces: Vec<String>) -> Machine {
+        let tunnels = interfaces.iter().filter(|name| is_tunnel(name)).cloned().collect();
+        Machine { default_route: Some(interfaces), tunnels }
     }
 
     /// By the routing tables of Linux: `/proc/net/route` and `/proc/net/ipv6_route`.
@@ -33,15 +61,40 @@ impl Machine {
                 interfaces.push(interface.to_owned());
             }
         }
-        let is_tunnel = |name: &&String| TUNNELS.iter().any(|begin| name.to_ascii_lowercase().starts_with(begin));
-        let tunnels = interfaces.iter().filter(is_tunnel).cloned().collect();
-        Machine { default_route: Some(interfaces), tunnels }
+        Machine::with(interfaces)
     }
 
     /// It says that there is no way out.
     pub fn has_no_way_out(&self) -> bool {
         self.default_route.as_ref().is_some_and(Vec::is_empty)
     }
+}
+
+/// By which interfaces the kernel would send to an address that nobody has (RFC 5737, RFC 3849), and so to anybody.
+#[cfg(target_os = "linux")]
+fn interfaces_of_the_kernel() -> Vec<String> {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    let nobody = [Ipv4Addr::new(192, 0, 2, 1).into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()];
+    let found = nobody.into_iter().filter_map(|address| route::interface_to(address).ok().flatten());
+    let mut interfaces: Vec<String> = found.filter(|name| name != "lo").collect();
+    interfaces.dedup();
+    interfaces
+}
+
+/// It is not asked.
+#[cfg(not(target_os = "linux"))]
+fn interfaces_of_the_kernel() -> Vec<String> {
+    Vec::new()
+}
+
+/// By its name, or by what the system says that it is: `wg-quick` gives an interface the name of its configuration.
+fn is_tunnel(name: &str) -> bool {
+    let folder = std::path::Path::new("/sys/class/net").join(name);
+    let is_wireguard = |text: String| text.lines().any(|line| line == "DEVTYPE=wireguard");
+    TUNNELS.iter().any(|begin| name.to_ascii_lowercase().starts_with(begin))
+        || folder.join("tun_flags").exists()
+        || std::fs::read_to_string(folder.join("uevent")).is_ok_and(is_wireguard)
 }
 
 /// `Iface Destination Gateway Flags RefCnt Use Metric Mask …`, addresses in hexadecimal. A VPN takes everything over by two

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use crate::account::{Location, Protocol, Security};
-use crate::survey::{Place, Port, ways_in};
+use crate::account::{Account, Location, Protocol, Security};
+use crate::provider::{Preset, Provider};
+use crate::survey::{Place, Port, recommended, ways_in};
 
 /// A line to change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,6 +22,30 @@ impl Change {
     pub fn line(&self) -> String {
         format!("{} = {}", self.key, self.value)
     }
+}
+
+/// A server that an account does not name, and one to name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lack {
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// The whole line; `None` where no such server is known.
+    pub line: Option<String>,
+    /// Whether the server was seen to work; if not, the provider states it.
+    pub seen: bool,
+}
+
+/// What an account cannot do without: something to send by, and something to receive by.
+pub fn lacking(account: &Account, provider: Option<&Provider>, looks: &[(Place, Port)]) -> Vec<Lack> {
+    let mute = account.smtp.is_none().then_some(Protocol::Smtp);
+    let deaf = (account.imap.is_none() && account.pop3.is_none()).then_some(Protocol::Imap);
+    let lack = |protocol| {
+        let seen = recommended(protocol, looks);
+        let stated = || provider?.preset(protocol).map(Preset::location);
+        let line = seen.clone().or_else(stated).map(|best| best.line(protocol));
+        Lack { protocol, line, seen: seen.is_some() }
+    };
+    mute.into_iter().chain(deaf).map(lack).collect()
 }
 
 /// The way in that takes the fewest changes: at the same host before another one, TLS from the first byte before STARTTLS

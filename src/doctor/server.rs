@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::account::{Protocol, Security};
 use crate::diagnose::{self, Diagnosis, Verdict, diagnose};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Reply};
 use crate::outcome::{Fact, Outcome, Role};
+use crate::stage::Stage;
 
 use super::prescription::Change;
 
@@ -41,6 +42,8 @@ pub struct Server {
     pub folders: Vec<Folder>,
     /// How full the mailbox is, where the server tells.
     pub quota: Option<Quota>,
+    /// What the server said to what did not go well.
+    pub reply: Option<Box<Reply>>,
     /// What did not go well during the visit, with cause and advice.
     pub diagnoses: Vec<Diagnosis>,
 }
@@ -57,6 +60,10 @@ pub enum NotSignedIn {
     NotEncrypted,
     /// It was not asked for.
     NotAsked,
+    /// Something failed before that.
+    NotReached,
+    /// The examination was stopped before that.
+    Stopped,
 }
 
 /// A folder of the mailbox.
@@ -103,11 +110,18 @@ impl Server {
         !self.failure.as_ref().is_some_and(heard)
     }
 
-    /// Takes down what a visit has seen.
+    /// Takes down what a visit has seen, on which somebody tried to sign in unless there was a reason not to.
     pub(super) fn take(&mut self, outcome: &Outcome) {
         let verdict = diagnose::verdict(outcome);
+        let tried = outcome.stages.iter().any(|record| record.at.stage == Stage::Login && record.span.is_some());
+        if !tried {
+            let interrupted = outcome.failed().any(|(_, failure)| failure.kind == Kind::Interrupted);
+            let why = if interrupted { NotSignedIn::Stopped } else { NotSignedIn::NotReached };
+            self.not_signed_in.get_or_insert(why);
+        }
         self.signed_in = self.not_signed_in.is_none() && verdict < Verdict::Unknown;
         self.diagnoses = diagnose(outcome);
+        self.reply = outcome.failed().find_map(|(_, failure)| failure.reply.clone());
         for fact in outcome.stages.iter().flat_map(|record| &record.facts) {
             match fact {
                 Fact::Mechanism { name, .. } => self.mechanism = Some(name.clone()),
@@ -128,6 +142,7 @@ impl Server {
         let worst = self.diagnoses.iter().map(|diagnosis| diagnosis.verdict).max().unwrap_or(Verdict::Ok);
         let full = self.quota.is_some_and(|quota| quota.is_nearly_full());
         match () {
+            () if self.failure.as_ref().is_some_and(|failure| failure.kind == Kind::Interrupted) => Verdict::Unknown,
             () if self.failure.is_some() => Verdict::Critical,
             () if full || !self.signed_in => worst.max(Verdict::Warning),
             () => worst,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::account::Protocol;
 use crate::diagnose::interceptor::{self, Interceptor};
 use crate::failure::{Failure, Kind};
 use crate::survey::{Inside, Place, Port};
@@ -15,10 +16,12 @@ pub struct Sight {
     pub port: u16,
     /// Whether the account names it.
     pub configured: bool,
+    /// For which protocols.
+    pub configured_for: Vec<Protocol>,
     /// What there is.
     pub state: State,
     /// Which mail protocol it speaks, as far as that could be heard.
-    pub speaks: Option<crate::account::Protocol>,
+    pub speaks: Option<Protocol>,
     /// When the certificate ends, if it is good (RFC 3339).
     pub certificate_not_after: Option<String>,
     /// What is wrong with it.
@@ -61,6 +64,11 @@ impl State {
         matches!(self, State::Tls | State::Starttls | State::Plain)
     }
 
+    /// There is something on the port.
+    pub fn says_something(self) -> bool {
+        self.is_answer() && self != State::Closed
+    }
+
     /// The host has answered, be it that the port is closed.
     pub fn is_answer(self) -> bool {
         !matches!(self, State::NoAnswer | State::NoWay | State::NoName | State::NoResolver)
@@ -68,8 +76,8 @@ impl State {
 }
 
 impl Sight {
-    /// Of what a survey has found.
-    pub fn of(place: &Place, configured: bool, port: &Port) -> Sight {
+    /// Of what a survey has found, where the account names the port for these protocols.
+    pub fn of(place: &Place, configured_for: &[Protocol], port: &Port) -> Sight {
         let (state, inside, failure) = state(port);
         let speaks = match port {
             Port::Plain { protocol, .. } => Some(*protocol),
@@ -79,7 +87,8 @@ impl Sight {
         Sight {
             host: place.host.clone(),
             port: place.port,
-            configured,
+            configured: !configured_for.is_empty(),
+            configured_for: configured_for.to_vec(),
             state,
             speaks,
             certificate_not_after: certificate.map(|certificate| certificate.not_after.to_string()),
@@ -90,6 +99,13 @@ impl Sight {
     /// Who reads this connection on its way, if it is one that is known by its certificates.
     pub(super) fn interceptor(&self) -> Option<&'static Interceptor> {
         self.failure.as_ref().and_then(|failure| failure.kind.issuer()).and_then(interceptor::of)
+    }
+
+    /// A setting of it, as it stands in the configuration: `imap.port`.
+    pub fn setting(&self, key: &str) -> String {
+        let names = self.configured_for.iter().map(|protocol| protocol.to_string().to_ascii_lowercase());
+        let settings: Vec<String> = names.map(|name| format!("`{name}.{key}`")).collect();
+        settings.join(" and ")
     }
 
     /// Who signed a certificate that this machine does not trust.

@@ -3,7 +3,7 @@
 mod causes;
 pub mod clearance;
 mod live;
-mod page;
+pub mod page;
 mod table;
 
 pub use live::{stage_line, waiting};
@@ -44,6 +44,19 @@ pub fn render(outcome: &Outcome, style: &Style) -> String {
     page.finish()
 }
 
+/// What was said on the connections of a verification, for a file: no line is broken.
+pub fn transcript(outcome: &Outcome) -> String {
+    let style = Style { verbose: true, colour: false, width: usize::MAX };
+    let mut page = Page::new(&style);
+    title(&mut page, outcome);
+    conversations(&mut page, outcome);
+    if outcome.conversations.is_empty() {
+        page.blank();
+        page.text(0, Ink::Plain, "Nothing was said: no connection came about.");
+    }
+    page.finish()
+}
+
 fn title(page: &mut Page, outcome: &Outcome) {
     let Outcome { check, from, to, .. } = outcome;
     let journey = if from == to { format!("{from} to itself") } else { format!("{from} to {to}") };
@@ -71,7 +84,8 @@ fn conversations(page: &mut Page, outcome: &Outcome) {
     }
 }
 
-fn verdict_ink(verdict: Verdict) -> Ink {
+/// The colour of a verdict.
+pub fn verdict_ink(verdict: Verdict) -> Ink {
     match verdict {
         Verdict::Ok => Ink::Good,
         Verdict::Warning => Ink::Warn,

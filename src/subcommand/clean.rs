@@ -18,6 +18,7 @@ use crate::cli;
 use crate::console::{Unable, note, print_unless_quiet, style, worst};
 use crate::live::Live;
 
+use super::given::Targets;
 use super::{configuration, given, signals, stop_on_signals};
 
 /// Removes it.
@@ -44,15 +45,10 @@ pub async fn run(arguments: cli::Clean) -> Result<Verdict, Unable> {
 }
 
 async fn wanted_clearances(arguments: &cli::Clean) -> Result<Vec<Clearance>, Unable> {
-    let (accounts, own, limits) = match arguments.targets.as_slice() {
-        [address] if address.contains('@') => account_to_clean(address, arguments).await?,
-        targets if targets.iter().any(|target| target.contains('@')) => {
-            return Err(
-                "either accounts of the configuration or one address can be cleaned, not both at once".to_owned()
-            );
-        }
-        _ if arguments.given.any() => return Err(given::GO_WITH_AN_ADDRESS.to_owned()),
-        names => accounts_of_config(names, arguments).await?,
+    let given = (&arguments.given, &arguments.config);
+    let (accounts, own, limits) = match Targets::of(&arguments.targets, given, ("accounts", "cleaned"))? {
+        Targets::Address(address) => account_to_clean(address, arguments).await?,
+        Targets::Names(names) => accounts_of_config(names, arguments).await?,
     };
     let limits = Limits { total: arguments.timeout.unwrap_or(limits.total), ..limits };
     let mut clearances = Vec::new();
@@ -83,9 +79,6 @@ async fn accounts_of_config(names: &[String], arguments: &cli::Clean) -> Result<
 }
 
 async fn account_to_clean(address: &str, arguments: &cli::Clean) -> Result<ToClean, Unable> {
-    if let Some(config) = &arguments.config {
-        return Err(format!("an address is cleaned without a configuration: leave out --config {}", config.display()));
-    }
     if arguments.given.smtp.is_some() {
         return Err("nothing is sent to clean a mailbox: leave out --smtp".to_owned());
     }

@@ -19,7 +19,7 @@ pub async fn run(demo: cli::Demo) -> Result<Verdict, Unable> {
         .await
         .map_err(|error| format!("the sandbox cannot be started: {error}"))?;
     let check = demo_check(&sandbox, demo.transcript)?;
-    let verdict = verify::all(&[check], &demo.show, signals()?, None).await;
+    let verdict = verify::all(&[check], &demo.show, signals()?, verify::Besides::default()).await;
     sandbox.stop().await;
     verdict
 }

@@ -1,17 +1,20 @@
 //! `mailtrip doctor`: what is wrong with accounts, whose fault it is, and which line to change.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use mailtrip::account::{Account, Protocol};
 use mailtrip::config::{self, Overrides};
 use mailtrip::diagnose::Verdict;
-use mailtrip::doctor::{Doctor, Examination};
+use mailtrip::doctor::Doctor;
+use mailtrip::verify::stop::{Reach, Stop};
 
 use crate::cli::{self, Listing, Neighbours};
-use crate::console::{Unable, note, print};
+use crate::console::{Unable, note, plain_style, print};
 
-use super::{configuration, examination, given, signals};
+use super::given::Targets;
+use super::{configuration, examination, given, signals, stop_on_signals};
 
 /// Examines the accounts.
 ///
@@ -19,14 +22,28 @@ use super::{configuration, examination, given, signals};
 /// When it cannot be begun, or is stopped.
 pub async fn run(arguments: cli::Doctor) -> Result<Verdict, Unable> {
     let mut signals = signals()?;
+    let accounts = tokio::select! {
+        accounts = accounts(&arguments) => accounts?,
+        () = signals.next() => return Err("stopped before anything was looked at".to_owned()),
+    };
+    let (stopper, stop) = Stop::new();
+    tokio::spawn(stop_on_signals(signals, stopper));
+    let doctor = doctor(&arguments.neighbours, arguments.timeout);
+    if arguments.format == Listing::Terminal && std::io::stderr().is_terminal() {
+        let seconds = doctor.limit.as_secs_f64();
+        note(&format!("this takes up to {seconds:.0} s; Ctrl-C ends it, with what was found by then"));
+    }
+    // One that does not answer must not hold up the others.
+    let examinations = join_all(accounts.iter().map(|account| doctor.examine(account, &Protocol::ALL, &stop)));
     let examinations = tokio::select! {
-        examinations = examine(&arguments) => examinations?,
-        () = signals.next() => return Err("stopped before the examination was over".to_owned()),
+        examinations = examinations => examinations,
+        () = stop.requested(Reach::Cleanup) => return Err("stopped before the examination was over".to_owned()),
     };
     let verdict = examinations.iter().map(|one| one.verdict).max().unwrap_or(Verdict::Unknown);
     match arguments.format {
         Listing::Terminal => {
-            let texts: Vec<String> = examinations.iter().map(examination::text).collect();
+            let style = plain_style();
+            let texts: Vec<String> = examinations.iter().map(|one| examination::text(one, &style)).collect();
             print(&texts.join("\n"))?;
         }
         Listing::Json => print(&examination::json(&examinations, verdict))?,
@@ -47,28 +64,16 @@ pub fn doctor(neighbours: &Neighbours, limit: Option<Duration>) -> Doctor {
     doctor
 }
 
-async fn examine(arguments: &cli::Doctor) -> Result<Vec<Examination>, Unable> {
-    let accounts = match arguments.targets.as_slice() {
-        [address] if address.contains('@') => {
-            if let Some(config) = &arguments.config {
-                let config = config.display();
-                return Err(format!("an address is examined without a configuration: leave out --config {config}"));
-            }
+async fn accounts(arguments: &cli::Doctor) -> Result<Vec<Account>, Unable> {
+    let given = (&arguments.given, &arguments.config);
+    let accounts = match Targets::of(&arguments.targets, given, ("accounts", "examined"))? {
+        Targets::Address(address) => {
             vec![given::account_at_hand(address, &arguments.given, arguments.timeout).await?]
         }
-        targets if targets.iter().any(|target| target.contains('@')) => {
-            return Err(
-                "either accounts of the configuration or one address can be examined, not both at once".to_owned()
-            );
-        }
-        _ if arguments.given.any() => return Err(given::GO_WITH_AN_ADDRESS.to_owned()),
-        names => accounts_of_config(names, arguments).await?,
+        Targets::Names(names) => accounts_of_config(names, arguments).await?,
     };
     let overrides = Overrides { family: arguments.network.family(), ..Overrides::default() };
-    let accounts: Vec<Account> = accounts.into_iter().map(|account| overrides.account(account)).collect();
-    let doctor = doctor(&arguments.neighbours, arguments.timeout);
-    // One that does not answer must not hold up the others.
-    Ok(join_all(accounts.iter().map(|account| doctor.examine(account, &Protocol::ALL))).await)
+    Ok(accounts.into_iter().map(|account| overrides.account(account)).collect())
 }
 
 async fn accounts_of_config(names: &[String], arguments: &cli::Doctor) -> Result<Vec<Account>, Unable> {

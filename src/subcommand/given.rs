@@ -1,5 +1,6 @@
 //! An account as it is given on the command line, without a configuration.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mailtrip::account::{Account, Proof, Secret, TokenSource};
@@ -10,8 +11,42 @@ use crate::console::{Unable, note};
 use crate::{cli, prompt};
 
 /// Said where they are given beside names of the configuration.
-pub const GO_WITH_AN_ADDRESS: &str = "--smtp, --imap, --pop3, --username, --password-command, --token-command, --ca-file and \
+const GO_WITH_AN_ADDRESS: &str = "--smtp, --imap, --pop3, --username, --password-command, --token-command, --ca-file and \
      --allow-cleartext-password go with an ADDRESS; an account has its own in the configuration";
+
+/// What a command works on.
+pub enum Targets<'a> {
+    /// These of the configuration; all, if there is no name.
+    Names(&'a [String]),
+    /// This address, without a configuration.
+    Address(&'a str),
+}
+
+impl<'a> Targets<'a> {
+    /// Tells them apart. `what` are those of the configuration, such as `checks`, and `done` is done with them, such as
+    /// `verified`.
+    ///
+    /// # Errors
+    /// When both are there, or what belongs to the other one.
+    pub fn of(
+        targets: &'a [String],
+        (given, config): (&cli::Given, &Option<PathBuf>),
+        (what, done): (&str, &str),
+    ) -> Result<Targets<'a>, Unable> {
+        match (targets, config) {
+            ([address], Some(config)) if address.contains('@') => {
+                let config = config.display();
+                Err(format!("an address is {done} without a configuration: leave out --config {config}"))
+            }
+            ([address], None) if address.contains('@') => Ok(Targets::Address(address)),
+            _ if targets.iter().any(|target| target.contains('@')) => {
+                Err(format!("either {what} of the configuration or one address can be {done}, not both at once"))
+            }
+            _ if given.any() => Err(GO_WITH_AN_ADDRESS.to_owned()),
+            _ => Ok(Targets::Names(targets)),
+        }
+    }
+}
 
 /// What is made of what was given.
 type Assembled = Result<(Account, Option<&'static Provider>), provider::Incomplete>;
@@ -82,7 +117,7 @@ pub async fn account_at_hand(address: &str, given: &cli::Given, timeout: Option<
     let mut given_account = parsed(address, given, blank).await?;
     given_account.allow_cleartext_password = true;
     let incomplete = |error| format!("{error}: see `mailtrip doctor --help`, or try `mailtrip discover {address}`");
-    let (mut account, _) = given_account.mailbox().map_err(incomplete)?;
+    let (mut account, _) = given_account.servers().map_err(incomplete)?;
     let proof = match (&given.token_command, &given.password_command) {
         (Some(command), _) => Some(TokenSource::Command(config::shell(command)).into()),
         (None, Some(command)) => match password(address, Some(command), timeout).await {

@@ -17,11 +17,13 @@ use mailtrip::verify;
 use mailtrip::verify::stop::{Reach, Stop};
 
 use crate::cli;
-use crate::console::{Unable, note, print, print_unless_quiet, style, worst};
+use crate::console::{Unable, note, plain_style, print, print_unless_quiet, style, worst};
 use crate::live::Live;
 use crate::signals::Signals;
 
 use super::doctor::doctor;
+use super::given::Targets;
+use super::transcript::TranscriptFile;
 use super::{configuration, examination, given, signals, stop_on_signals};
 
 /// How long the doctor's look after a failed check may take.
@@ -48,24 +50,34 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
             "--diagnose goes with reports for the terminal; for programs there is `mailtrip doctor --format json`";
         return Err(why.to_owned());
     }
-    all(&checks, &arguments.show, signals, doctor.as_ref()).await
+    let file = arguments.transcript.as_ref().and_then(Option::as_deref);
+    let transcript = file.map(TranscriptFile::create).transpose()?;
+    all(&checks, &arguments.show, signals, Besides { doctor, transcript }).await
+}
+
+/// What is done beside the verification itself.
+#[derive(Default)]
+pub struct Besides {
+    /// Who looks again at what failed.
+    doctor: Option<Doctor>,
+    /// Where what was said goes, if not into the report.
+    transcript: Option<TranscriptFile>,
 }
 
 async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
-    match arguments.targets.as_slice() {
-        [address] if address.contains('@') => Ok(vec![check_of_address(address, arguments).await?]),
-        targets if targets.iter().any(|target| target.contains('@')) => {
-            Err("either checks of the configuration or one address can be verified, not both at once".to_owned())
-        }
-        _ if arguments.given.any() => Err(given::GO_WITH_AN_ADDRESS.to_owned()),
-        names => checks_of_config(names, arguments).await,
+    if arguments.transcript_is(|file| file.contains('@') && !file.contains(['/', '\\'])) {
+        return Err(no_file("an address"));
+    }
+    match Targets::of(&arguments.targets, (&arguments.given, &arguments.config), ("checks", "verified"))? {
+        Targets::Address(address) => Ok(vec![check_of_address(address, arguments).await?]),
+        Targets::Names(names) => checks_of_config(names, arguments).await,
     }
 }
 
 fn overrides(arguments: &cli::Verify) -> Overrides {
     Overrides {
         keep: arguments.keep.then_some(true),
-        transcript: arguments.transcript.then_some(true),
+        transcript: arguments.transcript.is_some().then_some(true),
         timeout: arguments.timeout,
         sent: arguments.sent.map(Into::into),
         receive: arguments.receive.map(Into::into),
@@ -78,6 +90,9 @@ fn overrides(arguments: &cli::Verify) -> Overrides {
 async fn checks_of_config(names: &[String], arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
     let path = configuration(&arguments.config, "verify")?;
     let loaded = config::load(&path, names, &overrides(arguments)).await.map_err(|error| error.to_string())?;
+    if arguments.transcript_is(|file| loaded.names.iter().any(|name| name == file)) {
+        return Err(no_file("a check"));
+    }
     if !arguments.show.quiet {
         loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
         let is_new = |text: &str| !loaded.notices.iter().any(|notice| notice.text().ends_with(text));
@@ -87,10 +102,15 @@ async fn checks_of_config(names: &[String], arguments: &cli::Verify) -> Result<V
     Ok(loaded.checks)
 }
 
+/// `--transcript home` may mean either.
+fn no_file(what: &str) -> Unable {
+    format!(
+        "what stands behind --transcript is {what}: for what was said in the report, put --transcript at the end; for a file \
+         of that name, write --transcript ./NAME"
+    )
+}
+
 async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Check, Unable> {
-    if let Some(config) = &arguments.config {
-        return Err(format!("an address is verified without a configuration: leave out --config {}", config.display()));
-    }
     let given = (&arguments.given, arguments.show.quiet);
     let account = given::account(address, given, "verify", arguments.timeout, provider::Given::account).await?;
     let overrides = overrides(arguments);
@@ -107,18 +127,28 @@ pub async fn all(
     checks: &[Check],
     show: &cli::Show,
     signals: Signals,
-    doctor: Option<&Doctor>,
+    mut besides: Besides,
 ) -> Result<Verdict, Unable> {
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
+    let verdict = each(checks, show, &stop, &mut besides).await;
+    // Where the reports cannot be printed, too.
+    let written = besides.transcript.map_or(Ok(()), TranscriptFile::finish);
+    verdict.and_then(|verdict| written.map(|()| verdict))
+}
+
+async fn each(checks: &[Check], show: &cli::Show, stop: &Stop, besides: &mut Besides) -> Result<Verdict, Unable> {
     let style = style(show);
     let mut outcomes = Vec::new();
     for check in checks {
-        let outcome = verify_check(check, &stop, show, &style).await;
+        let mut outcome = verify_check(check, stop, show, &style).await;
+        if let Some(transcript) = &mut besides.transcript {
+            transcript.take(&mut outcome);
+        }
         if show.format == Format::Terminal {
             print_unless_quiet(std::slice::from_ref(&outcome), show, &style)?;
-            if let Some(doctor) = doctor.filter(|_| !stop.is_requested(Reach::Journey)) {
-                look_again(doctor, check, &outcome, &stop).await?;
+            if let Some(doctor) = besides.doctor.as_ref().filter(|_| !stop.is_requested(Reach::Journey)) {
+                look_again(doctor, check, &outcome, stop).await?;
             }
         }
         outcomes.push(outcome);
@@ -139,13 +169,14 @@ async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &St
             outcome.failed().any(|(record, _)| record.account == account.name && record.at.protocol == *protocol)
         };
         let protocols: Vec<Protocol> = Protocol::ALL.into_iter().filter(failed_at).collect();
-        if protocols.is_empty() { None } else { Some(doctor.examine(account, &protocols).await) }
+        if protocols.is_empty() { None } else { Some(doctor.examine(account, &protocols, stop).await) }
     });
     tokio::select! {
         examinations = join_all(examinations) => {
-            print(&examinations.iter().flatten().map(examination::look).collect::<String>())
+            let style = plain_style();
+            print(&examinations.iter().flatten().map(|one| examination::look(one, &style)).collect::<String>())
         }
-        () = stop.requested(Reach::Journey) => Ok(()),
+        () = stop.requested(Reach::Cleanup) => Ok(()),
     }
 }
 

@@ -51,9 +51,11 @@ fn no_way_in(protocol: Protocol, wanted: Security, port: &Port) -> Failure {
         Port::Unreached(failure) | Port::Tls(Err(failure)) => failure.clone(),
         Port::Silent => malformed("it takes connections and says nothing"),
         Port::Foreign { speech, said, .. } => match speech {
-            Some(speaks @ Speech::Ssh) => wrong(*speaks, format!("an SSH server: {said}")),
-            Some(speaks @ Speech::Http) => wrong(*speaks, format!("a web server: {said}")),
-            Some(Speech::Smtp | Speech::Imap | Speech::Pop3) | None => malformed(format!("it says {said:?}")),
+            Some(speaks @ Speech::Ssh) => wrong(*speaks, format!("an SSH server answers there ({said})")),
+            Some(speaks @ Speech::Http) => wrong(*speaks, format!("a web server answers there ({said})")),
+            Some(Speech::Smtp | Speech::Imap | Speech::Pop3) | None => {
+                malformed(format!("what is there speaks no mail protocol ({said})"))
+            }
         },
         Port::Plain { protocol: seen, starttls, .. } => match (other(protocol, *seen), wanted, starttls) {
             (Some(other), _, _) => other,

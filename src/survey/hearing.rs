@@ -81,18 +81,12 @@ async fn shake(tap: Option<Tap>, site: &Site<'_>) -> Heard {
     const HANDSHAKE: u8 = 0x16;
     const ALERT: u8 = 0x15;
     match (&failure.kind, watch.seen().received) {
-        (Kind::CertificateRejected, _) => Heard::TlsFailed(named(failure, site.one_more().await, site).await),
+        (Kind::CertificateRejected, _) => {
+            Heard::TlsFailed(tls::explained(failure, host, site.surveyor.patience, site.one_more()).await)
+        }
         (Kind::PlaintextOnTlsPort { .. }, said) => Heard::Retort(said),
         (_, said) if matches!(said.first(), Some(&HANDSHAKE | &ALERT)) => Heard::TlsFailed(failure),
         (_, said) if said.is_empty() => Heard::Nothing,
         (_, said) => Heard::Retort(said),
     }
-}
-
-/// A refused certificate is looked at on a connection of its own, to tell which of its fields is wrong.
-pub(super) async fn named(failure: Failure, another: Option<Tap>, site: &Site<'_>) -> Failure {
-    let Some(tap) = another else { return failure };
-    let look = tls::look_at_certificate(tap, &site.place.host);
-    let kind = timeout(site.surveyor.patience, look).await.ok().flatten();
-    Failure { kind: kind.unwrap_or(Kind::CertificateRejected), ..failure }
 }

@@ -7,7 +7,7 @@ use crate::wire::tls::{self, Secured};
 use crate::wire::transcript::Transcript;
 use crate::wire::{Dialogue, Io, Stream, excerpt, imap, pop3, speech};
 
-use super::hearing::{Heard, named};
+use super::hearing::Heard;
 use super::{Inside, Offer, Port, Site, Speech};
 
 pub(super) async fn with(heard: Heard, site: &Site<'_>) -> Port {
@@ -58,7 +58,6 @@ async fn plain<D: Dialogue>(protocol: Protocol, stream: Stream, site: &Site<'_>)
 }
 
 async fn upgrade<D: Dialogue>(dialogue: D, site: &Site<'_>) -> Result<(Secured, Offer), Failure> {
-    use crate::failure::Kind::CertificateRejected;
     let surveyor = site.surveyor;
     let tap = surveyor.within(dialogue.starttls()).await?;
     match surveyor.within(tls::handshake(tap, &site.place.host, surveyor.ca)).await {
@@ -66,14 +65,13 @@ async fn upgrade<D: Dialogue>(dialogue: D, site: &Site<'_>) -> Result<(Secured, 
             let resumed = D::resume(Stream::new(Io::Tls(tls), Transcript::default()));
             Ok((secured, last_offer(surveyor.within(resumed).await?).await))
         }
-        Err(failure) if failure.kind == CertificateRejected => {
-            let again = async {
+        Err(failure) => {
+            let another = async {
                 let plain = Stream::new(Io::Plain(site.one_more().await?), Transcript::default());
-                surveyor.within(async { D::greet(plain).await?.starttls().await }).await.ok()
+                D::greet(plain).await.ok()?.starttls().await.ok()
             };
-            Err(named(failure, again.await, site).await)
+            Err(tls::explained(failure, &site.place.host, surveyor.patience, another).await)
         }
-        Err(failure) => Err(failure),
     }
 }
 

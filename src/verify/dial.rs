@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::account::{Account, Endpoint, Proof, Protocol, Secret, Security, TokenSource};
 use crate::failure::{Failure, Kind};
@@ -78,10 +78,7 @@ pub async fn converse<D: Dialogue>(
     let io = match endpoint.security {
         Security::Tls => {
             recorder
-                .stage(at(Stage::Tls), name, async |seen| {
-                    let again = async || one_more(address).await;
-                    secure(tap, endpoint, again, seen).await
-                })
+                .stage(at(Stage::Tls), name, async |seen| secure(tap, endpoint, one_more(address), seen).await)
                 .await?
         }
         Security::Starttls | Security::None => Io::Plain(tap),
@@ -112,7 +109,7 @@ async fn upgrade<D: Dialogue>(
     transcript: Transcript,
     seen: &mut Seen,
 ) -> Result<D, Failure> {
-    let again = async || {
+    let again = async {
         let another = Stream::new(Io::Plain(one_more(address).await?), Transcript::default());
         D::greet(another).await.ok()?.starttls().await.ok()
     };
@@ -188,27 +185,16 @@ async fn connect(addresses: &[SocketAddr], limit: Duration, seen: &mut Seen) -> 
     Ok((Tap::new(tcp).map_err(lost)?, address))
 }
 
-/// One more connection to an address that has answered.
-///
-/// # Errors
-/// Why there is none.
-pub async fn once_more(address: SocketAddr, limit: Duration) -> Result<Tap, Failure> {
-    let (attempts, tcp) = wire::connect(&[address], limit).await;
-    let tcp = tcp.ok_or_else(|| Failure::new(wire::why_unconnected(&attempts)))?;
-    Tap::new(tcp).map_err(|error| wire::lost(b"", Some(&error)))
-}
-
 /// One more connection, for a look at the certificate.
 async fn one_more(address: SocketAddr) -> Option<Tap> {
-    once_more(address, SECOND_LOOK).await.ok()
+    Some(wire::dial(&[address], SECOND_LOOK).await.ok()?.0)
 }
 
-/// The TLS handshake. A certificate that is refused is looked at once more on a connection from `again`, which carries
-/// nothing secret, to tell which of its fields is wrong.
+/// The TLS handshake; `again` is for a look at a certificate that is refused.
 async fn secure(
     tap: Tap,
     endpoint: &Endpoint,
-    again: impl AsyncFnOnce() -> Option<Tap>,
+    again: impl Future<Output = Option<Tap>>,
     seen: &mut Seen,
 ) -> Result<Io, Failure> {
     match tls::handshake(tap, &endpoint.host, endpoint.ca.as_deref()).await {
@@ -216,12 +202,7 @@ async fn secure(
             note_secured(secured, seen);
             Ok(Io::Tls(stream))
         }
-        Err(failure) if failure.kind == Kind::CertificateRejected => {
-            let look = async { tls::look_at_certificate(again().await?, &endpoint.host).await };
-            let kind = timeout(SECOND_LOOK, look).await.ok().flatten();
-            Err(Failure { kind: kind.unwrap_or(Kind::CertificateRejected), ..failure })
-        }
-        Err(failure) => Err(failure),
+        Err(failure) => Err(tls::explained(failure, &endpoint.host, SECOND_LOOK, again).await),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::stage::{At, Leg, Stage};
 use crate::verify::dial::{self, Dial};
 use crate::verify::plan;
 use crate::verify::recorder::{Bounds, Halted, Recorder, Seen};
+use crate::wire;
 use crate::wire::smtp::{Relaying, Smtp};
 
 /// A run that is over waits for the answer until so much time has passed since the question, and no longer.
@@ -89,7 +90,7 @@ async fn question(
 ) -> Result<Smtp, Failure> {
     let own = &dial.account.address;
     let foreign = foreign(own)?;
-    let tap = dial::once_more(address, recorder.bounds().stage).await?;
+    let (tap, _) = wire::dial(&[address], recorder.bounds().stage).await?;
     let aside = recorder.aside();
     let mut smtp: Smtp = dial::converse(dial, tap, address, &aside).await.map_err(|Halted| {
         aside.last_failure().map_or_else(|| Failure::new(Kind::ConnectionLost), |(_, failure)| failure)

@@ -41,14 +41,15 @@ pub struct Visit<'a> {
     pub patience: Duration,
     /// When it ends.
     pub until: Instant,
+    /// By which it is stopped before that.
+    pub stop: &'a Stop,
 }
 
 /// Makes a visit. Whatever happens on the network is the outcome, which is complete in time.
 pub async fn run(visit: Visit<'_>) -> Outcome {
-    let Visit { account, protocol, endpoint, sign_in, patience, until } = visit;
+    let Visit { account, protocol, endpoint, sign_in, patience, until, stop } = visit;
     let began = Timestamp::now();
-    let (_stopper, stop) = Stop::new(); // who wants to stop it drops it: there is nothing to clean up
-    let bounds = Bounds { stage: patience, deadline: until, stop, reach: Reach::Journey };
+    let bounds = Bounds { stage: patience, deadline: until, stop: stop.clone(), reach: Reach::Journey };
     let recorder = Recorder::new(bounds, &()).veiled(Veil::over([account]));
     let _ = match protocol {
         Protocol::Smtp => smtp(visit, &recorder).await,

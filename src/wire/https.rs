@@ -21,8 +21,7 @@ use zeroize::Zeroizing;
 use crate::account::HttpsUrl;
 use crate::failure::{Failure, Kind};
 use crate::wire::names::Names;
-use crate::wire::tap::Tap;
-use crate::wire::{Io, connect, excerpt, lost, resolve, tls};
+use crate::wire::{Io, dial, excerpt, resolve, tls};
 
 /// How long connecting may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -143,27 +142,14 @@ fn broken(error: &hyper::Error) -> Failure {
 }
 
 async fn open(url: &HttpsUrl, addresses: &[SocketAddr], ca: Option<&[u8]>) -> Result<Io, Failure> {
-    let (tap, address) = dial(addresses).await?;
+    let (tap, address) = dial(addresses, PATIENCE).await?;
     match tls::handshake(tap, &url.host, ca).await {
         Ok((stream, _)) => Ok(Io::Tls(stream)),
-        Err(failure) if failure.kind == Kind::CertificateRejected => {
-            let kind = match dial(&[address]).await {
-                Ok((tap, _)) => tls::look_at_certificate(tap, &url.host).await,
-                Err(_) => None,
-            };
-            Err(Failure { kind: kind.unwrap_or(Kind::CertificateRejected), ..failure })
+        Err(failure) => {
+            let another = async { Some(dial(&[address], PATIENCE).await.ok()?.0) };
+            Err(tls::explained(failure, &url.host, PATIENCE, another).await)
         }
-        Err(failure) => Err(failure),
     }
-}
-
-async fn dial(addresses: &[SocketAddr]) -> Result<(Tap, SocketAddr), Failure> {
-    let (attempts, connected) = connect(addresses, PATIENCE).await;
-    let why = crate::wire::why_unconnected(&attempts);
-    let tcp = connected.ok_or_else(|| Failure::new(why))?;
-    let lost = |error: io::Error| lost(b"", Some(&error));
-    let address = tcp.peer_addr().map_err(lost)?;
-    Ok((Tap::new(tcp).map_err(lost)?, address))
 }
 
 /// Our connection as hyper wants it.

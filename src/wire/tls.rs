@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use async_native_tls::{TlsConnector, TlsStream};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use x509_cert::der::Decode;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
@@ -49,7 +50,7 @@ pub struct Certificate {
 /// Makes the connection a TLS connection, verified against the system's trust store and the given PEM certificates.
 ///
 /// # Errors
-/// One of the TLS and certificate kinds. [`Kind::CertificateRejected`] calls for [`look_at_certificate`] on a new connection.
+/// One of the TLS and certificate kinds. [`Kind::CertificateRejected`] calls for [`explained`].
 pub async fn handshake(tap: Tap, host: &str, ca: Option<&[u8]>) -> Result<(TlsStream<Tap>, Secured), Failure> {
     let mut connector = TlsConnector::new();
     for certificate in ca.map(trusted).transpose()?.into_iter().flatten() {
@@ -75,9 +76,27 @@ pub async fn handshake(tap: Tap, host: &str, ca: Option<&[u8]>) -> Result<(TlsSt
     }
 }
 
+/// Why a handshake with `host` failed. A certificate that was refused is looked at on `another` connection, which carries
+/// nothing secret, to tell which of its fields is wrong; all of that takes no longer than `limit`.
+pub async fn explained(
+    failure: Failure,
+    host: &str,
+    limit: Duration,
+    another: impl Future<Output = Option<Tap>>,
+) -> Failure {
+    if failure.kind != Kind::CertificateRejected {
+        return failure;
+    }
+    let look = async { look_at_certificate(another.await?, host).await };
+    match timeout(limit, look).await {
+        Ok(Some(kind)) => Failure { kind, ..failure },
+        Ok(None) | Err(_) => failure,
+    }
+}
+
 /// Fetches the server's certificate whatever it is, on a connection of its own that is used for nothing else,
 /// and says why it is not accepted for `host`.
-pub async fn look_at_certificate(tap: Tap, host: &str) -> Option<Kind> {
+async fn look_at_certificate(tap: Tap, host: &str) -> Option<Kind> {
     let mut builder = native_tls::TlsConnector::builder();
     builder.disable_built_in_roots(true).danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true);
     let stream = connect(TlsConnector::from(builder), host, tap).await.ok()?;

@@ -12,9 +12,13 @@ const IMAP: &str = "imap";
 
 /// A configuration of alice with these servers.
 fn configure(system: &System, servers: &[(&str, u16, &str)]) {
-    let password = "password = { env = \"ALICE\" }";
+    configure_as(system, "address = \"alice@sandbox.test\"\npassword = { env = \"ALICE\" }", servers);
+}
+
+/// The same with these keys for the account.
+fn configure_as(system: &System, keys: &str, servers: &[(&str, u16, &str)]) {
     let ca = system.ca_file.display();
-    let mut text = format!("[accounts.alice]\naddress = \"alice@sandbox.test\"\n{password}\nca_file = \"{ca}\"\n");
+    let mut text = format!("[accounts.alice]\n{keys}\nca_file = \"{ca}\"\n");
     for (protocol, port, security) in servers {
         let more = if *security == "none" { ", allow_cleartext_password = true" } else { "" };
         text += &format!("{protocol} = {{ host = \"localhost\", port = {port}, security = \"{security}\"{more} }}\n");
@@ -145,6 +149,7 @@ fn a_refused_password_is_tried_once() {
     let done = doctor(&system, &["--format", "json"]);
     let server = examined(&done)["servers"][1].clone();
     assert_eq!((done.code, &server["signed_in"]), (Some(2), &false.into()), "{server:#}");
+    assert_eq!(server["reply"]["response_code"], "AUTHENTICATIONFAILED", "{server:#}");
     assert!(server["diagnoses"][0]["code"].as_str().is_some_and(|code| code.starts_with("login")), "{server:#}");
     assert_eq!(sign_ins(&system), 2, "{:#?}", system.sandbox.commands());
 }
@@ -163,6 +168,66 @@ fn without_a_password_the_servers_are_looked_at_all_the_same() {
     let done = system.run(&arguments);
     assert!(done.code == Some(1) && done.stdout.contains("the password is not at hand"), "{done:#?}");
     assert_eq!(sign_ins(&system), 0);
+}
+
+#[test]
+fn a_configuration_that_names_no_password_is_examined_but_for_the_sign_in() {
+    let system = System::start("");
+    configure_as(&system, "address = \"alice@sandbox.test\"", &all(&system));
+    let done = doctor(&system, &[]);
+    assert_eq!(done.code, Some(1), "{done:#?}");
+    let note = "note: nobody signs in without it: account `alice` has no `password`, and no token\n";
+    assert_eq!(done.stderr, note, "once, for all of its servers");
+    assert_eq!(done.stdout.matches("You are not signed in: the password is not at hand.").count(), 3, "{done:#?}");
+    assert_eq!(sign_ins(&system), 0, "{:#?}", system.sandbox.commands());
+    let verify = system.run(&["verify", "alice"]);
+    assert!(verify.code == Some(3) && verify.stderr.contains("account `alice` has no `password`"), "{verify:#?}");
+    // A token that is not at hand is none either.
+    configure_as(&system, "address = \"alice@sandbox.test\"\ntoken = { env = \"NO_TOKEN\" }", &all(&system));
+    assert_eq!(doctor(&system, &["--format", "json"]).code, Some(1));
+    assert_eq!(sign_ins(&system), 0, "{:#?}", system.sandbox.commands());
+}
+
+#[test]
+fn where_nobody_signs_in_nothing_has_to_be_allowed_in_the_clear() {
+    let system = System::start("");
+    let text = format!(
+        "[accounts.alice]\naddress = \"alice@sandbox.test\"\n\
+         imap = {{ host = \"localhost\", port = {}, security = \"none\" }}\n",
+        system.sandbox.port(Service::Imap)
+    );
+    system.place.write("mailtrip.toml", &text);
+    let done = doctor(&system, &["--format", "json"]);
+    assert_eq!((&examined(&done)["servers"][0]["not_signed_in"], done.code), (&"not-encrypted".into(), Some(1)));
+    assert!(system.run(&["verify"]).stderr.contains("allow_cleartext_password"));
+}
+
+#[test]
+fn what_an_account_lacks_is_proposed_and_what_it_has_is_looked_at() {
+    let system = System::start("");
+    let [smtp, imap, _] = all(&system);
+    // Nobody is asked: what the provider states is known here.
+    configure_as(&system, "address = \"alice@gmail.com\"\nusername = \"alice@sandbox.test\"", &[imap]);
+    let done = doctor(&system, &[]);
+    let proposal = "\n· SMTP  is not configured: nothing can be sent with this account\n    → smtp = { host = \"smtp.gmail.com\", \
+                    port = 465, security = \"tls\" }\n      Your provider states that server; it was not seen from here.\n";
+    assert!(done.stdout.contains(proposal), "{}", done.stdout);
+    assert_eq!((done.code, done.stdout.matches("is not configured").count()), (Some(1), 1), "{done:#?}");
+    configure(&system, &[smtp]);
+    let account = examined(&doctor(&system, &["--format", "json"]));
+    let lack = serde_json::json!([{ "protocol": "imap", "line": null, "seen": false }]);
+    assert_eq!((&account["lacking"], &account["servers"][0]["signed_in"]), (&lack, &true.into()), "{account:#}");
+    let server = format!("localhost:{}/tls", smtp.1);
+    let given = doctor(&system, &["alice@sandbox.test", "--smtp", &server, "--ca-file", "ca.pem", "--format", "json"]);
+    assert_eq!(examined(&given)["lacking"], lack, "{given:#?}");
+    configure(&system, &all(&system)[1..]);
+    assert_eq!(examined(&doctor(&system, &["--format", "json"]))["lacking"][0]["protocol"], "smtp");
+    configure(&system, &all(&system)[..2]);
+    assert_eq!(
+        examined(&doctor(&system, &["--format", "json"]))["lacking"],
+        serde_json::json!([]),
+        "POP3 is not missed"
+    );
 }
 
 #[test]
@@ -201,7 +266,7 @@ fn a_signal_stops_it() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let port = silent.local_addr().expect("an address").port();
     configure(&system, &[all(&system)[0], (IMAP, port, "tls")]);
-    let mut command = system.place.command(&["doctor", "--offline-neighbours"]);
+    let mut command = system.place.command(&["doctor", "--offline-neighbours", "--format", "json"]);
     let mut child = command.spawn().expect("the command runs");
     silent.set_nonblocking(true).expect("a listener that does not wait");
     let _connection = loop {
@@ -213,8 +278,47 @@ fn a_signal_stops_it() {
     };
     crate::stopped::send("INT", child.id());
     let done: Done = child.wait_with_output().expect("the command ends").into();
-    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""), "{done:#?}");
-    assert!(done.stderr.contains("stopped before the examination was over"), "{done:#?}");
+    let account = examined(&done);
+    assert_eq!((done.code, &account["verdict"], &account["interrupted"]), (Some(3), &"unknown".into(), &true.into()));
+    let imap = &account["servers"][1];
+    assert_eq!(
+        (&imap["failure"]["kind"], &imap["not_signed_in"]),
+        (&"interrupted".into(), &"stopped".into()),
+        "{imap:#}"
+    );
+    assert_eq!(
+        (&imap["changes"], &account["findings"]),
+        (&serde_json::json!([]), &serde_json::json!([])),
+        "{account:#}"
+    );
+    let looked_at = account["ports"].as_array().expect("ports").iter().any(|sight| sight["port"] == port);
+    assert!(!looked_at, "nothing is said of a port that was not looked at: {account:#}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_during_a_sign_in_leaves_what_was_found() {
+    let system = System::start("faults = [{ fault = \"stall\", at = \"login\", service = \"imap\" }]");
+    let [smtp, imap, _] = all(&system);
+    configure(&system, &[smtp, imap]);
+    let mut command = system.place.command(&["doctor", "--offline-neighbours"]);
+    let child = command.env("ALICE", crate::program::ALICE).spawn().expect("the command runs");
+    crate::stopped::until(&system, "AUTHENTICATE", 1);
+    crate::stopped::send("INT", child.id());
+    let done: Done = child.wait_with_output().expect("the command ends").into();
+    let conclusion = "UNKNOWN: it was stopped before everything was looked at";
+    assert_eq!((done.code, done.conclusion()), (Some(3), conclusion), "{done:#?}");
+    assert!(!done.stdout.contains("To receive: "), "nothing is concluded from what is not known: {}", done.stdout);
+    let row = format!("\n* localhost:{:<17} IMAP, TLS, certificate good until ", imap.1);
+    assert!(
+        done.stdout.contains(&row) && done.stdout.contains("\nLines of a configuration that fit what was seen\n"),
+        "{}",
+        done.stdout
+    );
+    assert_eq!(
+        sign_ins(&system) - system.sandbox.commands().iter().filter(|one| one.contains("smtp: AUTH")).count(),
+        1
+    );
 }
 
 #[test]
@@ -236,4 +340,26 @@ fn after_a_failed_check_the_doctor_looks_again_and_nobody_signs_in_again() {
     assert!(well.code == Some(0) && !well.stdout.contains("Another look"), "{well:#?}");
     let json = run(&system, &["verify", "alice", "--diagnose", "--format", "json"]);
     assert!(json.code == Some(3) && json.stderr.contains("mailtrip doctor --format json"), "{json:#?}");
+}
+
+/// As somebody reads it who does not know mail: whose fault it is comes first, with the line to change, in lines that fit.
+#[test]
+fn what_is_wrong_comes_first_and_lines_are_as_wide_as_the_terminal() {
+    let system = System::start("faults = [{ fault = \"login-refused\", service = \"pop3\" }]");
+    let [smtp, _, pop3] = all(&system);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let port = silent.local_addr().expect("an address").port();
+    configure(&system, &[smtp, (IMAP, port, "tls"), pop3]);
+    let done = doctor(&system, &["--timeout", "6s"]);
+    let begin = format!(
+        "alice: alice@sandbox.test\n\nWhere the fault is\n  Port {port} of localhost takes connections and says nothing, neither in\n  \
+         plaintext nor in TLS. (likely)\n    → Compare `imap.port` with what your provider states.\n\n✓ SMTP  "
+    );
+    assert!(done.stdout.starts_with(&begin), "{}", done.stdout);
+    let said = "    The server said:\n      -ERR [AUTH] Authentication failed.\n";
+    assert!(done.stdout.contains(said), "{}", done.stdout);
+    let copied = |line: &str| line.contains(" = { host = ");
+    let long: Vec<&str> = done.stdout.lines().filter(|line| line.chars().count() > 80 && !copied(line)).collect();
+    assert_eq!(long, [""; 0]);
+    assert_eq!(done.conclusion(), "CRITICAL: IMAP and POP3 do not work as they are configured");
 }

@@ -250,3 +250,26 @@ fn a_family_that_a_server_does_not_have_is_told_with_what_it_has() {
     let both = place.run(&["verify", "a@b.test", "-4", "-6"]);
     assert_eq!((both.code, both.stdout.as_str()), (Some(3), ""));
 }
+
+#[test]
+fn an_address_and_names_of_a_configuration_are_told_apart() {
+    let system = System::start("");
+    for (command, what, done) in
+        [("verify", "checks", "verified"), ("clean", "accounts", "cleaned"), ("doctor", "accounts", "examined")]
+    {
+        let address = "alice@sandbox.test";
+        let both =
+            format!("error: either {what} of the configuration or one address can be {done}, not both at once\n");
+        let config = format!("error: an address is {done} without a configuration: leave out --config mailtrip.toml\n");
+        let given = "error: --smtp, --imap, --pop3, --username, ";
+        for (arguments, begin) in [
+            (&[command, "alice", address][..], both.as_str()),
+            (&[command, address, "--config", "mailtrip.toml"], &config),
+            (&[command, "alice", "--username", "a"], given),
+        ] {
+            let done = system.run(arguments);
+            assert!(done.code == Some(3) && done.stderr.starts_with(begin), "{arguments:?}: {done:#?}");
+        }
+    }
+    assert!(system.sandbox.commands().is_empty());
+}

@@ -6,6 +6,7 @@ use async_native_tls::TlsAcceptor;
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Protocol, Secret, Security};
 use mailtrip::diagnose::{Diagnosis, Verdict, diagnose};
 use mailtrip::failure::Speech;
+use mailtrip::verify::stop::Stop;
 use mailtrip::verify::visit::{self, Visit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -93,7 +94,9 @@ async fn diagnoses(protocol: Protocol, security: Security, manner: Manner, text:
         folders: Folders::default(),
     };
     let (patience, until) = (Duration::from_secs(10), Instant::now() + Duration::from_secs(20));
-    let visit = Visit { account: &account, protocol, endpoint: &endpoint, sign_in: false, patience, until };
+    let (_stopper, stop) = Stop::new();
+    let visit =
+        Visit { account: &account, protocol, endpoint: &endpoint, sign_in: false, patience, until, stop: &stop };
     diagnose(&visit::run(visit).await)
 }
 

@@ -9,11 +9,17 @@ use super::Style;
 /// The colours, by what they mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ink {
+    /// As the terminal has it.
     Plain,
+    /// A heading.
     Bold,
+    /// Of less weight.
     Dim,
+    /// Well.
     Good,
+    /// Not quite well.
     Warn,
+    /// Not well.
     Bad,
 }
 
@@ -41,10 +47,12 @@ pub struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
+    /// An empty one.
     pub fn new(style: &'a Style) -> Page<'a> {
         Page { style, text: String::new() }
     }
 
+    /// Whether everything is to be told.
     pub fn verbose(&self) -> bool {
         self.style.verbose
     }
