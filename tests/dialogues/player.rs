@@ -26,6 +26,21 @@ pub const LIMITS: Limits = Limits {
     cleanup: Duration::from_secs(2),
 };
 
+/// Whether this process has one test and no other; if not, the test is run in such a process, and has to succeed there. For
+/// memory is counted by the process.
+pub fn is_alone(test: &str) -> bool {
+    const ALONE: &str = "MAILTRIP_TEST_ALONE";
+    let alone = std::env::var_os(ALONE).is_some();
+    if !alone {
+        let this = std::env::current_exe().expect("the path of this program");
+        let output = std::process::Command::new(this).args([test, "--exact"]).env(ALONE, "1").output();
+        let output = output.expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    }
+    alone
+}
+
 /// What a server does with a line.
 pub enum Act {
     /// What it should do.
