@@ -44,15 +44,27 @@ pub enum Command {
 /// How reports are shown.
 #[derive(Debug, Args)]
 pub struct Show {
-    /// Form of the report
-    #[arg(long, value_name = "FORMAT", default_value = "terminal", value_parser = formats())]
-    pub format: Format,
+    /// Form of the report on standard output [default: terminal]
+    #[arg(long, value_name = "FORMAT", value_parser = formats())]
+    pub format: Option<Format>,
+    /// A report in this form: into FILE, beside the one on standard output, or else in its place. Can be given several times
+    #[arg(long = "report", value_name = "FORMAT[=FILE]", value_parser = report_to)]
+    pub reports: Vec<ReportTo>,
     /// Show everything that was seen: addresses, certificates, capabilities, hops
     #[arg(short, long)]
     pub verbose: bool,
     /// Print nothing if all is well
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// A report, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportTo {
+    /// Its form.
+    pub format: Format,
+    /// The file; `None`: standard output.
+    pub file: Option<PathBuf>,
 }
 
 /// `mailtrip demo`
@@ -356,6 +368,16 @@ impl From<SentMode> for Sent {
 
 fn formats() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name())).try_map(|name| name.parse::<Format>())
+}
+
+fn report_to(text: &str) -> Result<ReportTo, String> {
+    let (format, file) = text.split_once('=').map_or((text, None), |(format, file)| (format, Some(file)));
+    let format: Format = format.parse()?;
+    match file {
+        Some("") => Err(format!("behind = goes the name of a file, as in {format}=FILE")),
+        Some("-") => Err(format!("- is no name of a file: for standard output, write {format}, without =")),
+        file => Ok(ReportTo { format, file: file.map(PathBuf::from) }),
+    }
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), String> {

@@ -5,10 +5,7 @@ use std::io::Write;
 use anstream::AutoStream;
 use mailtrip::diagnose::{Verdict, verdict};
 use mailtrip::outcome::Outcome;
-use mailtrip::report;
 use mailtrip::report::terminal::Style;
-
-use crate::cli;
 
 /// What could not be done, in a sentence for standard error; the verdict is UNKNOWN then.
 pub type Unable = String;
@@ -33,20 +30,18 @@ pub fn print(text: &str) -> Result<(), Unable> {
     }
 }
 
-/// The reports, unless all is well and nobody wants to know.
-pub fn print_unless_quiet(outcomes: &[Outcome], show: &cli::Show, style: &Style) -> Result<(), Unable> {
-    if show.quiet && worst(outcomes) == Verdict::Ok {
-        return Ok(());
+/// Says why something could not be written. The verdict is UNKNOWN at least then, for who is to read it has nothing.
+pub fn complain(written: Result<(), Unable>) -> Verdict {
+    match written {
+        Ok(()) => Verdict::Ok,
+        Err(sentence) => {
+            unable(&sentence);
+            Verdict::Unknown
+        }
     }
-    print(&report::render(outcomes, show.format, style))
 }
 
 /// How a report looks on this standard output.
-pub fn style(show: &cli::Show) -> Style {
-    Style { verbose: show.verbose, ..plain_style() }
-}
-
-/// The same where there is nothing to choose.
 pub fn plain_style() -> Style {
     let colour = AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
     let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));

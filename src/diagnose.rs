@@ -190,7 +190,7 @@ pub fn is_clean_up(outcome: &Outcome) -> bool {
 /// other refusal counts as mail that does not work, a temporary one, too: nothing tells that a later attempt would be
 /// taken, and a mail program would be refused by the same words in the same moment. That holds for limits on sign-ins and
 /// on messages as well: while they last, nobody sends from this account.
-fn stage_verdict(outcome: &Outcome, record: &StageRecord) -> Verdict {
+pub fn stage_verdict(outcome: &Outcome, record: &StageRecord) -> Verdict {
     let worst = match &record.status {
         Status::Failed(failure) if failure.could_not_run() || offline::is_likely(outcome) => Verdict::Unknown,
         Status::Failed(failure) if limit::is_greylisting(&Case::new(outcome, record, failure)) => Verdict::Unknown,

@@ -2,9 +2,14 @@
 //!
 //! What servers said is untrusted: every format escapes it for itself, see [`printable`].
 
+mod case;
+pub mod github;
 pub mod human;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod printable;
+pub mod tap;
 pub mod terminal;
 pub mod words;
 
@@ -24,17 +29,30 @@ pub enum Format {
     Terminal,
     /// One JSON object a check, an array where there are several.
     Json,
+    /// JUnit XML, which Jenkins, GitLab and many others read: a suite a leg, a case a stage.
+    Junit,
+    /// TAP version 14: a test point a stage.
+    Tap,
+    /// Annotations of GitHub Actions.
+    Github,
+    /// Markdown as GitHub and GitLab show it.
+    Markdown,
 }
 
 impl Format {
     /// All formats, in the order in which they are listed to people.
-    pub const ALL: &[Format] = &[Format::Terminal, Format::Json];
+    pub const ALL: &[Format] =
+        &[Format::Terminal, Format::Json, Format::Junit, Format::Tap, Format::Github, Format::Markdown];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Format::Terminal => "terminal",
             Format::Json => "json",
+            Format::Junit => "junit",
+            Format::Tap => "tap",
+            Format::Github => "github",
+            Format::Markdown => "markdown",
         }
     }
 }
@@ -67,6 +85,10 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
             reports.join("\n")
         }
         Format::Json => json::render_all(outcomes),
+        Format::Junit => junit::render(outcomes),
+        Format::Tap => tap::render(outcomes),
+        Format::Github => github::render(outcomes),
+        Format::Markdown => markdown::render(outcomes),
     }
 }
 

@@ -7,9 +7,11 @@ pub mod doctor;
 mod examination;
 mod given;
 pub mod report;
+mod reports;
 pub mod sandbox;
 mod transcript;
 pub mod verify;
+mod whole_file;
 
 use std::path::{Path, PathBuf};
 

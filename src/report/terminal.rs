@@ -1,14 +1,14 @@
 //! The report for people: a table from top to bottom, then causes and what to do, the verdict last.
 
-mod causes;
+pub(super) mod causes;
 pub mod clearance;
 mod live;
 pub mod page;
-mod table;
+pub(super) mod table;
 
 pub use live::{stage_line, waiting};
 
-use crate::diagnose::{Verdict, verdict};
+use crate::diagnose::{Diagnosis, Verdict, verdict};
 use crate::outcome::{Conversation, Line, Mark, Outcome, Side};
 
 use super::{headline, human};
@@ -44,6 +44,14 @@ pub fn render(outcome: &Outcome, style: &Style) -> String {
     page.finish()
 }
 
+/// One cause with what belongs to it, for a form that has its own lines: none is broken. The first one names the stage.
+pub fn cause(outcome: &Outcome, diagnosis: &Diagnosis) -> String {
+    let style = Style { verbose: false, colour: false, width: usize::MAX };
+    let mut page = Page::new(&style);
+    causes::cause(&mut page, outcome, diagnosis);
+    page.finish().trim_start().to_owned()
+}
+
 /// What was said on the connections of a verification, for a file: no line is broken.
 pub fn transcript(outcome: &Outcome) -> String {
     let style = Style { verbose: true, colour: false, width: usize::MAX };
@@ -71,17 +79,30 @@ fn title(page: &mut Page, outcome: &Outcome) {
 
 /// What was said, word for word: these lines are cut nowhere, and wrapped where they are too long.
 fn conversations(page: &mut Page, outcome: &Outcome) {
-    for Conversation { leg, protocol, account, lines } in &outcome.conversations {
+    for conversation in &outcome.conversations {
+        let Conversation { leg, protocol, account, .. } = conversation;
         page.blank();
         page.text(0, Ink::Bold, &format!("What was said  {leg}, {protocol}, {account}"));
-        for Line { seconds, side, text } in lines {
-            let (who, ink) = match side {
-                Side::Client => ("C:", Ink::Dim),
-                Side::Server => ("S:", Ink::Plain),
-            };
-            page.row(&[(Ink::Dim, format!("{:>9} {who} ", human::seconds(*seconds)))], ink, text);
-        }
+        lines(page, conversation);
     }
+}
+
+fn lines(page: &mut Page, conversation: &Conversation) {
+    for Line { seconds, side, text } in &conversation.lines {
+        let (who, ink) = match side {
+            Side::Client => ("C:", Ink::Dim),
+            Side::Server => ("S:", Ink::Plain),
+        };
+        page.row(&[(Ink::Dim, format!("{:>9} {who} ", human::seconds(*seconds)))], ink, text);
+    }
+}
+
+/// What was said on one connection, for a form that has its own lines: none is broken.
+pub fn said(conversation: &Conversation) -> String {
+    let style = Style { verbose: true, colour: false, width: usize::MAX };
+    let mut page = Page::new(&style);
+    lines(&mut page, conversation);
+    page.finish()
 }
 
 /// The colour of a verdict.
@@ -94,7 +115,7 @@ pub fn verdict_ink(verdict: Verdict) -> Ink {
 }
 
 /// The sign of a status, and its colour.
-fn sign(mark: Mark) -> (&'static str, Ink) {
+pub(super) fn sign(mark: Mark) -> (&'static str, Ink) {
     match mark {
         Mark::Passed => ("✓", Ink::Good),
         Mark::Warning => ("!", Ink::Warn),

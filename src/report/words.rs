@@ -1,7 +1,8 @@
 //! Facts, concerns and failures in words. Text of servers is verbatim in them: a format makes it safe.
 
+use crate::diagnose::Certainty;
 use crate::failure::{Failure, Kind, Reply, Skip};
-use crate::outcome::{Change, Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Role, Server, StageRecord};
+use crate::outcome::{Change, Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Role, Server, StageRecord, Status};
 use crate::stage::{Leg, Stage};
 
 use super::human::{count, few, seconds};
@@ -36,6 +37,28 @@ pub fn doing(stage: Stage) -> &'static str {
         Stage::Inspect => "reading the probe back",
         Stage::Copy => "looking for the sent copy",
         Stage::Remove => "removing the probe",
+    }
+}
+
+/// What stands before a cause: how sure it is.
+pub fn lead(certainty: Certainty) -> &'static str {
+    match certainty {
+        Certainty::Certain => "Cause",
+        Certainty::Likely => "Likely cause",
+        Certainty::Possible => "Possible cause",
+    }
+}
+
+/// What became of a stage, in one line.
+pub fn became(record: &StageRecord, server: Option<&Server>) -> String {
+    match &record.status {
+        Status::Failed(failure) => failed(failure),
+        Status::Skipped(skip) => self::skip(skip),
+        Status::Passed => {
+            let concerns = record.concerns.iter().map(|concern| format!("WARNING, {}", self::concern(concern)));
+            let parts = std::iter::once(key(record, server)).chain(concerns);
+            parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+        }
     }
 }
 
@@ -426,7 +449,6 @@ fn dialled(result: Dialled) -> &'static str {
 mod tests {
     use super::*;
     use crate::account::Protocol;
-    use crate::outcome::Status;
     use crate::stage::At;
 
     #[test]

@@ -1,7 +1,5 @@
 //! `mailtrip clean`: what earlier verifications have left behind is removed.
 
-use std::io::IsTerminal;
-
 use futures_util::future::join_all;
 use lettre::Address;
 use mailtrip::account::Account;
@@ -9,16 +7,16 @@ use mailtrip::check::Limits;
 use mailtrip::config::{self, Overrides};
 use mailtrip::diagnose::Verdict;
 use mailtrip::provider;
-use mailtrip::report::Format;
 use mailtrip::verify::clearance::{self, Clearance};
 use mailtrip::verify::recorder::Listener;
 use mailtrip::verify::stop::Stop;
 
 use crate::cli;
-use crate::console::{Unable, note, print_unless_quiet, style, worst};
+use crate::console::{Unable, note};
 use crate::live::Live;
 
 use super::given::Targets;
+use super::reports::Reports;
 use super::{configuration, given, signals, stop_on_signals};
 
 /// Removes it.
@@ -26,6 +24,7 @@ use super::{configuration, given, signals, stop_on_signals};
 /// # Errors
 /// When it cannot be begun.
 pub async fn run(arguments: cli::Clean) -> Result<Verdict, Unable> {
+    let reports = Reports::open(&arguments.show)?;
     let mut signals = signals()?;
     let clearances = tokio::select! {
         clearances = wanted_clearances(&arguments) => clearances?,
@@ -33,15 +32,13 @@ pub async fn run(arguments: cli::Clean) -> Result<Verdict, Unable> {
     };
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
-    let (show, style) = (&arguments.show, style(&arguments.show));
     let live = Live::default();
-    let watched = show.format == Format::Terminal && !show.quiet && std::io::stderr().is_terminal();
+    let watched = reports.is_watched();
     let listener: &dyn Listener = if watched { &live } else { &() };
     // One that does not answer must not hold up the others.
     let all = join_all(clearances.iter().map(|clearance| clearance::run(clearance, &stop, listener)));
-    let outcomes = if watched { live.while_doing(style.width, all).await } else { all.await };
-    print_unless_quiet(&outcomes, show, &style)?;
-    Ok(worst(&outcomes))
+    let outcomes = if watched { live.while_doing(reports.style().width, all).await } else { all.await };
+    Ok(reports.finish(&outcomes))
 }
 
 async fn wanted_clearances(arguments: &cli::Clean) -> Result<Vec<Clearance>, Unable> {

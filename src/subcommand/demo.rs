@@ -8,20 +8,22 @@ use mailtrip::sandbox::{self, Sandbox, Service};
 use crate::cli;
 use crate::console::Unable;
 
+use super::reports::Reports;
 use super::{signals, verify};
 
 /// Verifies, there and back.
 ///
 /// # Errors
-/// When the mail system cannot be started.
+/// When the mail system cannot be started, or a report cannot be written.
 pub async fn run(demo: cli::Demo) -> Result<Verdict, Unable> {
+    let reports = Reports::open(&demo.show)?;
     let sandbox = Sandbox::start(sandbox::Settings::default())
         .await
         .map_err(|error| format!("the sandbox cannot be started: {error}"))?;
     let check = demo_check(&sandbox, demo.transcript)?;
-    let verdict = verify::all(&[check], &demo.show, signals()?, verify::Besides::default()).await;
+    let verdict = verify::all(&[check], reports, signals()?, verify::Besides::default()).await;
     sandbox.stop().await;
-    verdict
+    Ok(verdict)
 }
 
 /// From the first account of the sandbox to the second, and the reply back.

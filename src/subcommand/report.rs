@@ -7,15 +7,17 @@ use mailtrip::diagnose::Verdict;
 use mailtrip::report;
 
 use crate::cli;
-use crate::console::{Unable, print_unless_quiet, style, worst};
+use crate::console::Unable;
 
 use super::read_text;
+use super::reports::Reports;
 
 /// Shows them.
 ///
 /// # Errors
-/// When it is not such a file.
+/// When it is not such a file, or a report cannot be written.
 pub fn run(arguments: cli::Report) -> Result<Verdict, Unable> {
+    let reports = Reports::open(&arguments.show)?;
     let (name, text) = if arguments.file == Path::new("-") {
         let name = "standard input".to_owned();
         let mut text = String::new();
@@ -28,6 +30,5 @@ pub fn run(arguments: cli::Report) -> Result<Verdict, Unable> {
     if outcomes.is_empty() {
         return Err(format!("{name}: there is no outcome in it"));
     }
-    print_unless_quiet(&outcomes, &arguments.show, &style(&arguments.show))?;
-    Ok(worst(&outcomes))
+    Ok(reports.finish(&outcomes))
 }

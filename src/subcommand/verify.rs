@@ -1,6 +1,5 @@
 //! `mailtrip verify`: checks of the configuration, or one address.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -12,17 +11,17 @@ use mailtrip::doctor::Doctor;
 use mailtrip::outcome::Outcome;
 use mailtrip::provider;
 use mailtrip::report::Format;
-use mailtrip::report::terminal::Style;
 use mailtrip::verify;
 use mailtrip::verify::stop::{Reach, Stop};
 
 use crate::cli;
-use crate::console::{Unable, note, plain_style, print, print_unless_quiet, style, worst};
+use crate::console::{Unable, complain, note, plain_style, print};
 use crate::live::Live;
 use crate::signals::Signals;
 
 use super::doctor::doctor;
 use super::given::Targets;
+use super::reports::Reports;
 use super::transcript::TranscriptFile;
 use super::{configuration, examination, given, signals, stop_on_signals};
 
@@ -35,6 +34,7 @@ const A_LOOK: Duration = Duration::from_secs(30);
 /// When it cannot be begun.
 pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
     let mut signals = signals()?;
+    let reports = Reports::open(&arguments.show)?;
     // Who is asked for a password, and a command that is, may take their time.
     let checks = tokio::select! {
         checks = wanted_checks(&arguments) => checks?,
@@ -45,14 +45,17 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
         doctor.sign_in = false;
         doctor
     });
-    if doctor.is_some() && arguments.show.format != Format::Terminal {
+    if doctor.is_some() && reports.format() != Format::Terminal {
         let why =
             "--diagnose goes with reports for the terminal; for programs there is `mailtrip doctor --format json`";
         return Err(why.to_owned());
     }
     let file = arguments.transcript.as_ref().and_then(Option::as_deref);
     let transcript = file.map(TranscriptFile::create).transpose()?;
-    all(&checks, &arguments.show, signals, Besides { doctor, transcript }).await
+    if let Some(file) = transcript.as_ref().filter(|file| reports.is_at(file.path())) {
+        return Err(format!("{} is to hold both a report and the transcript", file.path().display()));
+    }
+    Ok(all(&checks, reports, signals, Besides { doctor, transcript }).await)
 }
 
 /// What is done beside the verification itself.
@@ -118,45 +121,25 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
     Check::new(address, account.clone(), account, settings).map_err(|error| error.to_string())
 }
 
-/// Verifies one check after the other. A report for people is printed when its check is done; other formats are one
-/// document, printed at the end.
-///
-/// # Errors
-/// When the reports cannot be printed.
-pub async fn all(
-    checks: &[Check],
-    show: &cli::Show,
-    signals: Signals,
-    mut besides: Besides,
-) -> Result<Verdict, Unable> {
+/// Verifies one check after the other, and reports on all of them.
+pub async fn all(checks: &[Check], mut reports: Reports, signals: Signals, mut besides: Besides) -> Verdict {
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
-    let verdict = each(checks, show, &stop, &mut besides).await;
-    // Where the reports cannot be printed, too.
-    let written = besides.transcript.map_or(Ok(()), TranscriptFile::finish);
-    verdict.and_then(|verdict| written.map(|()| verdict))
-}
-
-async fn each(checks: &[Check], show: &cli::Show, stop: &Stop, besides: &mut Besides) -> Result<Verdict, Unable> {
-    let style = style(show);
+    let mut told = Verdict::Ok;
     let mut outcomes = Vec::new();
     for check in checks {
-        let mut outcome = verify_check(check, stop, show, &style).await;
+        let mut outcome = verify_check(check, &stop, &reports).await;
         if let Some(transcript) = &mut besides.transcript {
             transcript.take(&mut outcome);
         }
-        if show.format == Format::Terminal {
-            print_unless_quiet(std::slice::from_ref(&outcome), show, &style)?;
-            if let Some(doctor) = besides.doctor.as_ref().filter(|_| !stop.is_requested(Reach::Journey)) {
-                look_again(doctor, check, &outcome, stop).await?;
-            }
+        reports.print_if_for_people(&outcome);
+        if let Some(doctor) = besides.doctor.as_ref().filter(|_| !stop.is_requested(Reach::Journey)) {
+            told = told.max(complain(look_again(doctor, check, &outcome, &stop).await));
         }
         outcomes.push(outcome);
     }
-    if show.format != Format::Terminal {
-        print_unless_quiet(&outcomes, show, &style)?;
-    }
-    Ok(worst(&outcomes))
+    let written = complain(besides.transcript.map_or(Ok(()), TranscriptFile::finish));
+    reports.finish(&outcomes).max(written).max(told)
 }
 
 /// Has the doctor look at the servers at which something failed, unless that is stopped; nobody signs in again.
@@ -180,10 +163,10 @@ async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &St
     }
 }
 
-async fn verify_check(check: &Check, stop: &Stop, show: &cli::Show, style: &Style) -> Outcome {
-    if show.format == Format::Terminal && !show.quiet && std::io::stderr().is_terminal() {
+async fn verify_check(check: &Check, stop: &Stop, reports: &Reports) -> Outcome {
+    if reports.is_watched() {
         let live = Live::default();
-        live.while_doing(style.width, verify::run(check, stop, &live)).await
+        live.while_doing(reports.style().width, verify::run(check, stop, &live)).await
     } else {
         verify::run(check, stop, &()).await
     }

@@ -1,8 +1,10 @@
 //! Below the table: for everything that was not right the cause, the server's own words, and what to do.
 
-use crate::diagnose::{Certainty, Diagnosis, Verdict, answered, configured, diagnose};
+use crate::diagnose::{Diagnosis, Verdict, answered, configured, diagnose};
 use crate::failure::Failure;
 use crate::outcome::{Mark, Outcome, Status};
+
+use crate::report::words;
 
 use super::page::{Ink, Page};
 use super::sign;
@@ -23,27 +25,24 @@ pub fn write(page: &mut Page, outcome: &Outcome) {
     }
 }
 
-fn cause(page: &mut Page, outcome: &Outcome, diagnosis: &Diagnosis) {
+/// Writes one cause, with what belongs to it.
+pub fn cause(page: &mut Page, outcome: &Outcome, diagnosis: &Diagnosis) {
     let (mark, ink) = sign(if diagnosis.verdict == Verdict::Warning { Mark::Warning } else { Mark::Failed });
     let place = diagnosis.at.map_or_else(|| "verification".to_owned(), |at| at.to_string());
     page.blank();
     page.row(&[(ink, format!("{mark} {place}")), (Ink::Dim, format!("  [{}]", diagnosis.code))], Ink::Plain, "");
-    let lead = match diagnosis.certainty {
-        Certainty::Certain => "  Cause: ",
-        Certainty::Likely => "  Likely cause: ",
-        Certainty::Possible => "  Possible cause: ",
-    };
-    page.hanging(&[(Ink::Bold, lead.to_owned())], 4, Ink::Plain, &diagnosis.cause);
+    let lead = format!("  {}: ", words::lead(diagnosis.certainty));
+    page.hanging(&[(Ink::Bold, lead)], 4, Ink::Plain, &diagnosis.cause);
     if let Some(root) = &diagnosis.follows_from {
         let place = root.at.map(|at| format!("{at} ")).unwrap_or_default();
         page.text(2, Ink::Plain, &format!("This follows from {place}[{}]: see to that first.", root.code));
     }
-    let failure = diagnosis.stage.and_then(|index| match &outcome.stages.get(index)?.status {
-        Status::Failed(failure) => Some(failure),
-        _ => None,
-    });
-    said(page, failure);
-    seen(page, outcome, diagnosis, failure);
+    said(page, failure(outcome, diagnosis));
+    let seen = seen(outcome, diagnosis, page.verbose());
+    if !seen.is_empty() {
+        page.text(2, Ink::Bold, "What was seen:");
+    }
+    seen.iter().for_each(|text| page.label("    - ", Ink::Plain, text));
     if !diagnosis.advice.is_empty() {
         page.text(2, Ink::Bold, "What to do:");
         diagnosis.advice.iter().for_each(|advice| page.label("    - ", Ink::Plain, advice));
@@ -58,17 +57,21 @@ fn said(page: &mut Page, failure: Option<&Failure>) {
     }
 }
 
-/// What the diagnosis was concluded from, without what stands above already.
-fn seen(page: &mut Page, outcome: &Outcome, diagnosis: &Diagnosis, failure: Option<&Failure>) {
-    let reply = failure.and_then(|failure| failure.reply.as_deref()).map(answered);
-    let stage = diagnosis.stage.and_then(|index| outcome.stages.get(index));
-    let heading = stage.and_then(|stage| outcome.server(stage)).filter(|_| !page.verbose()).map(configured);
-    let said = [reply, heading];
-    let evidence = diagnosis.evidence.iter().filter(|text| !said.iter().flatten().any(|said| said == *text));
-    for (index, text) in evidence.enumerate() {
-        if index == 0 {
-            page.text(2, Ink::Bold, "What was seen:");
-        }
-        page.label("    - ", Ink::Plain, text);
+/// The failure of the stage that a diagnosis is about, if it failed.
+pub fn failure<'a>(outcome: &'a Outcome, diagnosis: &Diagnosis) -> Option<&'a Failure> {
+    match &outcome.stages.get(diagnosis.stage?)?.status {
+        Status::Failed(failure) => Some(failure),
+        _ => None,
     }
+}
+
+/// What the diagnosis was concluded from, without what is shown already: the server's words, and, unless everything is
+/// to be told, the server.
+pub fn seen<'a>(outcome: &Outcome, diagnosis: &'a Diagnosis, verbose: bool) -> Vec<&'a str> {
+    let reply = failure(outcome, diagnosis).and_then(|failure| failure.reply.as_deref()).map(answered);
+    let stage = diagnosis.stage.and_then(|index| outcome.stages.get(index));
+    let heading = stage.and_then(|stage| outcome.server(stage)).filter(|_| !verbose).map(configured);
+    let shown = [reply, heading];
+    let evidence = diagnosis.evidence.iter().filter(|text| !shown.iter().flatten().any(|shown| shown == *text));
+    evidence.map(String::as_str).collect()
 }

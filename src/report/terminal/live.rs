@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::outcome::{StageRecord, Status};
+use crate::outcome::StageRecord;
 use crate::report::{human, printable, words};
 use crate::stage::At;
 
@@ -13,15 +13,7 @@ use super::{Style, sign};
 pub fn stage_line(record: &StageRecord, style: &Style) -> String {
     let (mark, ink) = sign(record.mark());
     let time = record.span.map(|span| human::duration(span.took)).unwrap_or_default();
-    let text = match &record.status {
-        Status::Failed(failure) => words::failed(failure),
-        Status::Skipped(skip) => words::skip(skip),
-        Status::Passed => {
-            let concerns = record.concerns.iter().map(|concern| format!("WARNING, {}", words::concern(concern)));
-            let parts = std::iter::once(words::key(record, None)).chain(concerns);
-            parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
-        }
-    };
+    let text = words::became(record, None);
     let name = record.at.to_string();
     let row = format!("{name:20}{time:>8}  {}", printable::printable(&text));
     let mut page = Page::new(style);

@@ -23,7 +23,7 @@ pub fn write(page: &mut Page, outcome: &Outcome) {
 }
 
 /// The stages by leg and server, in the order of the journey; none of them is empty.
-fn groups(outcome: &Outcome) -> Vec<Vec<&StageRecord>> {
+pub fn groups(outcome: &Outcome) -> Vec<Vec<&StageRecord>> {
     let mut groups: Vec<Vec<&StageRecord>> = Vec::new();
     let place = |record: &StageRecord| (record.at.leg, record.at.protocol, record.account.clone());
     for record in &outcome.stages {
@@ -36,7 +36,8 @@ fn groups(outcome: &Outcome) -> Vec<Vec<&StageRecord>> {
     groups
 }
 
-fn heading(page: &mut Page, outcome: &Outcome, record: &StageRecord) {
+/// The server of a stage, with its account where there are several.
+pub fn server(outcome: &Outcome, record: &StageRecord) -> String {
     let server = match outcome.server(record) {
         Some(server) if server.host.contains(':') => {
             format!("{} [{}]:{} {}", server.protocol, server.host, server.port, server.security)
@@ -45,9 +46,12 @@ fn heading(page: &mut Page, outcome: &Outcome, record: &StageRecord) {
         None => record.at.protocol.to_string(),
     };
     let several = outcome.servers.iter().any(|server| server.account != record.account);
-    let server = if several { format!("{server}, {}", record.account) } else { server };
+    if several { format!("{server}, {}", record.account) } else { server }
+}
+
+fn heading(page: &mut Page, outcome: &Outcome, record: &StageRecord) {
     page.blank();
-    page.row(&[(Ink::Bold, format!("{:12}", words::leg(record.at.leg)))], Ink::Dim, &server);
+    page.row(&[(Ink::Bold, format!("{:12}", words::leg(record.at.leg)))], Ink::Dim, &server(outcome, record));
 }
 
 fn row(page: &mut Page, outcome: &Outcome, record: &StageRecord) {

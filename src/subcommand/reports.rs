@@ -1,0 +1,152 @@
+//! The reports of a run: one on standard output, any number in files. Each has what it needs before the run begins, and
+//! one that cannot be written in the end does not silence the others.
+
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use mailtrip::diagnose::Verdict;
+use mailtrip::outcome::Outcome;
+use mailtrip::report::terminal::Style;
+use mailtrip::report::{self, Format, github};
+
+use crate::cli::{self, ReportTo};
+use crate::console::{Unable, complain, plain_style, print, worst};
+
+use super::whole_file::{Readers, WholeFile};
+
+/// Where GitHub Actions takes the summary of a step from.
+const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// The reports that were asked for, ready to be written.
+pub struct Reports {
+    /// Standard output.
+    format: Format,
+    style: Style,
+    quiet: bool,
+    /// What was printed when its check was done is not printed again.
+    printed: bool,
+    files: Vec<(Format, WholeFile)>,
+    summary: Option<Summary>,
+    /// UNKNOWN as soon as a report could not be written.
+    worst: Verdict,
+}
+
+impl Reports {
+    /// Opens them.
+    ///
+    /// # Errors
+    /// When they do not go together, or a file cannot be written.
+    pub fn open(show: &cli::Show) -> Result<Reports, Unable> {
+        let format = on_standard_output(show)?;
+        let mut files: Vec<(Format, WholeFile)> = Vec::new();
+        for ReportTo { format, file } in &show.reports {
+            let Some(path) = file else { continue };
+            let file = WholeFile::create(path, Readers::Usual)?;
+            if files.iter().any(|(_, other)| other.path() == file.path()) {
+                return Err(format!("{} is to hold two reports: give each a file of its own", path.display()));
+            }
+            files.push((*format, file));
+        }
+        let wanted = format == Format::Github || files.iter().any(|(format, _)| *format == Format::Github);
+        let summary = if wanted { Summary::open()? } else { None };
+        let style = Style { verbose: show.verbose, ..plain_style() };
+        Ok(Reports { format, style, quiet: show.quiet, printed: false, files, summary, worst: Verdict::Ok })
+    }
+
+    /// The format on standard output.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How it looks there.
+    pub fn style(&self) -> &Style {
+        &self.style
+    }
+
+    /// Whether somebody follows the run at a terminal.
+    pub fn is_watched(&self) -> bool {
+        self.format == Format::Terminal && !self.quiet && std::io::stderr().is_terminal()
+    }
+
+    /// Whether one of them is to be this file.
+    pub fn is_at(&self, path: &Path) -> bool {
+        self.files.iter().any(|(_, file)| file.path() == path)
+    }
+
+    /// A check is done: a report for people is printed at once; the other formats are one document, printed at the end.
+    pub fn print_if_for_people(&mut self, outcome: &Outcome) {
+        if self.format == Format::Terminal {
+            self.print(std::slice::from_ref(outcome));
+            self.printed = true;
+        }
+    }
+
+    /// Writes what is not written yet. The verdict is that on the outcomes, and at least UNKNOWN where a report could
+    /// not be written.
+    pub fn finish(mut self, outcomes: &[Outcome]) -> Verdict {
+        if !self.printed {
+            self.print(outcomes);
+        }
+        let style = Style { verbose: self.style.verbose, ..Style::default() };
+        for (format, file) in std::mem::take(&mut self.files) {
+            self.note(file.finish(&report::render(outcomes, format, &style)));
+        }
+        if let Some(summary) = self.summary.take() {
+            self.note(summary.append(outcomes));
+        }
+        self.worst.max(worst(outcomes))
+    }
+
+    /// Unless all is well and nobody wants to know.
+    fn print(&mut self, outcomes: &[Outcome]) {
+        if !(self.quiet && worst(outcomes) == Verdict::Ok) {
+            self.note(print(&report::render(outcomes, self.format, &self.style)));
+        }
+    }
+
+    fn note(&mut self, written: Result<(), Unable>) {
+        self.worst = self.worst.max(complain(written));
+    }
+}
+
+/// `--format`, or the one `--report` without a file.
+fn on_standard_output(show: &cli::Show) -> Result<Format, Unable> {
+    let format = show.format.map(|format| ("--format", format));
+    let reports = show.reports.iter().filter(|report| report.file.is_none());
+    let mut asked_for = format.into_iter().chain(reports.map(|report| ("--report", report.format)));
+    match (asked_for.next(), asked_for.next()) {
+        (Some((option, one)), Some((_, other))) => Err(format!(
+            "there is one standard output, for {option} {one} or for --report {other}: give one of them a file, as in \
+             --report {other}=FILE"
+        )),
+        (one, _) => Ok(one.map(|(_, format)| format).unwrap_or_default()),
+    }
+}
+
+/// The summary of a step of GitHub Actions, to which other programs of the same step may have written.
+struct Summary {
+    path: PathBuf,
+    file: File,
+}
+
+impl Summary {
+    /// `None` where this is no such step.
+    fn open() -> Result<Option<Summary>, Unable> {
+        let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()).map(PathBuf::from) else {
+            return Ok(None);
+        };
+        match OpenOptions::new().append(true).create(true).open(&path) {
+            Ok(file) => Ok(Some(Summary { path, file })),
+            Err(error) => Err(format!("{STEP_SUMMARY}: {} cannot be written: {error}", path.display())),
+        }
+    }
+
+    fn append(mut self, outcomes: &[Outcome]) -> Result<(), Unable> {
+        let there = self.file.metadata().map_or(0, |metadata| metadata.len());
+        let room = github::SUMMARY_LIMIT.saturating_sub(usize::try_from(there).unwrap_or(usize::MAX));
+        let text = github::summary(outcomes, room);
+        let written = self.file.write_all(text.as_bytes());
+        written.map_err(|error| format!("{STEP_SUMMARY}: {} cannot be written: {error}", self.path.display()))
+    }
+}
