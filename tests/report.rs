@@ -2,6 +2,9 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test report` writes the texts anew; look at the difference before it is committed.
 
+#[path = "support/golden.rs"]
+mod golden;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +17,8 @@ use mailtrip::report::printable::is_unsafe;
 use mailtrip::report::terminal::{self, Style};
 use mailtrip::report::{self, Format, json};
 use mailtrip::stage::{At, Leg, Stage};
+
+use golden::golden;
 
 /// All data files, with the outcomes in them.
 fn data() -> Vec<(PathBuf, Vec<Outcome>)> {
@@ -28,25 +33,6 @@ fn data() -> Vec<(PathBuf, Vec<Outcome>)> {
         (path, outcomes)
     };
     files.into_iter().map(read).collect()
-}
-
-/// Compares with the text in a file, or writes it there when `UPDATE_GOLDEN` is set.
-fn golden(path: &Path, text: &str) -> Result<(), String> {
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(path, text).unwrap();
-        return Ok(());
-    }
-    let expected = fs::read_to_string(path).unwrap_or_default();
-    if expected == text {
-        return Ok(());
-    }
-    let (old, new): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), text.lines().collect());
-    let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
-    let end = old[same..].iter().rev().zip(new[same..].iter().rev()).take_while(|(old, new)| old == new).count();
-    let minus = old[same..old.len() - end].iter().map(|line| format!("- {line}\n"));
-    let plus = new[same..new.len() - end].iter().map(|line| format!("+ {line}\n"));
-    let difference: String = minus.chain(plus).collect();
-    Err(format!("{} line {}:\n{difference}", path.display(), same + 1))
 }
 
 #[test]

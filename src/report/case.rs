@@ -85,7 +85,10 @@ pub fn cases<'a>(outcome: &'a Outcome, names: &mut Names) -> Vec<Case<'a>> {
             record: Some(record),
             name: names.unique(&outcome.check, &printable(&name)),
             end: if skipped { End::Skipped } else { stage_verdict(outcome, record).into() },
-            summary: words::became(record, outcome.server(record)),
+            summary: match &record.status {
+                Status::Failed(failure) => words::failure(failure),
+                _ => words::became(record, outcome.server(record)),
+            },
             diagnoses: of_stages.iter().filter(about).cloned().collect(),
         });
     }

@@ -6,12 +6,12 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::diagnose::{round_trip, verdict};
+use crate::diagnose::{Diagnosis, Verdict, round_trip, verdict};
 use crate::outcome::{Outcome, Server, seconds};
 use crate::stage::Leg;
 
 use super::case::{Case, End, Names, cases};
-use super::printable;
+use super::printable::printable;
 use super::{terminal, words};
 
 /// The report on these outcomes.
@@ -119,52 +119,34 @@ impl Suite<'_> {
 }
 
 fn write_case(xml: &mut String, outcome: &Outcome, case: &Case) {
-    line(
-        xml,
-        2,
-        format_args!(
-            "<testcase classname=\"{}\" name=\"{}\" time=\"{}\">",
-            escape(&outcome.check),
-            escape(&case.name),
-            decimal(case.took())
-        ),
-    );
-    let (notes, causes): (Vec<_>, Vec<_>) =
-        case.diagnoses.iter().partition(|diagnosis| diagnosis.verdict == crate::diagnose::Verdict::Ok);
-    let causes: Vec<String> = causes.into_iter().map(|diagnosis| terminal::cause(outcome, diagnosis)).collect();
-    let causes = causes.join("\n");
-    let first = case.diagnoses.first();
-    let element = match case.end {
-        End::Failed => Some("failure"),
-        End::NotRun => Some("error"),
-        _ => None,
-    };
-    if let Some(element) = element {
-        let kind = first.map_or("unexplained", |diagnosis| diagnosis.code);
-        let message = first.map_or(&case.summary, |diagnosis| &diagnosis.cause);
-        let message = format!("{}: {message}", case.summary);
-        line(
-            xml,
-            3,
-            format_args!(
-                "<{element} type=\"{kind}\" message=\"{}\">{}</{element}>",
-                escape(&message),
-                escape(causes.trim_end())
-            ),
-        );
-    } else if case.end == End::Skipped {
-        line(xml, 3, format_args!("<skipped message=\"{}\"/>", escape(&case.summary)));
+    let attributes = [("classname", &outcome.check), ("name", &case.name), ("time", &decimal(case.took()))];
+    let attributes = attributes.map(|(name, value)| format!(" {name}=\"{}\"", escape(value)));
+    line(xml, 2, format_args!("<testcase{}>", attributes.concat()));
+    let (notes, causes): (Vec<&Diagnosis>, Vec<&Diagnosis>) =
+        case.diagnoses.iter().partition(|diagnosis| diagnosis.verdict == Verdict::Ok);
+    let mut causes: Vec<String> = causes.into_iter().map(|diagnosis| terminal::cause(outcome, diagnosis)).collect();
+    match case.end {
+        End::Failed => problem(xml, "failure", case, &std::mem::take(&mut causes)),
+        End::NotRun => problem(xml, "error", case, &std::mem::take(&mut causes)),
+        End::Skipped => line(xml, 3, format_args!("<skipped message=\"{}\"/>", escape(&case.summary))),
+        End::Passed | End::Warning => {}
     }
-    let mut said = Vec::new();
-    if element.is_none() {
-        said.extend(Some(causes).filter(|causes| !causes.is_empty()));
-    }
+    let mut said = causes;
     said.extend(notes.into_iter().map(|note| format!("Note: {}", note.cause)));
-    said.extend(
-        case.record.iter().flat_map(|record| &record.facts).map(words::fact).map(|fact| printable::printable(&fact)),
-    );
+    let facts = case.record.iter().flat_map(|record| &record.facts);
+    said.extend(facts.map(|fact| printable(&words::fact(fact))));
     output(xml, 3, &said.join("\n"));
     line(xml, 2, format_args!("</testcase>"));
+}
+
+/// What went wrong: the stage's own words and the cause in the message, all that is known below.
+fn problem(xml: &mut String, element: &str, case: &Case, causes: &[String]) {
+    let first = case.diagnoses.first();
+    let kind = first.map_or("unexplained", |diagnosis| diagnosis.code);
+    let cause = first.filter(|_| case.record.is_some()).map(|diagnosis| format!(": {}", diagnosis.cause));
+    let message = escape(&format!("{}{}", case.summary, cause.unwrap_or_default()));
+    let text = escape(causes.join("\n").trim_end());
+    line(xml, 3, format_args!("<{element} type=\"{kind}\" message=\"{message}\">{text}</{element}>"));
 }
 
 fn output(xml: &mut String, depth: usize, text: &str) {
@@ -193,7 +175,7 @@ fn escape(text: &str) -> String {
         if index > 0 {
             out.push('\n');
         }
-        for c in printable::printable(line).chars() {
+        for c in printable(line).chars() {
             match c {
                 '&' => out.push_str("&amp;"),
                 '<' => out.push_str("&lt;"),

@@ -35,7 +35,7 @@ fn opening(outcome: &Outcome) -> String {
         verdict(outcome),
         escape(headline(outcome).trim_end_matches('.')),
         escape(&journey),
-        human::duration(*seconds)
+        escape(&human::duration(*seconds))
     )
 }
 
@@ -75,7 +75,7 @@ fn stages(outcome: &Outcome, group: &[&StageRecord]) -> String {
 
 fn row(outcome: &Outcome, record: &StageRecord) -> String {
     let (sign, _) = terminal::sign(record.mark());
-    let time = record.span.map(|span| human::duration(span.took)).unwrap_or_default();
+    let time = record.span.map(|span| escape(&human::duration(span.took))).unwrap_or_default();
     let text = words::became(record, outcome.server(record));
     format!("| {sign} | {} | {time} | {} |\n", record.at.stage, escape(&text))
 }
@@ -99,7 +99,7 @@ fn prose(text: &str) -> String {
     let text = printable(text.trim());
     let parts: Vec<&str> = text.split('`').collect();
     let inner = parts.get(1..parts.len() - 1).unwrap_or_default();
-    if parts.len() % 2 == 0 || inner.iter().any(|part| part.is_empty()) {
+    if parts.len().is_multiple_of(2) || inner.iter().any(|part| part.is_empty()) {
         return escape(&text);
     }
     let part = |(index, part): (usize, &&str)| if index % 2 == 1 { format!("`{part}`") } else { marked_off(part) };
