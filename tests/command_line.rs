@@ -14,6 +14,8 @@ mod internet;
 mod leftover;
 #[path = "command_line/program.rs"]
 mod program;
+#[path = "command_line/reports.rs"]
+mod reports;
 #[path = "command_line/sandbox.rs"]
 mod sandbox;
 #[cfg(unix)]

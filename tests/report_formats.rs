@@ -35,7 +35,10 @@ const EVIL: &str = "```\n````\n| a | b |\n</td><img src=x onerror=alert(1)> [a](
                     ]]></failure></testsuites>&amp;&#0;\"'\u{ffff}\u{0}\u{1b}[2J\nnot ok 1\nBail out! x\n1..0\n  ...\n\
                     ok 2 # SKIP x # TODO y \\# 100%, a: b, ##[error]c `` ` d\n";
 
-const TESTS: &[(&str, fn(), Option<&str>)] = &[
+/// What it is called, what it does, and the program that it takes.
+type Test = (&'static str, fn(), Option<&'static str>);
+
+const TESTS: &[Test] = &[
     ("the_reports_are_the_texts_beside_the_outcome", texts, None),
     ("no_report_has_a_character_that_a_terminal_acts_on", no_control_characters, None),
     ("junit_fails_where_mail_is_broken_and_errs_where_that_is_not_known", junit_says_the_same, None),
@@ -48,7 +51,7 @@ const TESTS: &[(&str, fn(), Option<&str>)] = &[
 ];
 
 fn main() -> ExitCode {
-    let trial = |&(name, test, program): &(&'static str, fn(), Option<&str>)| {
+    let trial = |&(name, test, program): &Test| {
         let missing = program.filter(|program| !consumer::is_there(program));
         if let Some(program) = missing {
             eprintln!("report_formats: ignored: {name}, for there is no {program} here");
@@ -278,7 +281,7 @@ fn outside_fences(name: &str, line: &str) {
     // Code spans are ours: between single backticks, with nothing of a server that could end them.
     let unescaped: String = without_escapes(line);
     let text: String = unescaped.split('`').step_by(2).collect();
-    assert!(unescaped.matches('`').count() % 2 == 0, "{name}: a code span is not closed: {line}");
+    assert!(unescaped.matches('`').count().is_multiple_of(2), "{name}: a code span is not closed: {line}");
     assert!(!text.contains(['<', '>', '[', ']']), "{name}: {line}");
     if line.starts_with('|') {
         assert!(text.matches('|').count() == 5 && line.ends_with('|'), "{name}: {line}");

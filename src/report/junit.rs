@@ -168,7 +168,7 @@ fn decimal(time: Duration) -> String {
 }
 
 /// Text for an element or an attribute, with its line breaks. What a terminal would act on is written out: of that, XML
-/// allows hardly anything (XML 1.0 §2.2), and of the two noncharacters nothing either.
+/// allows hardly anything (XML 1.0 §2.2).
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (index, line) in text.split('\n').enumerate() {
@@ -181,7 +181,6 @@ fn escape(text: &str) -> String {
                 '<' => out.push_str("&lt;"),
                 '>' => out.push_str("&gt;"), // `]]>` must not stand in text
                 '"' => out.push_str("&quot;"),
-                '\u{fffe}' | '\u{ffff}' => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
                 c => out.push(c),
             }
         }

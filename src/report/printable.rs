@@ -2,13 +2,14 @@
 
 /// Whether a character can do anything else than appear: move the cursor, change colours, reorder or hide text.
 ///
-/// C0, DEL and C1 (with ESC and CSI), bidirectional controls, zero-width and invisible characters, line separators.
+/// C0, DEL and C1 (with ESC and CSI), bidirectional controls, zero-width and invisible characters, line separators; and the
+/// two noncharacters that neither XML (1.0 §2.2) nor YAML (1.2 §5.1) allows.
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+            | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The text on one line, with every unsafe character written out, such as `\x1b`, `\n` or `\u{202e}`.

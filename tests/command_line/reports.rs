@@ -1,0 +1,185 @@
+//! `--report FORMAT[=FILE]`: several reports in one run.
+
+use std::path::PathBuf;
+
+use crate::program::{Done, Place, System};
+
+const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+fn read(place: &Place, name: &str) -> String {
+    std::fs::read_to_string(place.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The files that were begun and are not whole.
+fn unfinished(place: &Place) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(place.path()).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.filter(|path| path.extension().is_some_and(|extension| extension == "part")).collect()
+}
+
+/// As a step of GitHub Actions runs it.
+fn in_a_step(place: &Place, summary: &str, arguments: &[&str]) -> Done {
+    let summary = place.path().join(summary);
+    place.command(arguments).env(SUMMARY, summary).output().expect("the command runs").into()
+}
+
+#[test]
+fn one_run_has_any_number_of_reports_and_each_is_what_it_is_alone() {
+    let system = System::start("");
+    let files = ["--report", "json=out.json", "--report", "junit=out.xml", "--report", "tap=out.tap"];
+    let done = system.run(&[&["verify", "alice", "bob", "--report", "github"], files.as_slice()].concat());
+    assert!(done.code == Some(0) && !done.stderr.contains("error: "), "{done:#?}");
+    let told: Vec<&str> = done.stdout.lines().map(|line| line.split("::").nth(1).unwrap_or_default()).collect();
+    assert_eq!(told, ["notice title=mailtrip alice%3A OK", "notice title=mailtrip bob%3A OK"], "{done:#?}");
+    assert_eq!(unfinished(&system.place), [PathBuf::new(); 0]);
+    for (format, file) in [("json", "out.json"), ("junit", "out.xml"), ("tap", "out.tap")] {
+        let alone = system.run(&["report", "out.json", "--format", format]);
+        assert_eq!((alone.code, &alone.stdout), (Some(0), &read(&system.place, file)), "{format}");
+    }
+    let again = system.run(&["report", "out.json", "--report", "junit=again.xml"]);
+    assert_eq!(read(&system.place, "again.xml"), read(&system.place, "out.xml"));
+    assert!(
+        again.stdout.starts_with("alice: alice@sandbox.test to itself\n"),
+        "the one for people is there: {again:#?}"
+    );
+}
+
+#[test]
+fn what_does_not_go_together_is_told_before_anything_is_sent() {
+    let system = System::start("");
+    std::fs::create_dir(system.place.path().join("folder")).expect("a folder");
+    let cases: &[(&[&str], &str)] = &[
+        (
+            &["--report", "json", "--report", "tap"],
+            "there is one standard output, for --report json or for --report tap",
+        ),
+        (
+            &["--format", "json", "--report", "tap"],
+            "there is one standard output, for --format json or for --report tap",
+        ),
+        (&["--report", "junit=-"], "- is no name of a file: for standard output, write junit, without ="),
+        (&["--report", "junit="], "behind = goes the name of a file, as in junit=FILE"),
+        (&["--report", "xml=a"], "a format is one of terminal, json, junit, tap, github, markdown, not \"xml\""),
+        (&["--report", "tap=a", "--report", "json=./a"], "./a is to hold two reports"),
+        (&["--report", "tap=a", "--transcript", "a"], "a is to hold both a report and the transcript"),
+        (&["--report", "tap=no/a"], "no/a cannot be written: there is no folder no, and mailtrip creates none"),
+        (&["--report", "tap=folder"], "folder cannot be written: it is there, and is no file"),
+        (&["--report", "json", "--diagnose"], "--diagnose goes with reports for the terminal"),
+    ];
+    for (arguments, sentence) in cases {
+        let done = system.run(&[&["verify", "alice"], *arguments].concat());
+        assert!(done.code == Some(3) && done.stdout.is_empty(), "{arguments:?}: {done:#?}");
+        assert!(done.stderr.contains(sentence), "{arguments:?}: {done:#?}");
+    }
+    assert!(system.sandbox.commands().is_empty());
+    assert!(unfinished(&system.place).is_empty() && !system.place.path().join("a").exists());
+}
+
+#[test]
+fn quiet_is_for_standard_output_alone() {
+    let place = Place::new();
+    place.write("out.tap", "what was there before");
+    let done = place.run(&["demo", "--quiet", "--report", "tap=out.tap", "--report", "markdown"]);
+    assert_eq!((done.code, done.stdout.as_str(), done.stderr.as_str()), (Some(0), "", ""));
+    assert!(
+        read(&place, "out.tap").starts_with("TAP version 14\n1..33\nok 1 - demo: submission resolve (SMTP, alice)\n")
+    );
+}
+
+/// To a full disk, and to a folder that goes away while the run is under way.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_report_that_cannot_be_written_does_not_silence_the_others() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    let place = Place::new();
+    let mut command = place.command(&["demo", "--report", "json", "--report", "tap=out.tap"]);
+    let done: Done = command.stdout(full()).output().expect("the command runs").into();
+    assert_eq!(done.code, Some(3), "it is not OK: {done:#?}");
+    assert!(done.stderr.starts_with("error: standard output: ") && done.stderr.lines().count() == 1, "{done:#?}");
+    assert!(read(&place, "out.tap").contains("\n# demo: OK: "), "{}", read(&place, "out.tap"));
+
+    let system = System::start("faults = [{ fault = \"message-lost\" }]");
+    let gone = system.place.path().join("gone");
+    std::fs::create_dir(&gone).expect("a folder");
+    let arguments =
+        ["verify", "alice", "--report", "junit=gone/out.xml", "--report", "tap=out.tap", "--report", "json"];
+    let child = system.place.command(&arguments).spawn().expect("the command runs");
+    crate::stopped::until(&system, "IDLE", 1);
+    std::fs::remove_dir_all(&gone).expect("the folder goes");
+    crate::stopped::send("INT", child.id());
+    let done: Done = child.wait_with_output().expect("the command ends").into();
+    assert_eq!((done.code, &done.json()["verdict"]), (Some(3), &"unknown".into()), "{done:#?}");
+    assert!(done.stderr.contains("gone/out.xml cannot be written: "), "{done:#?}");
+    assert!(read(&system.place, "out.tap").contains("severity: error\n"), "{}", read(&system.place, "out.tap"));
+}
+
+/// CRITICAL weighs more than a report that could not be written.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_report_that_cannot_be_written_makes_nothing_better() {
+    let system = System::start("faults = [{ fault = \"login-refused\" }]");
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    let mut command = system.place.command(&["verify", "alice"]);
+    let done: Done = command.stdout(full).output().expect("the command runs").into();
+    assert!(done.code == Some(2) && done.stderr.contains("\nerror: standard output: "), "{done:#?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_run_that_is_stopped_leaves_whole_reports() {
+    let system = System::start("faults = [{ fault = \"message-lost\" }]");
+    let arguments = ["verify", "alice", "--report", "junit=out.xml", "--report", "github"];
+    let child = system.place.command(&arguments).spawn().expect("the command runs");
+    crate::stopped::until(&system, "IDLE", 1);
+    assert_eq!(unfinished(&system.place).len(), 1, "it was opened before");
+    crate::stopped::send("INT", child.id());
+    let done: Done = child.wait_with_output().expect("the command ends").into();
+    assert!(done.code == Some(3) && !done.stderr.contains("error: "), "{done:#?}");
+    assert!(done.stdout.contains("::error title=mailtrip alice%3A delivery arrival [interrupted]::"), "{done:#?}");
+    let xml = read(&system.place, "out.xml");
+    assert!(xml.contains("<error type=\"interrupted\"") && xml.ends_with("</testsuites>\n"), "{xml}");
+    assert!(unfinished(&system.place).is_empty());
+}
+
+/// Somebody else has to read it; what is there keeps the readers that it has.
+#[test]
+#[cfg(unix)]
+fn whoever_could_read_the_file_before_can_read_it_again() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    std::fs::set_permissions(place.write("old.tap", ""), PermissionsExt::from_mode(0o640)).expect("permissions");
+    let done = place.run(&["demo", "--report", "tap=old.tap", "--report", "json=new.json"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let usual = std::fs::metadata(place.write("usual", "")).expect("a file").permissions();
+    let permissions = |name| std::fs::metadata(place.path().join(name)).expect("a file").permissions();
+    assert_eq!(permissions("old.tap").mode() & 0o777, 0o640);
+    assert_eq!(permissions("new.json").mode(), usual.mode());
+}
+
+#[test]
+fn a_step_of_github_actions_gets_its_summary() {
+    let place = Place::new();
+    place.write("summary.md", "What another program wrote.\n");
+    let done = in_a_step(&place, "summary.md", &["demo", "--format", "github"]);
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "{done:#?}");
+    let text = read(&place, "summary.md");
+    assert!(text.starts_with("What another program wrote.\n\n## mailtrip demo: OK\n\nmail sent from alice"), "{text}");
+    let done = in_a_step(&place, "summary.md", &["demo", "--quiet", "--report", "github=annotations"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""), "{done:#?}");
+    assert_eq!(read(&place, "summary.md").matches("\n## mailtrip demo: OK\n").count(), 2);
+    // Other formats leave it alone, and nothing is written that GitHub would not show.
+    let done = in_a_step(&place, "other.md", &["demo", "--report", "markdown"]);
+    assert!(done.code == Some(0) && !place.path().join("other.md").exists(), "{done:#?}");
+    place.write("full.md", &"x".repeat(1024 * 1024 - 300));
+    assert_eq!(in_a_step(&place, "full.md", &["demo", "--report", "github"]).code, Some(0));
+    let text = read(&place, "full.md");
+    assert!(text.len() <= 1024 * 1024 && text.ends_with("shows summaries of 1 MiB at most.\n"), "{}", text.len());
+}
+
+#[test]
+fn a_summary_that_cannot_be_written_is_told_before_anything_is_sent() {
+    let system = System::start("");
+    let done = in_a_step(&system.place, "no/summary.md", &["verify", "alice", "--report", "github"]);
+    assert!(done.code == Some(3) && done.stdout.is_empty(), "{done:#?}");
+    assert!(done.stderr.starts_with("error: GITHUB_STEP_SUMMARY: "), "{done:#?}");
+    assert!(system.sandbox.commands().is_empty());
+}
