@@ -33,7 +33,7 @@
 //! Every stage passes through [`verify::recorder`], the only stopwatch: it bounds the stage, records how it ended and
 //! tells the listener. `run` returns an [`Outcome`], not a `Result`: whatever happens on the network is the result. An
 //! outcome holds no verdict. [`diagnose`](mod@diagnose) derives it, with the causes, so that one that is read back from a
-//! file is judged the same; [`report`] turns it into text.
+//! file is judged the same; [`report`] turns it into text, in any number of formats at once.
 //!
 //! # Floors
 //!
@@ -84,6 +84,7 @@
 //! | the server or this machine, and the line to change | [`doctor`](mod@doctor), [`doctor::judgement`] |
 //! | causes and advice, one rule a function | [`diagnose`](mod@diagnose) |
 //! | how it looks | [`report::terminal`] |
+//! | what CI systems read | [`report::junit`], [`report::tap`], [`report::github`], [`report::markdown`] |
 //! | a mail system to test against, and its faults | [`sandbox`] |
 //!
 //! # Rules

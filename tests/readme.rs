@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use mailtrip::report::Format;
 use mailtrip::{config, provider, sandbox};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_mailtrip");
@@ -83,7 +84,7 @@ fn complaint(arguments: &[String], folder: &Path) -> Option<String> {
     let expected = match arguments.first().map(String::as_str) {
         Some("verify") if arguments.iter().any(|argument| argument == "--help") => None,
         Some("verify" | "clean")
-            if arguments.iter().any(|argument| argument.contains('@') || argument.contains("$ADDRESS")) =>
+            if arguments.iter().any(|argument| argument.contains('@') || argument.ends_with("ADDRESS")) =>
         {
             add("--ca-file", "missing.pem");
             Some("missing.pem, cannot be read")
@@ -112,9 +113,10 @@ fn complaint(arguments: &[String], folder: &Path) -> Option<String> {
         other => return Some(format!("{other:?} is no command of mailtrip")),
     };
     // What a shell would have put there.
-    let shell = [("$ADDRESS", "jane@example.net"), ("$SMTP", "a.test:587/starttls"), ("$IMAP", "a.test:993/tls")];
+    let shell = [("ADDRESS", "jane@example.net"), ("SMTP", "a.test:587/starttls"), ("IMAP", "a.test:993/tls")];
     for (variable, value) in shell {
-        run.iter_mut().filter(|word| *word == variable).for_each(|word| value.clone_into(word));
+        let is_it = |word: &&mut String| **word == format!("${variable}") || **word == format!("$MAIL_{variable}");
+        run.iter_mut().filter(is_it).for_each(|word| value.clone_into(word));
     }
     let output = mailtrip(&run, folder);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -140,7 +142,8 @@ fn every_command_line_is_one() {
     let in_text = lines.len();
     lines.extend(command_lines(&blocks("sh").join("\n")));
     let in_blocks = lines.len() - in_text;
-    let examples = ["examples/ci-github.yml", "examples/crontab", "examples/systemd/mailtrip.service"];
+    let examples =
+        ["examples/ci-github.yml", "examples/ci-gitlab.yml", "examples/crontab", "examples/systemd/mailtrip.service"];
     for example in examples {
         let found = command_lines(&read(example));
         assert!(!found.is_empty(), "no command in {example}");
@@ -170,6 +173,28 @@ fn every_configuration_loads() {
 #[test]
 fn the_example_is_the_one_that_is_compiled() {
     assert_eq!(blocks("rust"), [read("examples/verify.rs").trim_end()]);
+}
+
+#[test]
+fn every_format_is_there_with_lines_of_a_real_report() {
+    let [(_, table)] = marked("formats").try_into().unwrap();
+    let listed: Vec<String> =
+        rows(&table).iter().map(|cells| cells[0].trim_matches(['|', ' ', '`']).to_owned()).collect();
+    assert_eq!(listed, Format::ALL.iter().map(|format| format.name()).collect::<Vec<_>>());
+    let readme = read("README.md");
+    let (_, section) = readme.split_once("\n## Reports for CI\n").unwrap();
+    let (section, _) = section.split_once("\n## JSON\n").unwrap();
+    let excerpts = [("xml", "junit.xml"), ("tap", "tap"), ("text", "github.txt"), ("markdown", "md")];
+    for (language, ending) in excerpts {
+        let (_, excerpt) = section.split_once(&format!("\n```{language}\n")).unwrap_or_else(|| panic!("no {language}"));
+        let report = read(&format!("tests/report/login-refused.{ending}"));
+        for line in excerpt.split_once("\n```\n").unwrap().0.lines().filter(|line| *line != "…") {
+            // The rest of a line may be left out, but not the beginning.
+            let begin = line.trim_end_matches('…');
+            let is_there = |other: &str| other == line || (begin != line && other.starts_with(begin));
+            assert!(report.lines().any(is_there), "{ending}: {line}");
+        }
+    }
 }
 
 #[test]
