@@ -24,8 +24,8 @@ use super::{configuration, given, signals, stop_on_signals};
 /// # Errors
 /// When it cannot be begun.
 pub async fn run(arguments: cli::Clean) -> Result<Verdict, Unable> {
-    let reports = Reports::open(&arguments.show)?;
     let mut signals = signals()?;
+    let reports = Reports::open(&arguments.show)?;
     let clearances = tokio::select! {
         clearances = wanted_clearances(&arguments) => clearances?,
         () = signals.next() => return Err("stopped before anything was looked at".to_owned()),

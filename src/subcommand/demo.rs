@@ -16,12 +16,13 @@ use super::{signals, verify};
 /// # Errors
 /// When the mail system cannot be started, or a report cannot be written.
 pub async fn run(demo: cli::Demo) -> Result<Verdict, Unable> {
+    let signals = signals()?;
     let reports = Reports::open(&demo.show)?;
     let sandbox = Sandbox::start(sandbox::Settings::default())
         .await
         .map_err(|error| format!("the sandbox cannot be started: {error}"))?;
     let check = demo_check(&sandbox, demo.transcript)?;
-    let verdict = verify::all(&[check], reports, signals()?, verify::Besides::default()).await;
+    let verdict = verify::all(&[check], reports, signals, verify::Besides::default()).await;
     sandbox.stop().await;
     Ok(verdict)
 }
