@@ -25,13 +25,14 @@ fn in_a_step(place: &Place, summary: &str, arguments: &[&str]) -> Done {
 #[test]
 fn one_run_has_any_number_of_reports_and_each_is_what_it_is_alone() {
     let system = System::start("");
-    let files = ["--report", "json=out.json", "--report", "junit=out.xml", "--report", "tap=out.tap"];
+    let files =
+        ["--report=json=out.json", "--report=junit=out.xml", "--report=tap=out.tap", "--report=terminal=out.txt"];
     let done = system.run(&[&["verify", "alice", "bob", "--report", "github"], files.as_slice()].concat());
     assert!(done.code == Some(0) && !done.stderr.contains("error: "), "{done:#?}");
     let told: Vec<&str> = done.stdout.lines().map(|line| line.split("::").nth(1).unwrap_or_default()).collect();
     assert_eq!(told, ["notice title=mailtrip alice%3A OK", "notice title=mailtrip bob%3A OK"], "{done:#?}");
     assert!(unfinished(&system.place).is_empty());
-    for (format, file) in [("json", "out.json"), ("junit", "out.xml"), ("tap", "out.tap")] {
+    for (format, file) in [("json", "out.json"), ("junit", "out.xml"), ("tap", "out.tap"), ("terminal", "out.txt")] {
         let alone = system.run(&["report", "out.json", "--format", format]);
         assert_eq!((alone.code, &alone.stdout), (Some(0), &read(&system.place, file)), "{format}");
     }
