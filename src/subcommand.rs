@@ -6,6 +6,7 @@ pub mod discover;
 pub mod doctor;
 mod examination;
 mod given;
+mod options;
 pub mod report;
 pub mod sandbox;
 mod transcript;

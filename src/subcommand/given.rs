@@ -23,6 +23,11 @@ pub enum Targets<'a> {
 }
 
 impl<'a> Targets<'a> {
+    /// Whether it is an address, of those that are taken.
+    pub fn is_address(targets: &[String]) -> bool {
+        matches!(targets, [address] if address.contains('@'))
+    }
+
     /// Tells them apart. `what` are those of the configuration, such as `checks`, and `done` is done with them, such as
     /// `verified`.
     ///
