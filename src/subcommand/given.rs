@@ -73,7 +73,11 @@ pub async fn account(
         provider::Incomplete::NoServer { .. } => {
             format!("{error}: see `mailtrip {command} --help`, or look for it with `mailtrip discover {address}`")
         }
-        provider::Incomplete::Cleartext { .. } => format!("{error}: see `mailtrip {command} --help`"),
+        provider::Incomplete::Cleartext { .. } => {
+            format!(
+                "{error}: give that server with /tls or /starttls; for a test server there is --allow-cleartext-password"
+            )
+        }
     };
     assemble(given_account.clone()).map_err(incomplete)?; // before anybody is asked for a password
     let cli::Given { token_command, password_command, .. } = given;

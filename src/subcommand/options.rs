@@ -61,7 +61,7 @@ fn note(told: &[String], servers: &[Given], style: &Style) -> String {
     }
     let mut page = Page::new(style);
     page.blank();
-    page.text(0, Ink::Bold, "Without a configuration, these settings are options");
+    page.text(0, Ink::Bold, "No configuration was given: on the command line, these settings are");
     for (option, settings) in &entries {
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
         page.text(2, Ink::Plain, &settings.join(", "));
@@ -129,10 +129,15 @@ impl Setting {
         self.is_of_location() && other.is_of_location() && self.protocol == other.protocol
     }
 
-    /// The value where a shell takes it as it is, else what stands for it.
-    fn value_or(&self, placeholder: &str) -> String {
+    /// The value, where a shell takes it as it is.
+    fn value(&self) -> Option<&str> {
         let plain = |text: &&str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "@._+-".contains(c));
-        self.value.as_ref().and_then(Value::as_str).filter(plain).unwrap_or(placeholder).to_owned()
+        self.value.as_ref().and_then(Value::as_str).filter(plain)
+    }
+
+    /// The same, or what stands for it.
+    fn value_or<'a>(&'a self, placeholder: &'a str) -> &'a str {
+        self.value().unwrap_or(placeholder)
     }
 }
 
@@ -143,7 +148,7 @@ fn option(way: &[Setting], servers: &[Given]) -> Option<String> {
         return server(way, servers);
     }
     Some(match setting.key.as_str() {
-        "address" => format!("{} in the place of the address", setting.value_or("ADDRESS")),
+        "address" => format!("the ADDRESS{}", setting.value().map(|text| format!(": {text}")).unwrap_or_default()),
         "username" => format!("--username {}", setting.value_or("NAME")),
         "password" => "MAILTRIP_PASSWORD, --password-command COMMAND, or what you type".to_owned(),
         "token" => "--token-command COMMAND".to_owned(),
@@ -192,7 +197,7 @@ mod tests {
     #[test]
     fn settings_are_options_and_a_choice_is_several() {
         let both = "set `smtp.port = 587` with `smtp.security = \"starttls\"`, or `smtp.port = 465` with `smtp.security = \"tls\"`";
-        let cases: [(&str, &[&str]); 11] = [
+        let cases: [(&str, &[&str]); 13] = [
             (both, &["--smtp smtp.example.net:587/starttls", "--smtp smtp.example.net:465/tls"]),
             ("Set `smtp.security = \"tls\"` (it is none now).", &["--smtp smtp.example.net:25/tls"]),
             ("Compare `smtp.host` and `smtp.port`.", &["--smtp HOST:PORT/SECURITY"]),
@@ -203,7 +208,9 @@ mod tests {
             ("Set `imap.port = 993`.", &["--imap HOST:PORT/SECURITY"]),
             ("Set `username = \"jane@example.net\"`, the full address.", &["--username jane@example.net"]),
             ("Set `username = \"a b\"`.", &["--username NAME"]),
-            ("Check `address` and `username`.", &["ADDRESS in the place of the address", "--username NAME"]),
+            ("Check `address` and `username`.", &["the ADDRESS", "--username NAME"]),
+            ("Set `address = \"jane@example.net\"`.", &["the ADDRESS: jane@example.net"]),
+            ("Set `sent = \"append\"` or `\"auto\"`.", &["--sent append"]),
             ("raise `timeout`", &["--timeout TIME"]),
             ("raise `stage_timeout`", &["only in a configuration: `mailtrip config` prints one to start from"]),
             ("Let `mailtrip clean` do it; leave `permit_mynetworks` out, where `tls` is not `pass`.", &[]),

@@ -4,7 +4,7 @@ use mailtrip::sandbox::Service;
 
 use crate::program::{ALICE, Done, System};
 
-const HEADING: &str = "Without a configuration, these settings are options";
+const HEADING: &str = "No configuration was given: on the command line, these settings are";
 
 /// Runs a command for alice with these servers.
 fn run(system: &System, command: &str, servers: &[(&str, String)], more: &[&str]) -> Done {
@@ -64,8 +64,7 @@ fn other_settings_are_told_by_what_stands_for_their_value() {
     let servers =
         [("--smtp", at(&system, Service::Submissions, "tls")), ("--imap", at(&system, Service::Imaps, "tls"))];
     let done = run(&system, "verify", &servers, &[]);
-    let expected =
-        ["  `address`", "    → ADDRESS in the place of the address", "  `username`", "    → --username NAME"];
+    let expected = ["  `address`", "    → the ADDRESS", "  `username`", "    → --username NAME"];
     assert_eq!((done.code, told(&done)), (Some(2), expected.to_vec()), "{done:#?}");
 }
 
