@@ -154,6 +154,44 @@ fn every_command_line_is_one() {
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 
+/// The report with this line in it, from there on.
+fn report_from(line: &str) -> String {
+    let reports = blocks("text");
+    let found = reports.iter().find_map(|block| Some(&block[block.find(line)?..]));
+    format!("{}\n", found.unwrap_or_else(|| panic!("no report has {line:?}")).trim_end())
+}
+
+#[test]
+fn the_failure_is_told_in_these_words() {
+    let readme = read("README.md").replace('\n', " ");
+    let (_, fault) = readme.split_once("told to do so by `").unwrap();
+    let settings = toml::from_str(fault.split_once('`').unwrap().0).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sandbox = runtime.block_on(sandbox::Sandbox::start(settings)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    fs::write(&ca_file, sandbox.ca_pem()).unwrap();
+    fs::write(folder.path().join("mailtrip.toml"), sandbox.config(&ca_file)).unwrap();
+    let output = mailtrip(&["verify", "alice"].map(str::to_owned), folder.path());
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let begin = "✗ delivery login";
+    assert_eq!(printed.split_once(begin).map(|(_, told)| format!("{begin}{told}")), Some(report_from(begin)));
+}
+
+/// The rows of a report without their times, ports and words: the sign and the stage, or the heading of a leg.
+fn rows_of_report(report: &str) -> Vec<String> {
+    let rows = report.lines().filter(|line| !line.starts_with("    ")); // such is the rest of a row
+    rows.map(|row| row.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn the_demo_is_what_it_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = mailtrip(&["demo".to_owned()], folder.path());
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(rows_of_report(&printed), rows_of_report(&report_from("demo: ")));
+}
+
 #[test]
 fn every_configuration_loads() {
     let mut configurations = 0;
