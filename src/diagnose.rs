@@ -8,6 +8,7 @@ mod alteration;
 mod blocked;
 mod case;
 mod certificate;
+pub mod code;
 mod concern;
 mod credential;
 mod delivery;
@@ -104,7 +105,7 @@ impl fmt::Display for Certainty {
 /// A cause, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
-    /// A stable name in kebab-case, for scripts.
+    /// A stable name in kebab-case, for scripts; what it means is in [`code::CODES`].
     pub code: &'static str,
     /// What this alone makes of the verification.
     pub verdict: Verdict,

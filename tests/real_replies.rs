@@ -11,6 +11,9 @@ use mailtrip::stage::{At, Leg, Stage};
 
 use Certainty::{Certain, Likely, Possible};
 
+#[path = "support/codes.rs"]
+mod codes;
+
 /// Where in the conversation the server says it.
 #[derive(Debug, Clone, Copy)]
 enum When {
@@ -94,6 +97,7 @@ fn outcome(place: &str, when: When, line: &str) -> Outcome {
 fn only(outcome: &Outcome) -> Diagnosis {
     let mut diagnoses = diagnose(outcome);
     assert_eq!(diagnoses.len(), 1, "{diagnoses:?}");
+    assert!(codes::have_their_verdicts(outcome), "{diagnoses:?}");
     diagnoses.remove(0)
 }
 

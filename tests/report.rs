@@ -15,6 +15,9 @@ use mailtrip::report::terminal::{self, Style};
 use mailtrip::report::{self, Format, json};
 use mailtrip::stage::{At, Leg, Stage};
 
+#[path = "support/codes.rs"]
+mod codes;
+
 /// All data files, with the outcomes in them.
 fn data() -> Vec<(PathBuf, Vec<Outcome>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/report");
@@ -163,6 +166,7 @@ fn the_heaviest_diagnosis_is_as_heavy_as_the_verdict() {
             let diagnoses = diagnose(outcome);
             let heaviest = diagnoses.iter().map(|diagnosis| diagnosis.verdict).max().unwrap_or(Verdict::Ok);
             assert_eq!(heaviest, verdict(outcome), "{}", path.display());
+            assert!(codes::have_their_verdicts(outcome), "{}: {diagnoses:#?}", path.display());
             let text = report::render(std::slice::from_ref(outcome), Format::Terminal, &Style::default());
             let last = text.lines().rfind(|line| !line.starts_with(' ')).unwrap();
             assert!(last.starts_with(&verdict(outcome).to_string()), "{last}");

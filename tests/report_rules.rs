@@ -8,6 +8,8 @@ use mailtrip::stage::{At, Leg, Stage};
 
 use Certainty::{Certain, Likely, Possible};
 
+#[path = "support/codes.rs"]
+mod codes;
 #[path = "report_rules/delivery.rs"]
 mod delivery;
 
@@ -58,6 +60,7 @@ fn server(text: &str) -> Server {
 fn only(outcome: &Outcome) -> Diagnosis {
     let mut diagnoses = diagnose(outcome);
     assert_eq!(diagnoses.len(), 1, "{diagnoses:?}");
+    assert!(codes::have_their_verdicts(outcome), "{diagnoses:?}");
     diagnoses.remove(0)
 }
 
@@ -120,6 +123,7 @@ fn a_machine_without_a_network_says_nothing_of_the_mailbox() {
 /// Codes, and those of what they follow from.
 fn roots(outcome: &Outcome) -> Vec<(&'static str, Option<&'static str>)> {
     let diagnoses = diagnose(outcome);
+    assert!(codes::have_their_verdicts(outcome), "{diagnoses:?}");
     diagnoses.iter().map(|diagnosis| (diagnosis.code, diagnosis.follows_from.map(|root| root.code))).collect()
 }
 

@@ -37,7 +37,7 @@ pub enum Fault {
 /// What follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// A stable name in kebab-case, for scripts.
+    /// A stable name in kebab-case, for scripts; what it means is in [`CODES`](super::code::CODES).
     pub code: &'static str,
     /// Where the fault is.
     pub fault: Fault,

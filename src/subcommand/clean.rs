@@ -15,11 +15,11 @@ use mailtrip::verify::recorder::Listener;
 use mailtrip::verify::stop::Stop;
 
 use crate::cli;
-use crate::console::{Unable, note, print_unless_quiet, style, worst};
+use crate::console::{Unable, note, print, print_unless_quiet, style, worst};
 use crate::live::Live;
 
 use super::given::Targets;
-use super::{configuration, given, signals, stop_on_signals};
+use super::{configuration, given, options, signals, stop_on_signals};
 
 /// Removes it.
 ///
@@ -41,6 +41,10 @@ pub async fn run(arguments: cli::Clean) -> Result<Verdict, Unable> {
     let all = join_all(clearances.iter().map(|clearance| clearance::run(clearance, &stop, listener)));
     let outcomes = if watched { live.while_doing(style.width, all).await } else { all.await };
     print_unless_quiet(&outcomes, show, &style)?;
+    let told = show.format == Format::Terminal && !(show.quiet && worst(&outcomes) == Verdict::Ok);
+    if told && Targets::is_address(&arguments.targets) {
+        print(&outcomes.iter().map(|outcome| options::below_report(outcome, &[], &style)).collect::<String>())?;
+    }
     Ok(worst(&outcomes))
 }
 

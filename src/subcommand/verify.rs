@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use mailtrip::account::{Account, Protocol};
 use mailtrip::check::Check;
 use mailtrip::config::{self, Overrides};
-use mailtrip::diagnose::Verdict;
+use mailtrip::diagnose::{Verdict, verdict};
 use mailtrip::doctor::Doctor;
 use mailtrip::outcome::Outcome;
 use mailtrip::provider;
@@ -24,7 +24,7 @@ use crate::signals::Signals;
 use super::doctor::doctor;
 use super::given::Targets;
 use super::transcript::TranscriptFile;
-use super::{configuration, examination, given, signals, stop_on_signals};
+use super::{configuration, examination, given, options, signals, stop_on_signals};
 
 /// How long the doctor's look after a failed check may take.
 const A_LOOK: Duration = Duration::from_secs(30);
@@ -52,7 +52,8 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
     }
     let file = arguments.transcript.as_ref().and_then(Option::as_deref);
     let transcript = file.map(TranscriptFile::create).transpose()?;
-    all(&checks, &arguments.show, signals, Besides { doctor, transcript }).await
+    let options = Targets::is_address(&arguments.targets);
+    all(&checks, &arguments.show, signals, Besides { doctor, transcript, options }).await
 }
 
 /// What is done beside the verification itself.
@@ -62,6 +63,8 @@ pub struct Besides {
     doctor: Option<Doctor>,
     /// Where what was said goes, if not into the report.
     transcript: Option<TranscriptFile>,
+    /// It is told what settings are called on the command line, for there is no configuration.
+    options: bool,
 }
 
 async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
@@ -147,8 +150,13 @@ async fn each(checks: &[Check], show: &cli::Show, stop: &Stop, besides: &mut Bes
         }
         if show.format == Format::Terminal {
             print_unless_quiet(std::slice::from_ref(&outcome), show, &style)?;
-            if let Some(doctor) = besides.doctor.as_ref().filter(|_| !stop.is_requested(Reach::Journey)) {
-                look_again(doctor, check, &outcome, stop).await?;
+            let doctor = besides.doctor.as_ref().filter(|_| !stop.is_requested(Reach::Journey));
+            let told = match doctor {
+                Some(doctor) => look_again(doctor, check, &outcome, stop).await?,
+                None => Vec::new(),
+            };
+            if besides.options && !(show.quiet && verdict(&outcome) == Verdict::Ok) {
+                print(&options::below_report(&outcome, &told, &style))?;
             }
         }
         outcomes.push(outcome);
@@ -159,8 +167,9 @@ async fn each(checks: &[Check], show: &cli::Show, stop: &Stop, besides: &mut Bes
     Ok(worst(&outcomes))
 }
 
-/// Has the doctor look at the servers at which something failed, unless that is stopped; nobody signs in again.
-async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &Stop) -> Result<(), Unable> {
+/// Has the doctor look at the servers at which something failed, unless that is stopped; nobody signs in again. What is
+/// said of settings is given back.
+async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &Stop) -> Result<Vec<String>, Unable> {
     let accounts = [Some(check.from()), check.to().account()];
     let mut accounts: Vec<&Account> = accounts.into_iter().flatten().collect();
     accounts.dedup_by(|one, other| one.name == other.name);
@@ -174,9 +183,10 @@ async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &St
     tokio::select! {
         examinations = join_all(examinations) => {
             let style = plain_style();
-            print(&examinations.iter().flatten().map(|one| examination::look(one, &style)).collect::<String>())
+            print(&examinations.iter().flatten().map(|one| examination::look(one, &style)).collect::<String>())?;
+            Ok(examinations.iter().flatten().flat_map(examination::told).collect())
         }
-        () = stop.requested(Reach::Cleanup) => Ok(()),
+        () = stop.requested(Reach::Cleanup) => Ok(Vec::new()),
     }
 }
 
