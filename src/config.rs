@@ -13,6 +13,7 @@ mod mask;
 mod names;
 mod particulars;
 mod proof;
+mod purpose;
 mod secret;
 mod section;
 mod sign_in;
@@ -36,8 +37,9 @@ pub use finding::{ConfigError, Notice};
 pub use secret::{password_from_shell, password_from_text, shell};
 pub use source::Place;
 
-use document::{Document, Purpose};
+use document::Document;
 use finding::Finding;
+use purpose::Purpose;
 use secret::Surroundings;
 use source::Source;
 

@@ -315,6 +315,16 @@ impl Failure {
         Failure { detail: Some(detail.into()), ..self }
     }
 
+    /// Why something was not done, as a sentence without its end.
+    pub fn why(&self) -> String {
+        match (&self.reply, &self.detail) {
+            (Some(reply), _) => format!("the server said: {reply}"),
+            (None, Some(detail)) => detail.clone(),
+            (None, None) if matches!(self.kind, Kind::Timeout { .. }) => "the server did not answer in time".to_owned(),
+            (None, None) => "the connection was lost".to_owned(),
+        }
+    }
+
     /// Whether the verification could not run, in contrast to mail that does not work.
     pub fn could_not_run(&self) -> bool {
         matches!(self.kind, Kind::Local | Kind::Interrupted | Kind::CleartextForbidden)

@@ -196,6 +196,7 @@ fn verdicts_are_what_the_stories_say() {
         ("offline", "3"),
         ("several", "2 2 3"),
         ("clean", "1 2 0 3"),
+        ("rare-codes", "2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 3 0 0 0 0"),
     ];
     for (path, outcomes) in data() {
         let name = path.file_stem().unwrap().to_str().unwrap();

@@ -5,11 +5,11 @@ use std::ops::Range;
 use lettre::Address;
 use serde_spanned::Spanned;
 
-use super::document::Purpose;
 use super::endpoint::{self, Given};
 use super::finding::Findings;
 use super::names::{listed, nearest};
 use super::particulars::Particulars;
+use super::purpose::Purpose;
 use super::section::Section;
 use super::sign_in::{Need, SignIn};
 use crate::account::{Account, Endpoint, Folders, Protocol};

@@ -12,6 +12,7 @@ use super::account;
 use super::check::{self, Overrides};
 use super::finding::{ConfigError, Finding, Findings, Notice};
 use super::names::{listed, nearest};
+use super::purpose::Purpose;
 use super::section::Section;
 use super::source::Source;
 use crate::account::Account;
@@ -24,17 +25,6 @@ pub(super) struct Document {
     pub checks: Vec<check::Entry>,
     /// A password is written in it.
     pub holds_a_password: bool,
-}
-
-/// What a configuration is read for, which decides what has to be in it.
-#[derive(Clone, Copy)]
-pub(super) enum Purpose<'o> {
-    /// Checks, each of which has to work, with these values of the command line.
-    Checks(&'o Overrides),
-    /// Accounts that somebody signs in to; whether checks work is of no account.
-    SignIn,
-    /// Accounts whose servers are looked at: nobody has to be able to sign in.
-    Look,
 }
 
 /// Reads the text, and finds everything that is wrong in it.

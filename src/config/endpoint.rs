@@ -2,9 +2,9 @@
 
 use serde_spanned::Spanned;
 
-use super::document::Purpose;
 use super::finding::Findings;
 use super::particulars::Particulars;
+use super::purpose::Purpose;
 use super::section::Section;
 use super::sign_in::{Need, SignIn};
 use crate::account::{Auth, Credentials, Endpoint, Protocol, Security};

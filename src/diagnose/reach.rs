@@ -147,9 +147,15 @@ pub fn no_answer(case: &Case) -> Option<Diagnosis> {
         case.port_number(),
         case.host()
     );
-    let diagnosis = case.because("no-answer", Likely, cause).advise_all(published(case));
+    // A port of another protocol is suspected before a firewall is.
+    let usual = case.port().and_then(known::usual);
+    let (first, last) = match usual.is_some_and(|(protocol, _)| protocol != case.protocol()) {
+        true => (other_port(case), None),
+        false => (None, other_port(case)),
+    };
+    let diagnosis = case.because("no-answer", Likely, cause).advise_all(published(case)).advise_all(first);
     let diagnosis = diagnosis.advise_all(offline(case)).advise_all(blocked(case));
-    Some(addresses(case, diagnosis).advise(right_host(case)).advise_all(other_port(case)))
+    Some(addresses(case, diagnosis).advise(right_host(case)).advise_all(last))
 }
 
 fn right_host(case: &Case) -> String {

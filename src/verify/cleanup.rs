@@ -75,7 +75,7 @@ pub async fn remove(
     if let Err(failure) = &result {
         for concern in &mut sweep.seen.unless_done {
             if let Concern::NotLookedInto { why, .. } | Concern::LeftBehind { why, .. } = concern {
-                *why = self::why(failure);
+                *why = failure.why();
             }
         }
     }
@@ -143,7 +143,7 @@ impl Sweep<'_, '_> {
                 Ok(()) => {}
                 // The server said no, and the session goes on: the next folder may still be cleared.
                 Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
-                    self.seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: why(&failure) });
+                    self.seen.concern(Concern::NotLookedInto { folder: folder.name.clone(), why: failure.why() });
                 }
                 Err(failure) => return Err(failure),
             }
@@ -209,15 +209,6 @@ fn is_about(concern: &Concern, folder: &Folder) -> bool {
     match concern {
         Concern::NotLookedInto { folder: name, .. } | Concern::LeftBehind { folder: name, .. } => *name == folder.name,
         _ => false,
-    }
-}
-
-pub(super) fn why(failure: &Failure) -> String {
-    match (&failure.reply, &failure.detail) {
-        (Some(reply), _) => format!("the server said: {reply}"),
-        (None, Some(detail)) => detail.clone(),
-        (None, None) if matches!(failure.kind, Kind::Timeout { .. }) => "the server did not answer in time".to_owned(),
-        (None, None) => "the connection was lost".to_owned(),
     }
 }
 

@@ -6,7 +6,6 @@ mod names;
 use crate::account::Folders;
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Concern, Fact, KnownBy, Role};
-use crate::verify::cleanup::why;
 use crate::verify::recorder::Seen;
 use crate::wire::imap::mailbox_name::{decode, encode};
 use crate::wire::imap::{Event, Listed, StatusOf};
@@ -194,7 +193,7 @@ impl Found {
                 return Err(failure);
             }
             if let Kind::NotSelectable { folder } = &failure.kind {
-                seen.concern(Concern::NotSelectable { folder: folder.clone(), why: why(&failure) });
+                seen.concern(Concern::NotSelectable { folder: folder.clone(), why: failure.why() });
             }
         }
         if self.wanted.sent && self.sent.as_ref().is_none_or(|known| self.status(&known.wire_name).is_none()) {

@@ -9,7 +9,6 @@ use crate::check::Sent;
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Concern, Fact, FiledBy};
 use crate::probe::Probe;
-use crate::verify::cleanup::why;
 use crate::verify::folder::Folder;
 use crate::verify::mailbox::{Baseline, Mailbox};
 use crate::verify::recorder::Seen;
@@ -57,7 +56,7 @@ fn without_folder(missing: Option<Failure>, asked_for: bool, seen: &mut Seen) ->
     match missing {
         missing if asked_for => return Err(missing.unwrap_or_else(|| Failure::new(Kind::NoFolder))),
         Some(Failure { kind: Kind::NotSelectable { ref folder }, .. }) => {
-            let why = missing.as_ref().map(why).unwrap_or_default();
+            let why = missing.as_ref().map(Failure::why).unwrap_or_default();
             seen.concern(Concern::NotSelectable { folder: folder.clone(), why });
         }
         _ => seen.concern(Concern::NoSentFolder),

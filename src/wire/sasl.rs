@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_simplest_that_is_offered_is_taken_and_the_configured_whatever_is_offered() {
+    fn the_simplest_that_is_offered_is_taken_or_what_is_configured() {
         assert_eq!(chosen(Auth::Auto, "CRAM-MD5 login plain XOAUTH2", &password()), Ok("PLAIN"));
         assert_eq!(chosen(Auth::Auto, "CRAM-MD5 LOGIN", &password()), Ok("LOGIN"));
         assert_eq!(chosen(Auth::Auto, "CRAM-MD5 SCRAM-SHA-256", &password()), Ok("SCRAM-SHA-256"));
@@ -283,7 +283,9 @@ mod tests {
         assert_eq!(chosen(Auth::Auto, "PLAIN OAUTHBEARER", &token("t")), Ok("OAUTHBEARER"));
         assert!(matches!(chosen(Auth::Auto, "PLAIN", &token("t")), Err(Kind::NoMechanism { .. })));
         assert!(matches!(chosen(Auth::Auto, "XOAUTH2", &password()), Err(Kind::NoMechanism { .. })));
-        assert_eq!(chosen(Auth::CramMd5, "PLAIN", &password()), Ok("CRAM-MD5"));
+        assert_eq!(chosen(Auth::CramMd5, "PLAIN cram-md5", &password()), Ok("CRAM-MD5"));
+        let not_offered = Kind::MechanismNotOffered { wanted: "CRAM-MD5".into(), offered: vec!["PLAIN".into()] };
+        assert_eq!(chosen(Auth::CramMd5, "PLAIN", &password()), Err(not_offered));
         assert_eq!(chosen(Auth::Oauthbearer, "", &token("t")), Ok("OAUTHBEARER"));
         assert_eq!(chosen(Auth::Xoauth2, "XOAUTH2", &password()), Err(Kind::Local));
         assert_eq!(chosen(Auth::Plain, "PLAIN", &token("t")), Err(Kind::Local));

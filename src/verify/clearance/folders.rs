@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Kind};
 use crate::outcome::Concern;
 use crate::stage::{Leg, Stage};
-use crate::verify::cleanup::{UNFINISHED, leave, why};
+use crate::verify::cleanup::{UNFINISHED, leave};
 use crate::verify::dial::{self, Dial};
 use crate::verify::folder::{Folder, Wanted};
 use crate::verify::mailbox::{Baseline, Mailbox, Seek};
@@ -51,7 +51,7 @@ fn folders(baseline: &Baseline) -> impl Iterator<Item = &Folder> {
 /// A Sent folder that the configuration names and that is not there.
 fn missing(clearance: &Clearance, baseline: &Baseline, seen: &mut Seen) {
     if let (Some(failure), Some(folder)) = (&baseline.missing_sent, &clearance.account.folders.sent) {
-        seen.concern(Concern::NotLookedInto { folder: folder.clone(), why: why(failure) });
+        seen.concern(Concern::NotLookedInto { folder: folder.clone(), why: failure.why() });
     }
 }
 
@@ -98,7 +98,7 @@ async fn seek(clearance: &Clearance, mailbox: &mut Mailbox, folder: &Folder) -> 
     let unreadable = mailbox.imap.unreadable();
     let mut sought = match mailbox.seek(folder, &clearance.signs).await {
         Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
-            Seek { unfinished: Some(why(&failure)), ..Seek::default() }
+            Seek { unfinished: Some(failure.why()), ..Seek::default() }
         }
         sought => sought?,
     };

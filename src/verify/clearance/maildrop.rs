@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Concern, Fact, KnownBy, Role};
 use crate::stage::{Leg, Stage};
-use crate::verify::cleanup::{UNFINISHED, why};
+use crate::verify::cleanup::UNFINISHED;
 use crate::verify::dial::{self, Dial};
 use crate::verify::maildrop::{GONE_OR_NOT, INBOX, NOTHING_WITHOUT_QUIT, leave};
 use crate::verify::recorder::{Halted, Recorder, Seen};
@@ -85,7 +85,7 @@ async fn clear_inbox(
     seen.unless_done = vec![not_looked_into(GONE_OR_NOT)];
     match pop3.quit().await {
         // RFC 1939 §6: some or none of the messages were removed.
-        Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => seen.concern(left_behind(&why(&failure))),
+        Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => seen.concern(left_behind(&failure.why())),
         answered => {
             answered?;
             note_removed(seen, first, |place, _| matches!(refusals.get(place), Some(None)));

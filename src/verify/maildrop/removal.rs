@@ -9,7 +9,6 @@ use crate::failure::{Failure, Kind};
 use crate::outcome::{Concern, Fact};
 use crate::probe::leftover::Leftover;
 use crate::stage::Leg;
-use crate::verify::cleanup::why;
 use crate::verify::recorder::{Recorder, Seen};
 use crate::wire::pop3::Pop3;
 
@@ -113,7 +112,7 @@ impl Maildrop<'_> {
         for hit in hits {
             match pop3.delete(hit.number).await {
                 Ok(()) => progress.marked.push(hit),
-                Err(failure) if is_refusal(&failure) => progress.left.push((hit, why(&failure))),
+                Err(failure) if is_refusal(&failure) => progress.left.push((hit, failure.why())),
                 Err(failure) => {
                     progress.marked.push(hit);
                     return Err(failure);
@@ -124,7 +123,7 @@ impl Maildrop<'_> {
         match pop3.quit().await {
             // RFC 1939 §6: some or none of the messages were removed.
             Err(failure) if is_refusal(&failure) => {
-                let why = why(&failure);
+                let why = failure.why();
                 progress.left.extend(progress.marked.drain(..).map(|hit| (hit, why.clone())));
                 Ok(())
             }
@@ -178,7 +177,7 @@ impl Progress {
     /// may have deleted the messages and only its answer be lost.
     fn tell_lost(&self, failure: &Failure, seen: &mut Seen) {
         match self.marked.as_slice() {
-            [] => seen.concern(Concern::NotLookedInto { folder: INBOX.to_owned(), why: why(failure) }),
+            [] => seen.concern(Concern::NotLookedInto { folder: INBOX.to_owned(), why: failure.why() }),
             _ if self.asked => {
                 seen.concern(Concern::NotLookedInto { folder: INBOX.to_owned(), why: GONE_OR_NOT.to_owned() });
             }
