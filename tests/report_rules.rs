@@ -10,6 +10,10 @@ use Certainty::{Certain, Likely, Possible};
 
 #[path = "report_rules/delivery.rs"]
 mod delivery;
+#[path = "report_rules/host.rs"]
+mod host;
+#[path = "report_rules/sign_in.rs"]
+mod sign_in;
 
 /// An outcome with one failed stage, on one server.
 fn outcome(server: Server, stage: Stage, failure: Failure, facts: Vec<Fact>) -> Outcome {

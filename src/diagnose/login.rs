@@ -57,11 +57,23 @@ pub fn mechanism_not_offered(case: &Case) -> Option<Diagnosis> {
         return None;
     };
     let cause = format!("{} does not offer {wanted}, which `auth` asks for. Nothing was sent.", case.host());
+    let setting = match is_unknown_elsewhere(case) {
+        true => "`auth = \"auto\"`".to_owned(),
+        false => case.setting("auth", "\"auto\""),
+    };
     Some(
         case.because("mechanism-not-offered", Certain, cause)
             .seen(format!("mechanisms offered: {}", offered.join(", ")))
-            .advise(format!("Set {}: it takes what the server offers.", case.setting("auth", "\"auto\""))),
+            .advise(format!("Set {setting}: it takes what the server offers.")),
     )
+}
+
+/// Whether another server of the account does not offer the method either: then it is asked for of all of them.
+fn is_unknown_elsewhere(case: &Case) -> bool {
+    case.outcome.failed().any(|(record, failure)| {
+        let other = record.account == case.record.account && record.at.protocol != case.protocol();
+        other && matches!(failure.kind, Kind::MechanismNotOffered { .. })
+    })
 }
 
 /// The sign-in does not work at the moment.
@@ -215,11 +227,46 @@ pub fn wrong(case: &Case) -> Option<Diagnosis> {
 /// What to check whenever a sign-in is refused, the likeliest first.
 pub fn usual_advice(case: &Case) -> Vec<String> {
     let mut advice = Vec::from_iter(whitespace(case));
+    advice.extend(between_servers(case));
+    let other = other_address(case);
+    advice.extend(other.clone());
     advice.extend(elsewhere(case));
     advice.extend(switch_on(case));
     advice.extend(open_elsewhere(case));
     advice.push(password(case));
-    advice.push(match case.username() {
+    advice.extend(if other.is_some() { None } else { Some(usual_username(case)) });
+    advice.extend(provider_advice(case));
+    if case.protocol() != Protocol::Smtp {
+        let protocol = case.protocol();
+        advice.push(format!("Some providers have {protocol} switched off: look in the settings of the web site."));
+    }
+    advice
+}
+
+/// Port 25 may offer a sign-in that it lets nobody through by, as whoever is let in elsewhere finds out.
+fn between_servers(case: &Case) -> Option<String> {
+    let right = signed_in_elsewhere(case).is_some_and(|(_, username)| username == case.username());
+    (case.protocol() == Protocol::Smtp && case.port() == Some(25) && right)
+        .then(|| format!("Port 25 is for mail between servers: {}.", case.submission_port()))
+}
+
+/// The username is an address, and another one than that of the account: it may be misspelt.
+fn other_address(case: &Case) -> Option<String> {
+    let (username, address) = (case.username(), address(case));
+    let set = username_of(case, address);
+    if username == address || !username.contains('@') {
+        return None;
+    }
+    if username.eq_ignore_ascii_case(address) {
+        return Some(format!("Set {set}: some servers tell capital letters from small ones."));
+    }
+    let right = signed_in_elsewhere(case).is_some_and(|(_, elsewhere)| elsewhere == username);
+    (!right).then(|| format!("Check the username, {username}: it is not the address. If it has to be that, set {set}."))
+}
+
+/// What most servers want.
+fn usual_username(case: &Case) -> String {
+    match case.username() {
         "" => "Check the username: most servers want the full address.".to_owned(),
         bare if known::wants_local_part(case.host(), case.protocol()) && bare.contains('@') => {
             let local = bare.split('@').next().unwrap_or_default();
@@ -233,13 +280,7 @@ pub fn usual_advice(case: &Case) -> Vec<String> {
             let set = username_of(case, address(case));
             format!("Check the username, {name}: most servers want the full address, that is {set}.")
         }
-    });
-    advice.extend(provider_advice(case));
-    if case.protocol() != Protocol::Smtp {
-        let protocol = case.protocol();
-        advice.push(format!("Some providers have {protocol} switched off: look in the settings of the web site."));
     }
-    advice
 }
 
 /// What is off in every new account is the first thing to look at.
