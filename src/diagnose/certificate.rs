@@ -142,7 +142,7 @@ pub fn untrusted(case: &Case) -> Option<Diagnosis> {
     };
     Some(
         case.because("certificate-untrusted", Certain, cause)
-            .advise("If that is a private authority that you trust (a company's, your own), name its certificate as `ca_file`: one that is named already is not the one.")
+            .advise("If that is a private authority that you trust (a company's, your own), name its certificate as `ca_file`. One that is named already does not hold it.")
             .advise("If it is a public one, the server forgets to send the intermediate certificate: tell the provider.")
             .advise(interception())
             .advise("On an old machine, update its trusted certificates (on Debian the package ca-certificates)."),

@@ -213,12 +213,26 @@ pub fn not_permitted(case: &Case) -> Option<Diagnosis> {
     )
 }
 
+/// How servers without response codes say it, such as Cyrus and Courier. By POP3 they refuse so a mailbox that is locked, too.
+const WRONG: &[&str] = &[
+    "authentication fail",
+    "login fail",
+    "logon fail",
+    "invalid credentials",
+    "invalid login",
+    "invalid password",
+    "incorrect password",
+    "wrong password",
+];
+
 /// Anything else that the server refused at the sign-in.
 pub fn wrong(case: &Case) -> Option<Diagnosis> {
     if !case.refused_at(Stage::Login) {
         return None;
     }
-    let credentials = case.code() == Some(535) || case.responded(&["AUTHENTICATIONFAILED", "AUTH"]);
+    let credentials = case.code() == Some(535)
+        || case.responded(&["AUTHENTICATIONFAILED", "AUTH"])
+        || (case.protocol() != Protocol::Pop3 && case.says(WRONG));
     let cause = "The server does not accept this username with this password.";
     let certainty = if credentials { Likely } else { Possible };
     Some(case.because("login-refused", certainty, cause).advise_all(usual_advice(case)))
@@ -228,13 +242,16 @@ pub fn wrong(case: &Case) -> Option<Diagnosis> {
 pub fn usual_advice(case: &Case) -> Vec<String> {
     let mut advice = Vec::from_iter(whitespace(case));
     advice.extend(between_servers(case));
-    let other = other_address(case);
-    advice.extend(other.clone());
+    let letters = capital_letters(case);
+    let other = letters.is_none().then(|| other_address(case)).flatten();
+    let usual = (letters.is_none() && other.is_none()).then(|| usual_username(case));
+    advice.extend(letters);
     advice.extend(elsewhere(case));
     advice.extend(switch_on(case));
+    advice.extend(other);
     advice.extend(open_elsewhere(case));
     advice.push(password(case));
-    advice.extend(if other.is_some() { None } else { Some(usual_username(case)) });
+    advice.extend(usual);
     advice.extend(provider_advice(case));
     if case.protocol() != Protocol::Smtp {
         let protocol = case.protocol();
@@ -250,18 +267,23 @@ fn between_servers(case: &Case) -> Option<String> {
         .then(|| format!("Port 25 is for mail between servers: {}.", case.submission_port()))
 }
 
+/// The username is the address in other letters, and to some servers, such as Courier, that is another name.
+fn capital_letters(case: &Case) -> Option<String> {
+    let (username, address) = (case.username(), address(case));
+    (username != address && username.eq_ignore_ascii_case(address)).then(|| {
+        let set = username_of(case, address);
+        format!("Set {set}: some servers tell capital letters from small ones.")
+    })
+}
+
 /// The username is an address, and another one than that of the account: it may be misspelt.
 fn other_address(case: &Case) -> Option<String> {
     let (username, address) = (case.username(), address(case));
-    let set = username_of(case, address);
-    if username == address || !username.contains('@') {
-        return None;
-    }
-    if username.eq_ignore_ascii_case(address) {
-        return Some(format!("Set {set}: some servers tell capital letters from small ones."));
-    }
-    let right = signed_in_elsewhere(case).is_some_and(|(_, elsewhere)| elsewhere == username);
-    (!right).then(|| format!("Check the username, {username}: it is not the address. If it has to be that, set {set}."))
+    let is_another = username.contains('@') && username != address;
+    (is_another && signed_in_elsewhere(case).is_none()).then(|| {
+        let set = username_of(case, address);
+        format!("Check the username, {username}: it is not the address. If it has to be that, set {set}.")
+    })
 }
 
 /// What most servers want.
