@@ -241,7 +241,9 @@ pub fn wrong(case: &Case) -> Option<Diagnosis> {
 /// What to check whenever a sign-in is refused, the likeliest first.
 pub fn usual_advice(case: &Case) -> Vec<String> {
     let mut advice = Vec::from_iter(whitespace(case));
-    advice.extend(between_servers(case));
+    let right = signed_in_elsewhere(case).is_some_and(|(_, username)| username == case.username());
+    let port = between_servers(case);
+    advice.extend(port.clone().filter(|_| right));
     let letters = capital_letters(case);
     let other = letters.is_none().then(|| other_address(case)).flatten();
     let usual = (letters.is_none() && other.is_none()).then(|| usual_username(case));
@@ -252,6 +254,7 @@ pub fn usual_advice(case: &Case) -> Vec<String> {
     advice.extend(open_elsewhere(case));
     advice.push(password(case));
     advice.extend(usual);
+    advice.extend(port.filter(|_| !right));
     advice.extend(provider_advice(case));
     if case.protocol() != Protocol::Smtp {
         let protocol = case.protocol();
@@ -260,11 +263,10 @@ pub fn usual_advice(case: &Case) -> Vec<String> {
     advice
 }
 
-/// Port 25 may offer a sign-in that it lets nobody through by, as whoever is let in elsewhere finds out.
+/// Port 25 may offer a sign-in that it lets nobody through by.
 fn between_servers(case: &Case) -> Option<String> {
-    let right = signed_in_elsewhere(case).is_some_and(|(_, username)| username == case.username());
-    (case.protocol() == Protocol::Smtp && case.port() == Some(25) && right)
-        .then(|| format!("Port 25 is for mail between servers: {}.", case.submission_port()))
+    let between = case.protocol() == Protocol::Smtp && case.port() == Some(25);
+    between.then(|| format!("Port 25 is for mail between servers: {}.", case.submission_port()))
 }
 
 /// The username is the address in other letters, and to some servers, such as Courier, that is another name.
