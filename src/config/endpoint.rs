@@ -78,7 +78,9 @@ fn plain_name(given: &str) -> String {
     let bare = bare.split_once("://").map_or(bare, |(_, rest)| rest).trim_end_matches('/');
     match bare.contains(|c: char| c.is_whitespace() || ":/@[]".contains(c)) {
         false => format!("host = \"{bare}\""),
-        true if bare.contains('@') => "an address has no place here: host = \"mail.example.net\"".to_owned(),
+        true if bare.contains('@') => {
+            "what stands before the @ has no place here: host = \"mail.example.net\"".to_owned()
+        }
         true => "the port has a key of its own: { host = \"mail.example.net\", port = 993 }".to_owned(),
     }
 }
