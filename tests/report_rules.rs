@@ -111,6 +111,8 @@ fn a_machine_without_a_network_says_nothing_of_the_mailbox() {
         (Stage::Greeting, Kind::ConnectionLost, vec![]),
         tried(&[("192.0.2.1:993", Dialled::NoRoute), ("192.0.2.2:993", Dialled::Unreachable)]),
         tried(&[]),
+        // In no time, nothing is looked up anywhere.
+        (Stage::Resolve, Kind::Timeout { limit_seconds: 0.001 }, vec![]),
     ] {
         let outcome = two(no_resolver(), other);
         assert!(diagnose(&outcome).iter().all(|diagnosis| diagnosis.code != "offline"), "{outcome:?}");

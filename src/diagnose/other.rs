@@ -11,7 +11,7 @@ use super::published::published;
 use super::{Certainty::*, Diagnosis, Verdict, is_clean_up};
 
 /// A limit below this, in seconds, is suspected before the server is.
-const SHORT: f64 = 1.0;
+pub const SHORT: f64 = 1.0;
 
 /// The limit was over.
 pub fn timeout(case: &Case) -> Option<Diagnosis> {

@@ -283,7 +283,8 @@ mod tests {
         assert_eq!(chosen(Auth::Auto, "PLAIN OAUTHBEARER", &token("t")), Ok("OAUTHBEARER"));
         assert!(matches!(chosen(Auth::Auto, "PLAIN", &token("t")), Err(Kind::NoMechanism { .. })));
         assert!(matches!(chosen(Auth::Auto, "XOAUTH2", &password()), Err(Kind::NoMechanism { .. })));
-        assert_eq!(chosen(Auth::CramMd5, "PLAIN", &password()), Ok("CRAM-MD5"));
+        assert_eq!(chosen(Auth::CramMd5, "", &password()), Ok("CRAM-MD5"));
+        assert!(matches!(chosen(Auth::CramMd5, "PLAIN", &password()), Err(Kind::MechanismNotOffered { .. })));
         assert_eq!(chosen(Auth::Oauthbearer, "", &token("t")), Ok("OAUTHBEARER"));
         assert_eq!(chosen(Auth::Xoauth2, "XOAUTH2", &password()), Err(Kind::Local));
         assert_eq!(chosen(Auth::Plain, "PLAIN", &token("t")), Err(Kind::Local));
