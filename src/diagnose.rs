@@ -13,6 +13,7 @@ mod concern;
 mod credential;
 mod delivery;
 mod folder;
+mod host;
 pub(crate) mod interceptor;
 mod known;
 mod leftover;

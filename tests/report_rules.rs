@@ -12,6 +12,10 @@ use Certainty::{Certain, Likely, Possible};
 mod codes;
 #[path = "report_rules/delivery.rs"]
 mod delivery;
+#[path = "report_rules/host.rs"]
+mod host;
+#[path = "report_rules/sign_in.rs"]
+mod sign_in;
 
 /// An outcome with one failed stage, on one server.
 fn outcome(server: Server, stage: Stage, failure: Failure, facts: Vec<Fact>) -> Outcome {
@@ -110,6 +114,8 @@ fn a_machine_without_a_network_says_nothing_of_the_mailbox() {
         (Stage::Greeting, Kind::ConnectionLost, vec![]),
         tried(&[("192.0.2.1:993", Dialled::NoRoute), ("192.0.2.2:993", Dialled::Unreachable)]),
         tried(&[]),
+        // In no time, nothing is looked up anywhere.
+        (Stage::Resolve, Kind::Timeout { limit_seconds: 0.001 }, vec![]),
     ] {
         let outcome = two(no_resolver(), other);
         assert!(diagnose(&outcome).iter().all(|diagnosis| diagnosis.code != "offline"), "{outcome:?}");

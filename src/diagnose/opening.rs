@@ -55,6 +55,10 @@ pub fn plaintext_on_tls_port(case: &Case) -> Option<Diagnosis> {
     let starttls = case.setting("security", "\"starttls\"");
     let tls_port = known::tls_port(case.protocol());
     let diagnosis = case.because("plaintext-on-tls-port", Certain, cause).advise_all(published(case));
+    if case.protocol() == Protocol::Smtp && case.port() == Some(25) {
+        let instead = case.submission_port();
+        return Some(diagnosis.advise(format!("Port 25 is for mail between servers: {instead}.")));
+    }
     let diagnosis =
         diagnosis.advise(format!("Set {starttls}: the connection is encrypted then, before the password is sent."));
     if case.port() == Some(tls_port) {

@@ -186,6 +186,10 @@ pub fn recipient_unknown(case: &Case) -> Option<Diagnosis> {
     let cause = format!("The server knows no mailbox {}.", way.to);
     Some(
         case.because("recipient-unknown", if known { Certain } else { Likely }, cause)
+            .advise_all(
+                way.signs_in_as(case.outcome)
+                    .map(|name| format!("Set `address = \"{name}\"`: that is how the mailbox is signed in to.")),
+            )
             .advise(format!("Check {} letter by letter.", way.whose_address()))
             .advise("If it is right, the mailbox may be closed or suspended: sign in on the provider's web site."),
     )
