@@ -30,6 +30,7 @@ mod root;
 mod service;
 mod token;
 mod transaction;
+mod wait;
 mod way;
 
 use std::fmt;

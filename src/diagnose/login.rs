@@ -7,7 +7,7 @@ use crate::stage::{Leg, Stage};
 
 use super::case::Case;
 use super::known::{self, Provider, SignIn};
-use super::limit;
+use super::wait::wait;
 use super::{Certainty::*, Diagnosis};
 
 /// Nothing is offered because the connection is not encrypted yet.
@@ -84,7 +84,7 @@ pub fn temporary(case: &Case) -> Option<Diagnosis> {
     let cause = format!("{} cannot check passwords at the moment.", case.host());
     Some(
         case.because("login-temporarily-refused", Likely, cause)
-            .advise(limit::wait(case, "Try again in some minutes."))
+            .advise(wait(case, "Try again in some minutes."))
             .advise("The password may be right: the server did not call it wrong.")
             .advise(
                 "If it lasts, ask the provider. Some servers say so after too many sign-ins: run the check less often.",

@@ -9,6 +9,7 @@ use super::case::Case;
 use super::known;
 use super::limit;
 use super::published::published;
+use super::wait::wait;
 use super::{Certainty::*, Diagnosis};
 
 /// A client that waits for plaintext on a TLS port: both sides wait for the other to begin.
@@ -240,7 +241,7 @@ pub fn turned_away(case: &Case) -> Option<Diagnosis> {
         let usual = "Try again in some minutes, and less often: too many connections look like this.";
         return Some(
             case.because("turned-away-for-now", Likely, cause)
-                .advise(limit::wait(case, usual))
+                .advise(wait(case, usual))
                 .advise("Close other mail programs of the account, and let a schedule run this check less often."),
         );
     }

@@ -4,7 +4,7 @@ use crate::failure::{Kind, Step};
 use crate::stage::Stage;
 
 use super::case::Case;
-use super::limit;
+use super::wait::wait;
 use super::way::Way;
 use super::{Certainty::*, Diagnosis};
 
@@ -97,7 +97,7 @@ pub fn temporary(case: &Case) -> Option<Diagnosis> {
     let bare = step == Step::Rcpt && case.coded(&[450, 451]) && case.enhanced().is_empty();
     Some(
         case.because("submission-temporarily-refused", Likely, cause)
-            .advise(limit::wait(case, "Try again in some minutes."))
+            .advise(wait(case, "Try again in some minutes."))
             .advise_all(bare.then(|| greylisting.to_owned()))
             .advise("If it lasts, show the server's words to the provider: the trouble is the server's own.")
             .advise("If a schedule runs this check, let it run less often: providers limit messages by the hour."),
