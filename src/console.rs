@@ -6,20 +6,43 @@ use anstream::AutoStream;
 use mailtrip::diagnose::{Verdict, verdict};
 use mailtrip::outcome::Outcome;
 use mailtrip::report::terminal::Style;
+use mailtrip::report::terminal::page::{Ink, Page};
 
 /// What could not be done, in a sentence for standard error; the verdict is UNKNOWN then.
 pub type Unable = String;
 
 /// Says why nothing came of it.
 pub fn unable(sentence: &str) {
-    let begin = if sentence.starts_with("error") { "" } else { "error: " };
-    let _ = writeln!(std::io::stderr(), "{begin}{}", sentence.trim_end());
+    aside(if sentence.starts_with("error") { "" } else { "error: " }, sentence);
 }
 
 /// Something worth knowing beside the result, to standard error.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "note: {}", text.trim_end()); // where nobody listens, nobody is told
+    aside("note: ", text);
 }
+
+/// To standard error; where that is a terminal, no word is broken at its edge.
+fn aside(label: &str, text: &str) {
+    let width = terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0));
+    let _ = std::io::stderr().write_all(asided(label, text, width).as_bytes()); // where nobody listens, nobody is told
+}
+
+/// Text of several lines is laid out already.
+fn asided(label: &str, text: &str, width: Option<usize>) -> String {
+    let text = text.trim_end();
+    match width {
+        Some(width) if !text.contains('\n') => {
+            let style = Style { width: width.min(WIDEST), ..Style::default() };
+            let mut page = Page::new(&style);
+            page.label(label, Ink::Plain, text);
+            page.finish()
+        }
+        _ => format!("{label}{text}\n"),
+    }
+}
+
+/// So many columns are enough for text.
+const WIDEST: usize = 100;
 
 /// To standard output. A reader that goes away early (`| head`) is no error.
 pub fn print(text: &str) -> Result<(), Unable> {
@@ -45,10 +68,25 @@ pub fn complain(written: Result<(), Unable>) -> Verdict {
 pub fn plain_style() -> Style {
     let colour = AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
     let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
-    Style { verbose: false, colour, width: width.min(100) }
+    Style { verbose: false, colour, width: width.min(WIDEST) }
 }
 
 /// The verdict on all of them.
 pub fn worst(outcomes: &[Outcome]) -> Verdict {
     outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_wrapped_for_a_terminal_only() {
+        let text = "the password of account `alice` is in the configuration itself\n";
+        assert_eq!(asided("note: ", text, None), format!("note: {text}"));
+        let wrapped = "note: the password of account `alice` is in the\n      configuration itself\n";
+        assert_eq!(asided("note: ", text, Some(50)), wrapped);
+        let lines = "wrong:\n  1 | [accounts.alice] and much more, which is longer\n    |  ^";
+        assert_eq!(asided("error: ", lines, Some(48)), format!("error: {lines}\n"));
+    }
 }

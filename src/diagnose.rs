@@ -8,10 +8,12 @@ mod alteration;
 mod blocked;
 mod case;
 mod certificate;
+pub mod code;
 mod concern;
 mod credential;
 mod delivery;
 mod folder;
+mod host;
 pub(crate) mod interceptor;
 mod known;
 mod leftover;
@@ -28,6 +30,7 @@ mod root;
 mod service;
 mod token;
 mod transaction;
+mod wait;
 mod way;
 
 use std::fmt;
@@ -104,7 +107,7 @@ impl fmt::Display for Certainty {
 /// A cause, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
-    /// A stable name in kebab-case, for scripts.
+    /// A stable name in kebab-case, for scripts; what it means is in [`code::CODES`].
     pub code: &'static str,
     /// What this alone makes of the verification.
     pub verdict: Verdict,

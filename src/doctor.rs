@@ -5,6 +5,7 @@
 //! once, by the account's own credentials. No message is sent. Where something is not reached, it is found out whether the
 //! fault is this machine's: by its routes, and by asking a neighbour, another provider's server, unless that is forbidden.
 
+pub mod code;
 pub mod judgement;
 pub mod machine;
 pub mod prescription;

@@ -6,6 +6,7 @@ pub mod discover;
 pub mod doctor;
 mod examination;
 mod given;
+mod options;
 pub mod report;
 mod reports;
 pub mod sandbox;
@@ -26,7 +27,7 @@ fn configuration(named: &Option<PathBuf>, command: &str) -> Result<PathBuf, Unab
     named.clone().or_else(config::find).ok_or_else(|| {
         format!(
             "there is no configuration: name one with --config, write one with `mailtrip config > mailtrip.toml`, \
-             or {command} an address with `mailtrip {command} ADDRESS`"
+             or give an address instead: `mailtrip {command} ADDRESS`"
         )
     })
 }

@@ -12,6 +12,8 @@ mod doctor;
 mod internet;
 #[path = "support/leftover.rs"]
 mod leftover;
+#[path = "command_line/options.rs"]
+mod options;
 #[path = "command_line/program.rs"]
 mod program;
 #[path = "command_line/reports.rs"]

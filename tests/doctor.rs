@@ -162,6 +162,9 @@ async fn published(ca_file: &std::path::Path) {
     }
     let proposed: Vec<&str> = examination.servers.iter().map(|server| server.changes[0].value.as_str()).collect();
     assert_eq!(proposed, ["\"smtp.gmail.com\"", "\"imap.gmail.com\"", "\"pop.gmail.com\""]);
+    // What was seen is not gainsaid by a guess.
+    let mut advice = examination.servers.iter().flat_map(|server| &server.diagnoses).flat_map(|found| &found.advice);
+    assert!(advice.clone().count() > 0 && !advice.any(|advice| advice.contains(" = ")), "{examination:#?}");
     for ear in &ears {
         assert!(!ear.knows(PASSWORD) && ear.sign_ins().is_empty(), "{:#?}", ear.lines());
     }

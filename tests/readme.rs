@@ -6,6 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use mailtrip::diagnose::code;
+use mailtrip::doctor::code as finding;
+use mailtrip::doctor::judgement::Fault;
 use mailtrip::report::Format;
 use mailtrip::{config, provider, sandbox};
 
@@ -152,6 +155,44 @@ fn every_command_line_is_one() {
     assert!(in_text > 3 && in_blocks > 10, "{in_text} and {in_blocks} command lines were found");
     let complaints: Vec<String> = lines.iter().filter_map(|line| complaint(line, folder.path())).collect();
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+/// The report with this line in it, from there on.
+fn report_from(line: &str) -> String {
+    let reports = blocks("text");
+    let found = reports.iter().find_map(|block| Some(&block[block.find(line)?..]));
+    format!("{}\n", found.unwrap_or_else(|| panic!("no report has {line:?}")).trim_end())
+}
+
+#[test]
+fn the_failure_is_told_in_these_words() {
+    let readme = read("README.md").replace('\n', " ");
+    let (_, fault) = readme.split_once("told to do so by `").unwrap();
+    let settings = toml::from_str(fault.split_once('`').unwrap().0).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sandbox = runtime.block_on(sandbox::Sandbox::start(settings)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    fs::write(&ca_file, sandbox.ca_pem()).unwrap();
+    fs::write(folder.path().join("mailtrip.toml"), sandbox.config(&ca_file)).unwrap();
+    let output = mailtrip(&["verify", "alice"].map(str::to_owned), folder.path());
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let begin = "✗ delivery login";
+    assert_eq!(printed.split_once(begin).map(|(_, told)| format!("{begin}{told}")), Some(report_from(begin)));
+}
+
+/// The rows of a report without their times, ports and words: the sign and the stage, or the heading of a leg.
+fn rows_of_report(report: &str) -> Vec<String> {
+    let rows = report.lines().filter(|line| !line.starts_with("    ")); // such is the rest of a row
+    rows.map(|row| row.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn the_demo_is_what_it_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = mailtrip(&["demo".to_owned()], folder.path());
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(rows_of_report(&printed), rows_of_report(&report_from("demo: ")));
 }
 
 #[test]
@@ -326,32 +367,54 @@ fn every_value_is_there_and_no_other() {
     }
 }
 
+/// The first arguments of these calls in a source, where they are written out.
+fn arguments<'a>(source: &'a str, call: &str) -> impl Iterator<Item = &'a str> {
+    source.split(call).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'))
+}
+
 #[test]
-fn every_code_of_a_diagnosis_is_there_and_no_other() {
+fn every_code_of_a_diagnosis_is_explained_and_no_other() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diagnose");
     let mut codes = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {
         let source = fs::read_to_string(entry.unwrap().path()).unwrap();
         for call in ["because(", "warn(", "note(", "Diagnosis::new("] {
-            let arguments = source.split(call).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
-            codes.extend(arguments.map(|rest| rest.split('"').next().unwrap().to_owned()));
+            codes.extend(arguments(&source, call).map(|rest| rest.split('"').next().unwrap().to_owned()));
         }
     }
-    let [(_, list)] = marked("codes").try_into().unwrap();
-    assert!(codes.len() > 60, "{codes:?}");
-    assert_eq!(quoted(&list), codes);
+    let explained = code::CODES.iter().flat_map(|(_, group)| *group).map(|(code, ..)| *code);
+    assert_eq!(explained.clone().map(str::to_owned).collect::<BTreeSet<_>>(), codes);
+    assert!(explained.count() == codes.len() && codes.len() > 60, "one of them stands there twice");
+    let table = |(title, group): &(&str, &[code::Code])| {
+        let row = |(code, means, verdicts): &code::Code| {
+            let verdicts: Vec<String> = verdicts.iter().map(|verdict| verdict.to_string().to_lowercase()).collect();
+            format!("| `{code}` | {means} | {} |\n", verdicts.join(", "))
+        };
+        format!("{title}:\n\n| code | means | verdict |\n|---|---|---|\n{}", group.iter().map(row).collect::<String>())
+    };
+    is_what_the_readme_has("codes", &code::CODES.iter().map(table).collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
-fn every_code_of_a_finding_is_there_and_no_other() {
+fn every_code_of_a_finding_is_explained_and_no_other() {
     let source = read("src/doctor/judgement.rs");
     let (source, _) = source.split_once("#[cfg(test)]").unwrap();
-    let arguments = source.split("Finding::new(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
-    let codes: BTreeSet<String> = arguments.map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
-    let readme = read("README.md");
-    let (_, list) = readme.split_once("The `code` of a finding is one of ").unwrap();
-    assert!(codes.len() > 10, "{codes:?}");
-    assert_eq!(quoted(list.split_once('.').unwrap().0), codes);
+    let found = arguments(source, "Finding::new(").map(|rest| {
+        let (code, rest) = rest.split_once("\", Fault::").unwrap();
+        (code.to_owned(), rest.split(',').next().unwrap().to_lowercase())
+    });
+    let fault = |fault: &Fault| format!("{fault:?}").to_lowercase();
+    let explained = finding::CODES.iter().map(|(code, _, at)| ((*code).to_owned(), fault(at)));
+    assert_eq!(explained.collect::<BTreeSet<_>>(), found.collect::<BTreeSet<_>>());
+    let row = |(code, means, at): &(&str, &str, Fault)| format!("| `{code}` | {means} | {} |\n", fault(at));
+    let rows: String = finding::CODES.iter().map(row).collect();
+    is_what_the_readme_has("findings", &format!("| code | means | fault |\n|---|---|---|\n{rows}"));
+}
+
+/// Holds a table of the README against the one of the source; where it differs, the right one is printed to be copied.
+fn is_what_the_readme_has(kind: &str, expected: &str) {
+    let [(_, there)] = marked(kind).try_into().unwrap();
+    assert!(there.trim() == expected.trim(), "between `<!-- {kind} -->` and `<!-- end -->` belongs:\n\n{expected}");
 }
 
 /// The keys of an object; of `stages[0]` for `/stages/0`.

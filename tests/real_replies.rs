@@ -11,6 +11,9 @@ use mailtrip::stage::{At, Leg, Stage};
 
 use Certainty::{Certain, Likely, Possible};
 
+#[path = "support/codes.rs"]
+mod codes;
+
 /// Where in the conversation the server says it.
 #[derive(Debug, Clone, Copy)]
 enum When {
@@ -94,6 +97,7 @@ fn outcome(place: &str, when: When, line: &str) -> Outcome {
 fn only(outcome: &Outcome) -> Diagnosis {
     let mut diagnoses = diagnose(outcome);
     assert_eq!(diagnoses.len(), 1, "{diagnoses:?}");
+    assert!(codes::have_their_verdicts(outcome), "{diagnoses:?}");
     diagnoses.remove(0)
 }
 
@@ -165,6 +169,9 @@ const SIGN_IN: &[Case] = &[
     (ANY, Login, "535 Authentication credentials invalid", "login-refused", Likely),
     // jens-maus/yam#638: the access by mail programs was off, of which POP3 says nothing
     ("pop3 pop.gmx.net:995/tls", Login, "-ERR authentication failed", "login-refused", Possible),
+    // Cyrus IMAP 3.6.1 and Courier-IMAP 5.0.13, of Debian 12
+    (IMAP, Login, "NO authentication failure", "login-refused", Likely),
+    (IMAP, Login, "NO Login failed.", "login-refused", Likely),
     // Dovecot, without TLS
     ("imap imap.example.net:143/none", Login, "NO [PRIVACYREQUIRED] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.", "login-needs-encryption", Certain),
     ("pop3 pop.example.net:110/none", Login, "-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.", "login-needs-encryption", Likely),

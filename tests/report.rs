@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mailtrip::account::{Family, Protocol};
+use mailtrip::diagnose::code::CODES;
 use mailtrip::diagnose::{Verdict, diagnose, round_trip, verdict};
 use mailtrip::failure::{Failure, Kind, Reply, Speech, Step};
 use mailtrip::outcome::{Outcome, StageRecord, Status};
@@ -19,6 +20,8 @@ use mailtrip::report::{self, Format, json};
 use mailtrip::stage::{At, Leg, Stage};
 
 use golden::golden;
+#[path = "support/codes.rs"]
+mod codes;
 
 /// All data files, with the outcomes in them.
 fn data() -> Vec<(PathBuf, Vec<Outcome>)> {
@@ -149,11 +152,27 @@ fn the_heaviest_diagnosis_is_as_heavy_as_the_verdict() {
             let diagnoses = diagnose(outcome);
             let heaviest = diagnoses.iter().map(|diagnosis| diagnosis.verdict).max().unwrap_or(Verdict::Ok);
             assert_eq!(heaviest, verdict(outcome), "{}", path.display());
+            assert!(codes::have_their_verdicts(outcome), "{}: {diagnoses:#?}", path.display());
             let text = report::render(std::slice::from_ref(outcome), Format::Terminal, &Style::default());
             let last = text.lines().rfind(|line| !line.starts_with(' ')).unwrap();
             assert!(last.starts_with(&verdict(outcome).to_string()), "{last}");
         }
     }
+}
+
+/// Each rule shows in a report that somebody has read: of the data here, or of a scenario.
+#[test]
+fn every_code_is_in_a_golden_report() {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let files = fs::read_dir(scenarios).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let of_scenarios = files.flat_map(|path| json::read(&fs::read_to_string(path).unwrap()).unwrap());
+    let outcomes = data().into_iter().flat_map(|(_, outcomes)| outcomes).chain(of_scenarios);
+    let shown: BTreeSet<&str> =
+        outcomes.flat_map(|outcome| diagnose(&outcome)).map(|diagnosis| diagnosis.code).collect();
+    let codes = CODES.iter().flat_map(|(_, codes)| codes.iter()).map(|(code, ..)| *code);
+    let missing: Vec<&str> = codes.filter(|code| !shown.contains(code)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]
@@ -178,7 +197,7 @@ fn verdicts_are_what_the_stories_say() {
         ("offline", "3"),
         ("several", "2 2 3"),
         ("clean", "1 2 0 3"),
-        ("rare-codes", "2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 3 0 0 0 0"),
+        ("rare-codes", "2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 3 0 0 0 0"),
     ];
     for (path, outcomes) in data() {
         let name = path.file_stem().unwrap().to_str().unwrap();

@@ -8,8 +8,14 @@ use mailtrip::stage::{At, Leg, Stage};
 
 use Certainty::{Certain, Likely, Possible};
 
+#[path = "support/codes.rs"]
+mod codes;
 #[path = "report_rules/delivery.rs"]
 mod delivery;
+#[path = "report_rules/host.rs"]
+mod host;
+#[path = "report_rules/sign_in.rs"]
+mod sign_in;
 
 /// An outcome with one failed stage, on one server.
 fn outcome(server: Server, stage: Stage, failure: Failure, facts: Vec<Fact>) -> Outcome {
@@ -58,6 +64,7 @@ fn server(text: &str) -> Server {
 fn only(outcome: &Outcome) -> Diagnosis {
     let mut diagnoses = diagnose(outcome);
     assert_eq!(diagnoses.len(), 1, "{diagnoses:?}");
+    assert!(codes::have_their_verdicts(outcome), "{diagnoses:?}");
     diagnoses.remove(0)
 }
 
@@ -107,6 +114,8 @@ fn a_machine_without_a_network_says_nothing_of_the_mailbox() {
         (Stage::Greeting, Kind::ConnectionLost, vec![]),
         tried(&[("192.0.2.1:993", Dialled::NoRoute), ("192.0.2.2:993", Dialled::Unreachable)]),
         tried(&[]),
+        // In no time, nothing is looked up anywhere.
+        (Stage::Resolve, Kind::Timeout { limit_seconds: 0.001 }, vec![]),
     ] {
         let outcome = two(no_resolver(), other);
         assert!(diagnose(&outcome).iter().all(|diagnosis| diagnosis.code != "offline"), "{outcome:?}");
@@ -120,6 +129,7 @@ fn a_machine_without_a_network_says_nothing_of_the_mailbox() {
 /// Codes, and those of what they follow from.
 fn roots(outcome: &Outcome) -> Vec<(&'static str, Option<&'static str>)> {
     let diagnoses = diagnose(outcome);
+    assert!(codes::have_their_verdicts(outcome), "{diagnoses:?}");
     diagnoses.iter().map(|diagnosis| (diagnosis.code, diagnosis.follows_from.map(|root| root.code))).collect()
 }
 

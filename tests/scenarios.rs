@@ -3,6 +3,8 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test scenarios` writes the reports anew; read the difference before it is committed.
 
+#[path = "support/codes.rs"]
+mod codes;
 #[path = "scenarios/golden.rs"]
 mod golden;
 #[path = "scenarios/harmless.rs"]

@@ -63,13 +63,26 @@ fn host(table: &Section, found: &mut Findings) -> Option<Spanned<String>> {
     let is_address = name.parse::<std::net::IpAddr>().is_ok();
     if !is_address && name.contains(|c: char| c.is_whitespace() || ":/@[]".contains(c)) {
         let title = format!("`host` in {} is the name or the IP address of a server, and nothing else", table.name);
-        found.error(span, title).help("the port has a key of its own: { host = \"mail.example.net\", port = 993 }");
+        found.error(span, title).help(plain_name(name));
         return None;
     }
     if let Some(hint) = provider::hint(name) {
         found.notice(span.clone(), hint);
     }
     Some(Spanned::new(span, name.to_owned()))
+}
+
+/// How what was given becomes a name.
+fn plain_name(given: &str) -> String {
+    let bare = given.trim();
+    let bare = bare.split_once("://").map_or(bare, |(_, rest)| rest).trim_end_matches('/');
+    match bare.contains(|c: char| c.is_whitespace() || ":/@[]".contains(c)) {
+        false => format!("host = \"{bare}\""),
+        true if bare.contains('@') => {
+            "what stands before the @ has no place here: host = \"mail.example.net\"".to_owned()
+        }
+        true => "the port has a key of its own: { host = \"mail.example.net\", port = 993 }".to_owned(),
+    }
 }
 
 /// What an endpoint is made from, besides what is given for it.

@@ -6,7 +6,7 @@ use crate::failure::Step;
 use crate::stage::Stage;
 
 use super::case::Case;
-use super::limit;
+use super::wait::wait;
 use super::{Certainty::*, Diagnosis};
 
 /// How servers say that the address of this machine is on a list.
@@ -131,10 +131,9 @@ pub fn account(case: &Case) -> Option<Diagnosis> {
     let usual = "A lock for too many wrong passwords ends by itself after some time: do not keep trying.";
     let stolen = "Change the password: mostly it is somebody else that has sent from the account.";
     let (cause, then) = match login {
-        true => (
-            "The server calls the account locked, suspended or disabled, not the password wrong.",
-            limit::wait(case, usual),
-        ),
+        true => {
+            ("The server calls the account locked, suspended or disabled, not the password wrong.", wait(case, usual))
+        }
         false => ("The account may not send: the provider has suspended it, or its sending.", stolen.to_owned()),
     };
     Some(

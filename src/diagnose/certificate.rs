@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use crate::failure::Kind;
+use crate::outcome::{StageRecord, Status};
+use crate::stage::Stage;
 
 use super::case::Case;
 use super::interceptor;
@@ -38,12 +40,33 @@ pub fn expired(case: &Case) -> Option<Diagnosis> {
         return None;
     };
     let ago = ago(not_after, case.outcome.began);
-    let cause = format!("The certificate of {} ended on {}{ago}.", case.host(), day(not_after));
+    let cause = format!("The certificate of {} ended on {}{ago}", case.host(), day(not_after));
+    if has_every_server_expired(case) {
+        let cause = format!("{cause}, and so did that of every other server: the clock here is probably ahead.");
+        let renew = "If the clock is right, the certificates have to be renewed: tell the provider.";
+        return Some(case.because("certificate-expired", Likely, cause).advise(clock(case)).advise(renew));
+    }
+    let cause = format!("{cause}.");
     Some(
         case.because("certificate-expired", Certain, cause)
             .advise("The owner of the server has to renew the certificate: tell the provider.")
             .advise(clock(case)),
     )
+}
+
+/// Whether servers of several names show a certificate whose time is over, and none shows another one.
+fn has_every_server_expired(case: &Case) -> bool {
+    let outcome = case.outcome;
+    let mut shown = outcome.stages.iter().filter(|record| matches!(record.at.stage, Stage::Tls | Stage::Starttls));
+    let expired = |record: &StageRecord| match &record.status {
+        Status::Failed(failure) => matches!(failure.kind, Kind::CertificateExpired { .. }),
+        status => *status != Status::Passed,
+    };
+    let others = outcome.failed().filter(|(record, failure)| {
+        let host = outcome.server(record).map_or("", |server| server.host.as_str());
+        matches!(failure.kind, Kind::CertificateExpired { .. }) && !host.eq_ignore_ascii_case(case.host())
+    });
+    shown.all(expired) && others.count() > 0
 }
 
 /// Its time has not begun.
@@ -119,7 +142,7 @@ pub fn untrusted(case: &Case) -> Option<Diagnosis> {
     };
     Some(
         case.because("certificate-untrusted", Certain, cause)
-            .advise("If that is a private authority that you trust (a company's, your own), name its certificate as `ca_file`.")
+            .advise("If that is a private authority that you trust (a company's, your own), name its certificate as `ca_file`. One that is named already does not hold it.")
             .advise("If it is a public one, the server forgets to send the intermediate certificate: tell the provider.")
             .advise(interception())
             .advise("On an old machine, update its trusted certificates (on Debian the package ca-certificates)."),

@@ -114,7 +114,7 @@ pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
     let mut diagnosis = case.because("not-arrived", Certain, lack(case, &way, &within(*waited_seconds)));
     diagnosis =
         looked_into(case).into_iter().chain(of_mailbox(case).filter_map(quota)).fold(diagnosis, Diagnosis::seen);
-    diagnosis = diagnosis.advise_all(unseen(case, &way));
+    diagnosis = diagnosis.advise_all(another_mailbox(case, &way)).advise_all(unseen(case, &way));
     if way.what == What::Answer {
         diagnosis = answerless(&way, diagnosis);
     }
@@ -132,6 +132,15 @@ pub fn not_arrived(case: &Case) -> Option<Diagnosis> {
         }
     }
     Some(if way.what == What::Answer { diagnosis } else { where_to_look(&way, diagnosis) })
+}
+
+/// The username is the address of another mailbox, unless one of both is an alias.
+fn another_mailbox(case: &Case, way: &Way) -> Option<String> {
+    let name = way.signs_in_as(case.outcome)?;
+    let to = way.to;
+    Some(format!(
+        "The mailbox is that of {name}, and the message went to {to}: if these are two, set `address = \"{name}\"`."
+    ))
 }
 
 /// What POP3 does not show: the usual reason is a message in the Junk folder.

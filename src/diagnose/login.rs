@@ -7,7 +7,7 @@ use crate::stage::{Leg, Stage};
 
 use super::case::Case;
 use super::known::{self, Provider, SignIn};
-use super::limit;
+use super::wait::wait;
 use super::{Certainty::*, Diagnosis};
 
 /// Nothing is offered because the connection is not encrypted yet.
@@ -57,11 +57,23 @@ pub fn mechanism_not_offered(case: &Case) -> Option<Diagnosis> {
         return None;
     };
     let cause = format!("{} does not offer {wanted}, which `auth` asks for. Nothing was sent.", case.host());
+    let setting = match is_unknown_elsewhere(case) {
+        true => "`auth = \"auto\"`".to_owned(),
+        false => case.setting("auth", "\"auto\""),
+    };
     Some(
         case.because("mechanism-not-offered", Certain, cause)
             .seen(format!("mechanisms offered: {}", offered.join(", ")))
-            .advise(format!("Set {}: it takes what the server offers.", case.setting("auth", "\"auto\""))),
+            .advise(format!("Set {setting}: it takes what the server offers.")),
     )
+}
+
+/// Whether another server of the account does not offer the method either: then it is asked for of all of them.
+fn is_unknown_elsewhere(case: &Case) -> bool {
+    case.outcome.failed().any(|(record, failure)| {
+        let other = record.account == case.record.account && record.at.protocol != case.protocol();
+        other && matches!(failure.kind, Kind::MechanismNotOffered { .. })
+    })
 }
 
 /// The sign-in does not work at the moment.
@@ -72,7 +84,7 @@ pub fn temporary(case: &Case) -> Option<Diagnosis> {
     let cause = format!("{} cannot check passwords at the moment.", case.host());
     Some(
         case.because("login-temporarily-refused", Likely, cause)
-            .advise(limit::wait(case, "Try again in some minutes."))
+            .advise(wait(case, "Try again in some minutes."))
             .advise("The password may be right: the server did not call it wrong.")
             .advise(
                 "If it lasts, ask the provider. Some servers say so after too many sign-ins: run the check less often.",
@@ -201,12 +213,26 @@ pub fn not_permitted(case: &Case) -> Option<Diagnosis> {
     )
 }
 
+/// How servers without response codes say it, such as Cyrus and Courier. By POP3 they refuse so a mailbox that is locked, too.
+const WRONG: &[&str] = &[
+    "authentication fail",
+    "login fail",
+    "logon fail",
+    "invalid credentials",
+    "invalid login",
+    "invalid password",
+    "incorrect password",
+    "wrong password",
+];
+
 /// Anything else that the server refused at the sign-in.
 pub fn wrong(case: &Case) -> Option<Diagnosis> {
     if !case.refused_at(Stage::Login) {
         return None;
     }
-    let credentials = case.code() == Some(535) || case.responded(&["AUTHENTICATIONFAILED", "AUTH"]);
+    let credentials = case.code() == Some(535)
+        || case.responded(&["AUTHENTICATIONFAILED", "AUTH"])
+        || (case.protocol() != Protocol::Pop3 && case.says(WRONG));
     let cause = "The server does not accept this username with this password.";
     let certainty = if credentials { Likely } else { Possible };
     Some(case.because("login-refused", certainty, cause).advise_all(usual_advice(case)))
@@ -215,11 +241,56 @@ pub fn wrong(case: &Case) -> Option<Diagnosis> {
 /// What to check whenever a sign-in is refused, the likeliest first.
 pub fn usual_advice(case: &Case) -> Vec<String> {
     let mut advice = Vec::from_iter(whitespace(case));
+    let right = signed_in_elsewhere(case).is_some_and(|(_, username)| username == case.username());
+    let port = between_servers(case);
+    advice.extend(port.clone().filter(|_| right));
+    let letters = capital_letters(case);
+    let other = letters.is_none().then(|| other_address(case)).flatten();
+    let usual = (letters.is_none() && other.is_none()).then(|| usual_username(case));
+    advice.extend(letters);
     advice.extend(elsewhere(case));
     advice.extend(switch_on(case));
+    advice.extend(other);
     advice.extend(open_elsewhere(case));
     advice.push(password(case));
-    advice.push(match case.username() {
+    advice.extend(usual);
+    advice.extend(port.filter(|_| !right));
+    advice.extend(provider_advice(case));
+    if case.protocol() != Protocol::Smtp {
+        let protocol = case.protocol();
+        advice.push(format!("Some providers have {protocol} switched off: look in the settings of the web site."));
+    }
+    advice
+}
+
+/// Port 25 may offer a sign-in that it lets nobody through by.
+fn between_servers(case: &Case) -> Option<String> {
+    let between = case.protocol() == Protocol::Smtp && case.port() == Some(25);
+    between.then(|| format!("Port 25 is for mail between servers: {}.", case.submission_port()))
+}
+
+/// The username is the address in other letters, and to some servers, such as Courier, that is another name.
+fn capital_letters(case: &Case) -> Option<String> {
+    let (username, address) = (case.username(), address(case));
+    (username != address && username.eq_ignore_ascii_case(address)).then(|| {
+        let set = username_of(case, address);
+        format!("Set {set}: some servers tell capital letters from small ones.")
+    })
+}
+
+/// The username is an address, and another one than that of the account: it may be misspelt.
+fn other_address(case: &Case) -> Option<String> {
+    let (username, address) = (case.username(), address(case));
+    let is_another = username.contains('@') && username != address;
+    (is_another && signed_in_elsewhere(case).is_none()).then(|| {
+        let set = username_of(case, address);
+        format!("Check the username, {username}: it is not the address. If it has to be that, set {set}.")
+    })
+}
+
+/// What most servers want.
+fn usual_username(case: &Case) -> String {
+    match case.username() {
         "" => "Check the username: most servers want the full address.".to_owned(),
         bare if known::wants_local_part(case.host(), case.protocol()) && bare.contains('@') => {
             let local = bare.split('@').next().unwrap_or_default();
@@ -233,13 +304,7 @@ pub fn usual_advice(case: &Case) -> Vec<String> {
             let set = username_of(case, address(case));
             format!("Check the username, {name}: most servers want the full address, that is {set}.")
         }
-    });
-    advice.extend(provider_advice(case));
-    if case.protocol() != Protocol::Smtp {
-        let protocol = case.protocol();
-        advice.push(format!("Some providers have {protocol} switched off: look in the settings of the web site."));
     }
-    advice
 }
 
 /// What is off in every new account is the first thing to look at.

@@ -5,6 +5,7 @@ use crate::outcome::{Dialled, Fact, Outcome, StageRecord, Status};
 use crate::stage::Stage;
 
 use super::case::family;
+use super::other::SHORT;
 use super::{Certainty::Likely, Diagnosis, Verdict};
 
 /// Where every connection of the run failed, and each by the resolver or for want of any way out, it is this machine that
@@ -30,7 +31,8 @@ pub fn explain(outcome: &Outcome) -> Option<Diagnosis> {
 /// `NoRoute` is the kernel's own answer, without a packet.
 fn is_sign(record: &StageRecord, failure: &Failure) -> bool {
     match (record.at.stage, &failure.kind) {
-        (Stage::Resolve, Kind::ResolverFailed | Kind::Timeout { .. }) => true,
+        (Stage::Resolve, Kind::ResolverFailed) => true,
+        (Stage::Resolve, Kind::Timeout { limit_seconds }) => *limit_seconds >= SHORT,
         (Stage::Connect, Kind::Unreachable) => {
             tried(record).next().is_some() && tried(record).all(|(_, result)| result == Dialled::NoRoute)
         }

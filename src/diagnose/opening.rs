@@ -9,6 +9,7 @@ use super::case::Case;
 use super::known;
 use super::limit;
 use super::published::published;
+use super::wait::wait;
 use super::{Certainty::*, Diagnosis};
 
 /// A client that waits for plaintext on a TLS port: both sides wait for the other to begin.
@@ -55,6 +56,10 @@ pub fn plaintext_on_tls_port(case: &Case) -> Option<Diagnosis> {
     let starttls = case.setting("security", "\"starttls\"");
     let tls_port = known::tls_port(case.protocol());
     let diagnosis = case.because("plaintext-on-tls-port", Certain, cause).advise_all(published(case));
+    if case.protocol() == Protocol::Smtp && case.port() == Some(25) {
+        let instead = case.submission_port();
+        return Some(diagnosis.advise(format!("Port 25 is for mail between servers: {instead}.")));
+    }
     let diagnosis =
         diagnosis.advise(format!("Set {starttls}: the connection is encrypted then, before the password is sent."));
     if case.port() == Some(tls_port) {
@@ -236,7 +241,7 @@ pub fn turned_away(case: &Case) -> Option<Diagnosis> {
         let usual = "Try again in some minutes, and less often: too many connections look like this.";
         return Some(
             case.because("turned-away-for-now", Likely, cause)
-                .advise(limit::wait(case, usual))
+                .advise(wait(case, usual))
                 .advise("Close other mail programs of the account, and let a schedule run this check less often."),
         );
     }

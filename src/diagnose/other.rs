@@ -11,7 +11,7 @@ use super::published::published;
 use super::{Certainty::*, Diagnosis, Verdict, is_clean_up};
 
 /// A limit below this, in seconds, is suspected before the server is.
-const SHORT: f64 = 1.0;
+pub const SHORT: f64 = 1.0;
 
 /// The limit was over.
 pub fn timeout(case: &Case) -> Option<Diagnosis> {
@@ -23,12 +23,21 @@ pub fn timeout(case: &Case) -> Option<Diagnosis> {
     Some(
         case.because("timeout", Possible, cause)
             .advise_all(before_sign_in(case))
+            .advise_all(held_up(case, *limit_seconds))
             .advise("Try again: the server may be busy.")
             .advise_all(waits_for_lock(case))
             .advise_all(waits_to_be_asked(case))
             .advise("A firewall, an antivirus or a VPN may hold the connection up: switch it off for one test.")
             .advise(format!("If the server is known to be slow, allow it more time: raise {}.", limits(case))),
     )
+}
+
+/// Many servers answer a wrong password late, so that nobody can try many: Courier and aiosmtpd after 5 s, Dovecot after 17 s.
+fn held_up(case: &Case, limit: f64) -> Option<String> {
+    const LATE: f64 = 20.0;
+    (case.stage() == Stage::Login && limit < LATE).then(|| {
+        "Check username and password: many servers let who signs in with wrong ones wait for the answer.".to_owned()
+    })
 }
 
 /// The limit is shorter than it takes a server that is far away, or has much to do.

@@ -6,6 +6,7 @@ use crate::outcome::Fact;
 use crate::stage::Stage;
 
 use super::case::{Case, dialled, family};
+use super::host;
 use super::known;
 use super::published::published;
 use super::{Certainty::*, Diagnosis};
@@ -21,7 +22,8 @@ pub fn host_not_found(case: &Case) -> Option<Diagnosis> {
         true => (Likely, format!("The name {host} was not found, nor was any other server reached.")),
         false => (Certain, format!("There is no server of the name {host}.")),
     };
-    let mut diagnosis = case.because("host-not-found", certainty, cause).advise_all(published(case));
+    let known = published(case).or_else(|| host::respelt(case));
+    let mut diagnosis = case.because("host-not-found", certainty, cause).advise_all(known);
     if host.contains('@') || host.contains("://") {
         diagnosis = diagnosis.advise(format!("{} is a host name only, such as mail.example.net.", case.key("host")));
     }
@@ -70,7 +72,7 @@ pub fn refused(case: &Case) -> Option<Diagnosis> {
     }
     let cause = format!("{} is there, but nothing answers on port{}.", case.host(), case.port_number());
     let diagnosis = case.because("connection-refused", Likely, cause);
-    let diagnosis = diagnosis.advise_all(published(case)).advise_all(other_port(case));
+    let diagnosis = diagnosis.advise_all(published_or_meant(case)).advise_all(other_port(case));
     Some(addresses(case, diagnosis).advise(right_host(case)).advise_all(blocked(case)).advise(format!(
         "If port{} is right, the mail service on {} may be down: try again later.",
         case.port_number(),
@@ -153,9 +155,14 @@ pub fn no_answer(case: &Case) -> Option<Diagnosis> {
         true => (other_port(case), None),
         false => (None, other_port(case)),
     };
-    let diagnosis = case.because("no-answer", Likely, cause).advise_all(published(case)).advise_all(first);
+    let diagnosis = case.because("no-answer", Likely, cause).advise_all(published_or_meant(case)).advise_all(first);
     let diagnosis = diagnosis.advise_all(offline(case)).advise_all(blocked(case));
     Some(addresses(case, diagnosis).advise(right_host(case)).advise_all(last))
+}
+
+/// What the provider publishes, or else the host that is probably meant.
+fn published_or_meant(case: &Case) -> Option<String> {
+    published(case).or_else(|| host::instead(case))
 }
 
 fn right_host(case: &Case) -> String {

@@ -6,6 +6,7 @@ use crate::outcome::Fact;
 use crate::stage::Stage;
 
 use super::case::Case;
+use super::host;
 use super::known;
 use super::published::published;
 use super::{Certainty, Certainty::*, Diagnosis};
@@ -99,18 +100,27 @@ fn corrected(case: &Case, certainty: Certainty, cause: String, portal: Option<St
     };
     let right = |security| case.setting("port", &known::port(protocol, security).to_string());
     diagnosis
+        .advise_all(both(case, &right(security)))
         .advise(format!("Set {}: with security {security} it is the usual port of {protocol}.", right(security)))
         .advise(format!("Or set {} with {}.", right(other), case.setting("security", word)))
         .advise(host_too(case))
         .advise_all(portal)
 }
 
+/// Host and port are those of one other protocol, so that neither is right.
+fn both(case: &Case, port: &str) -> Option<String> {
+    let (of, _) = case.port().and_then(known::usual)?;
+    known::namesake(case.host(), case.protocol())?;
+    let name = host::misplaced(case).filter(|_| known::namesake(case.host(), of).is_none())?;
+    Some(format!("Set {} with {port}: both are those of {of}.", host::setting(case, &name)))
+}
+
 /// The port is a usual one, so it is the host.
 fn other_host(case: &Case) -> String {
     let (host, protocol) = (case.key("host"), case.protocol());
-    match known::namesake(case.host(), protocol) {
+    match host::misplaced(case) {
         Some(name) => {
-            let setting = case.setting("host", &format!("\"{name}\""));
+            let setting = host::setting(case, &name);
             format!(
                 "Set {setting}, or what the provider calls its {protocol} server: the port is right, the host is not."
             )
@@ -120,8 +130,8 @@ fn other_host(case: &Case) -> String {
 }
 
 fn host_too(case: &Case) -> String {
-    match known::namesake(case.host(), case.protocol()) {
-        Some(name) => format!("Check the host, too: it may be {}.", case.setting("host", &format!("\"{name}\""))),
+    match host::misplaced(case) {
+        Some(name) => format!("Check the host, too: it may be {}.", host::setting(case, &name)),
         None => format!("Check {}, too: it has to be the provider's {} server.", case.key("host"), case.protocol()),
     }
 }

@@ -4,7 +4,7 @@ use crate::failure::{Kind, Step};
 use crate::stage::Stage;
 
 use super::case::Case;
-use super::limit;
+use super::wait::wait;
 use super::way::Way;
 use super::{Certainty::*, Diagnosis};
 
@@ -97,7 +97,7 @@ pub fn temporary(case: &Case) -> Option<Diagnosis> {
     let bare = step == Step::Rcpt && case.coded(&[450, 451]) && case.enhanced().is_empty();
     Some(
         case.because("submission-temporarily-refused", Likely, cause)
-            .advise(limit::wait(case, "Try again in some minutes."))
+            .advise(wait(case, "Try again in some minutes."))
             .advise_all(bare.then(|| greylisting.to_owned()))
             .advise("If it lasts, show the server's words to the provider: the trouble is the server's own.")
             .advise("If a schedule runs this check, let it run less often: providers limit messages by the hour."),
@@ -186,6 +186,10 @@ pub fn recipient_unknown(case: &Case) -> Option<Diagnosis> {
     let cause = format!("The server knows no mailbox {}.", way.to);
     Some(
         case.because("recipient-unknown", if known { Certain } else { Likely }, cause)
+            .advise_all(
+                way.signs_in_as(case.outcome)
+                    .map(|name| format!("Set `address = \"{name}\"`: that is how the mailbox is signed in to.")),
+            )
             .advise(format!("Check {} letter by letter.", way.whose_address()))
             .advise("If it is right, the mailbox may be closed or suspended: sign in on the provider's web site."),
     )

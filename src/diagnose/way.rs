@@ -1,7 +1,7 @@
 //! Which way a message goes: out, with the reply, or home with the answer of somebody else.
 
-use crate::outcome::Outcome;
-use crate::stage::Leg;
+use crate::outcome::{Outcome, StageRecord, Status};
+use crate::stage::{Leg, Stage};
 
 /// What is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,15 @@ impl<'a> Way<'a> {
         }
     }
 
+    /// The address that the mailbox was signed in to by, where it is another one than what is waited for was sent to.
+    pub fn signs_in_as(&self, outcome: &'a Outcome) -> Option<&'a str> {
+        let at_home = |record: &&StageRecord| record.at.leg == self.delivery && record.at.stage == Stage::Login;
+        let login = outcome.stages.iter().filter(at_home).find(|record| record.status == Status::Passed)?;
+        let name = outcome.server(login)?.username.as_str();
+        let is_another = name.contains('@') && !is_same_mailbox(name, self.to);
+        (self.what != What::Answer && is_another).then_some(name)
+    }
+
     /// What was submitted, in a word.
     pub fn sent(&self) -> &'static str {
         match self.what {
@@ -71,4 +80,13 @@ impl<'a> Way<'a> {
             What::Answer => "answer",
         }
     }
+}
+
+/// Whether two addresses are the same, but for what stands behind a plus sign (RFC 5233 §1).
+fn is_same_mailbox(one: &str, other: &str) -> bool {
+    let plain = |address: &str| {
+        let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
+        format!("{}@{domain}", local.split('+').next().unwrap_or_default()).to_ascii_lowercase()
+    };
+    plain(one) == plain(other)
 }

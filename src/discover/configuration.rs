@@ -49,7 +49,8 @@ fn proof(chosen: &[&Candidate], address: &str) -> String {
         );
     }
     format!(
-        "# The password is taken from the environment variable {PASSWORD_FROM}. Or from a password manager:\n\
+        "# The password is taken from the environment variable {PASSWORD_FROM}.\n\
+         # Or from a password manager:\n\
          # password = {{ command = [\"pass\", \"show\", {}] }}\n\
          password = {{ env = \"{PASSWORD_FROM}\" }}\n",
         quoted(&format!("mail/{address}"))

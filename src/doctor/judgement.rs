@@ -37,7 +37,7 @@ pub enum Fault {
 /// What follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// A stable name in kebab-case, for scripts.
+    /// A stable name in kebab-case, for scripts; what it means is in [`CODES`](super::code::CODES).
     pub code: &'static str,
     /// Where the fault is.
     pub fault: Fault,
@@ -210,10 +210,15 @@ fn blocked_ports(seen: &Seen<'_>) -> Vec<Finding> {
 fn closed_ports(seen: &Seen<'_>) -> Vec<Finding> {
     let finding = |sight: &Sight| {
         let Sight { host, port, .. } = sight;
-        let open = |other: &Sight| other.state.is_answer() && other.state != State::Closed;
-        let (cause, advice) = if seen.at(host).any(open) {
+        let open = |other: &&Sight| other.state.is_answer() && other.state != State::Closed;
+        let foreign = |other: &Sight| other.speaks.is_some_and(|spoken| !sight.configured_for.contains(&spoken));
+        let (cause, advice) = if seen.at(host).any(|other| open(&other) && !foreign(other)) {
             let cause = format!("Nothing listens on port {port} of {host}, though that host is there.");
             (cause, format!("Compare {} with what your provider states.", sight.setting("port")))
+        } else if let Some(spoken) = seen.at(host).filter(open).find_map(|other| other.speaks) {
+            let cause =
+                format!("{host} is a server for {spoken}, with nothing on port {port}: it may be the wrong host.");
+            (cause, format!("Compare {} with what your provider states.", sight.setting("host")))
         } else {
             let cause = format!("Every port of {host} that was tried is closed: it may be the wrong host.");
             (cause, format!("Compare {} with what your provider states.", sight.setting("host")))
@@ -416,6 +421,9 @@ mod tests {
             cause(&[closed.clone(), beside(sight("a.test", 993, State::Tls))]).contains("though that host is there")
         );
         assert!(cause(&[closed.clone(), beside(sight("a.test", 993, State::Closed))]).contains("the wrong host"));
+        let speaking = |protocol| beside(Sight { speaks: Some(protocol), ..sight("a.test", 465, State::Tls) });
+        assert!(cause(&[closed.clone(), speaking(Protocol::Smtp)]).contains("a server for SMTP"));
+        assert!(cause(&[closed.clone(), speaking(Protocol::Imap)]).contains("though that host is there"));
     }
 
     #[test]

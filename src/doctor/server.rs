@@ -93,6 +93,11 @@ impl Quota {
     }
 }
 
+/// Whether it offers a setting with a value: a guess, where the lines to change are known from what was seen.
+fn offers_a_line(advice: &str) -> bool {
+    advice.split('`').skip(1).step_by(2).any(|quoted| quoted.contains(" = "))
+}
+
 impl Server {
     /// Where the survey has heard something else than what is configured, a visit would only wait for what does not come.
     pub(super) fn is_worth_a_visit(&self) -> bool {
@@ -121,6 +126,9 @@ impl Server {
         }
         self.signed_in = self.not_signed_in.is_none() && verdict < Verdict::Unknown;
         self.diagnoses = diagnose(outcome);
+        if !self.changes.is_empty() {
+            self.diagnoses.iter_mut().for_each(|diagnosis| diagnosis.advice.retain(|advice| !offers_a_line(advice)));
+        }
         self.reply = outcome.failed().find_map(|(_, failure)| failure.reply.clone());
         for fact in outcome.stages.iter().flat_map(|record| &record.facts) {
             match fact {

@@ -12,12 +12,14 @@ use mailtrip::discover::{Candidate, Discovery, Evidence, Origin, Sources, Standi
 use mailtrip::failure::{Failure, Kind};
 use mailtrip::report::human::few;
 use mailtrip::report::printable::printable;
+use mailtrip::report::terminal::Style;
+use mailtrip::report::terminal::page::{Ink, Page};
 use mailtrip::report::{self, words};
 use mailtrip::wire::names::ascii;
 use serde::Serialize;
 
 use crate::cli::{self, Listing};
-use crate::console::{Unable, note, print};
+use crate::console::{Unable, note, plain_style, print};
 
 use super::signals;
 
@@ -81,7 +83,7 @@ async fn find(arguments: &cli::Discover) -> Result<Found, Unable> {
         }));
     }
     let text = match arguments.format {
-        Listing::Terminal => listing(&found, configuration.as_deref()),
+        Listing::Terminal => listing(&found, configuration.as_deref(), &plain_style()),
         Listing::Json => json(&found, verdict, arguments.offline, configuration),
     };
     Ok(Found { text, notices, verdict })
@@ -147,43 +149,53 @@ pub fn reason(failure: &Failure) -> String {
     printable(&words::failure(failure)) + &more
 }
 
-fn listing(found: &Discovery, configuration: Option<&str>) -> String {
-    let mut text = format!("{}\n", printable(found.address.as_ref()));
+fn listing(found: &Discovery, configuration: Option<&str>, style: &Style) -> String {
+    let mut page = Page::new(style);
+    page.text(0, Ink::Bold, found.address.as_ref());
     for protocol in Protocol::ALL {
-        text += &format!("\n{protocol}\n");
+        page.blank();
+        page.text(0, Ink::Bold, &protocol.to_string());
         let all: Vec<&Candidate> = found.candidates.iter().filter(|one| one.protocol == protocol).collect();
         if all.is_empty() {
-            text += "  – nothing was found\n";
+            page.text(2, Ink::Plain, "– nothing was found");
         }
-        all.into_iter().for_each(|candidate| text += &entry(candidate));
+        all.into_iter().for_each(|candidate| entry(&mut page, candidate));
     }
     if !found.asked.is_empty() {
-        text += "\nAsked in vain\n";
+        page.blank();
+        page.text(0, Ink::Bold, "Asked in vain");
     }
     for asked in &found.asked {
         let why = asked.failure.as_ref().map(|failure| format!(": {}", reason(failure))).unwrap_or_default();
-        text += &format!("  – {}{why}\n", printable(&asked.what));
+        page.label("  – ", Ink::Plain, &format!("{}{why}", asked.what));
     }
+    page.blank();
     match configuration {
-        Some(configuration) => text + "\nConfiguration\n\n" + configuration,
-        None => text + "\nNo configuration: something to send or to receive by is missing.\n",
+        Some(configuration) => {
+            page.text(0, Ink::Bold, "Configuration");
+            page.blank();
+            page.finish() + configuration
+        }
+        None => {
+            page.text(0, Ink::Plain, "No configuration: something to send or to receive by is missing.");
+            page.finish()
+        }
     }
 }
 
-fn entry(candidate: &Candidate) -> String {
+fn entry(page: &mut Page, candidate: &Candidate) {
     let Candidate { location, username, origin, standing, .. } = candidate;
-    let place = printable(&format!("{}:{} {}", location.host, location.port, location.security));
-    let origin = printable(&configuration::origin(origin));
+    let place = format!("{}:{} {}", location.host, location.port, location.security);
+    let origin = configuration::origin(origin);
     let by = if needs_token(candidate) { "by access token" } else { "by password" };
-    let sign_in = format!("as {}, {by}", printable(username));
-    match standing {
-        Standing::Rejected(failure) => format!("  ✗ {place}\n      {}\n      from {origin}\n", reason(failure)),
-        Standing::Untried => format!("  ? {place}\n      not tried\n      {sign_in}; from {origin}\n"),
-        Standing::Confirmed(evidence) => {
-            let seen = printable(&evidence_of(evidence));
-            format!("  ✓ {place}\n      confirmed: {seen}\n      {sign_in}; from {origin}\n")
-        }
-    }
+    let sign_in = format!("as {username}, {by}; from {origin}");
+    let (sign, ink, lines) = match standing {
+        Standing::Rejected(failure) => ("✗", Ink::Bad, [reason(failure), format!("from {origin}")]),
+        Standing::Untried => ("?", Ink::Plain, ["not tried".to_owned(), sign_in]),
+        Standing::Confirmed(evidence) => ("✓", Ink::Good, [format!("confirmed: {}", evidence_of(evidence)), sign_in]),
+    };
+    page.label(&format!("  {sign} "), ink, &place);
+    lines.iter().for_each(|line| page.text(6, Ink::Plain, line));
 }
 
 fn evidence_of(evidence: &Evidence) -> String {

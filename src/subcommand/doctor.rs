@@ -14,7 +14,7 @@ use crate::cli::{self, Listing, Neighbours};
 use crate::console::{Unable, note, plain_style, print};
 
 use super::given::Targets;
-use super::{configuration, examination, given, signals, stop_on_signals};
+use super::{configuration, examination, given, options, signals, stop_on_signals};
 
 /// Examines the accounts.
 ///
@@ -45,6 +45,9 @@ pub async fn run(arguments: cli::Doctor) -> Result<Verdict, Unable> {
             let style = plain_style();
             let texts: Vec<String> = examinations.iter().map(|one| examination::text(one, &style)).collect();
             print(&texts.join("\n"))?;
+            if Targets::is_address(&arguments.targets) {
+                print(&examinations.iter().map(|one| options::below_examination(one, &style)).collect::<String>())?;
+            }
         }
         Listing::Json => print(&examination::json(&examinations, verdict))?,
     }

@@ -132,14 +132,35 @@ fn entry(page: &mut Page, server: &Server, examination: &Examination, told: &mut
             format!("No other {protocol} server with a valid certificate was seen on the ports that were tried.");
         page.text(4, Ink::Plain, &text);
     }
-    if failure.is_some() && changes.is_empty() && diagnoses.is_empty() && !examination.interrupted {
-        let (name, address) = (protocol.to_string().to_ascii_lowercase(), &examination.address);
-        let text = format!(
-            "Compare `{name}.host` and `{name}.port` with what your provider states, or look for what is right: \
-             `mailtrip discover {address}`"
-        );
+    if let Some(text) = comparison(server, examination) {
         page.label("    → ", Ink::Plain, &text);
     }
+}
+
+/// What to do about a server of which no more is known than that it is not as configured.
+fn comparison(server: &Server, examination: &Examination) -> Option<String> {
+    let Server { protocol, failure, changes, diagnoses, .. } = server;
+    if failure.is_none() || !changes.is_empty() || !diagnoses.is_empty() || examination.interrupted {
+        return None;
+    }
+    let (name, address) = (protocol.to_string().to_ascii_lowercase(), &examination.address);
+    Some(format!(
+        "Compare `{name}.host` and `{name}.port` with what your provider states, or look for what is right: \
+         `mailtrip discover {address}`"
+    ))
+}
+
+/// All that is said of settings, the settings between backticks: one text for what goes together.
+pub fn told(examination: &Examination) -> Vec<String> {
+    let Examination { servers, lacking, findings, .. } = examination;
+    let of_server = |server: &Server| {
+        let changes: String = server.changes.iter().map(|change| format!("`{}`", change.line())).collect();
+        let diagnoses = server.diagnoses.iter().flat_map(|one| [&[one.cause.clone()][..], &one.advice].concat());
+        diagnoses.chain([changes]).chain(comparison(server, examination)).collect::<Vec<_>>()
+    };
+    let findings = findings.iter().map(|finding| finding.advice.clone());
+    let lacking = lacking.iter().filter_map(|lack| Some(format!("`{}`", lack.line.as_ref()?)));
+    findings.chain(servers.iter().flat_map(of_server)).chain(lacking).collect()
 }
 
 fn capital(text: &str) -> String {

@@ -23,6 +23,11 @@ pub enum Targets<'a> {
 }
 
 impl<'a> Targets<'a> {
+    /// Whether it is an address, of those that are taken.
+    pub fn is_address(targets: &[String]) -> bool {
+        matches!(targets, [address] if address.contains('@'))
+    }
+
     /// Tells them apart. `what` are those of the configuration, such as `checks`, and `done` is done with them, such as
     /// `verified`.
     ///
@@ -68,7 +73,11 @@ pub async fn account(
         provider::Incomplete::NoServer { .. } => {
             format!("{error}: see `mailtrip {command} --help`, or look for it with `mailtrip discover {address}`")
         }
-        provider::Incomplete::Cleartext { .. } => format!("{error}: see `mailtrip {command} --help`"),
+        provider::Incomplete::Cleartext { .. } => {
+            format!(
+                "{error}: give that server with /tls or /starttls; for a test server there is --allow-cleartext-password"
+            )
+        }
     };
     assemble(given_account.clone()).map_err(incomplete)?; // before anybody is asked for a password
     let cli::Given { token_command, password_command, .. } = given;

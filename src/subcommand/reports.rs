@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use mailtrip::diagnose::Verdict;
+use mailtrip::diagnose::{Verdict, verdict};
 use mailtrip::outcome::Outcome;
 use mailtrip::report::terminal::Style;
 use mailtrip::report::{self, Format, github};
@@ -13,6 +13,7 @@ use mailtrip::report::{self, Format, github};
 use crate::cli::{self, ReportTo};
 use crate::console::{Unable, complain, plain_style, print, worst};
 
+use super::options;
 use super::whole_file::{Readers, WholeFile};
 
 /// Where GitHub Actions takes the summary of a step from.
@@ -74,11 +75,19 @@ impl Reports {
         self.files.iter().any(|(_, file)| file.path() == path)
     }
 
-    /// A check is done: a report for people is printed at once; the other formats are one document, printed at the end.
-    pub fn print_if_for_people(&mut self, outcome: &Outcome) {
+    /// Something is done: a report for people is printed at once; the other formats are one document, printed at the end.
+    pub fn print_for_people(&mut self, outcomes: &[Outcome]) {
         if self.format == Format::Terminal {
-            self.print(std::slice::from_ref(outcome));
+            self.print(outcomes);
             self.printed = true;
+        }
+    }
+
+    /// Below a report for people, which options the settings are that it names, or that somebody was `told` of.
+    pub fn name_options(&mut self, outcome: &Outcome, told: &[String]) {
+        let is_shown = !(self.quiet && verdict(outcome) == Verdict::Ok);
+        if self.format == Format::Terminal && is_shown {
+            self.note(print(&options::below_report(outcome, told, &self.style)));
         }
     }
 

@@ -55,7 +55,8 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
     if let Some(file) = transcript.as_ref().filter(|file| reports.is_at(file.path())) {
         return Err(format!("{} is to hold both a report and the transcript", file.path().display()));
     }
-    Ok(all(&checks, reports, signals, Besides { doctor, transcript }).await)
+    let options = Targets::is_address(&arguments.targets);
+    Ok(all(&checks, reports, signals, Besides { doctor, transcript, options }).await)
 }
 
 /// What is done beside the verification itself.
@@ -65,6 +66,8 @@ pub struct Besides {
     doctor: Option<Doctor>,
     /// Where what was said goes, if not into the report.
     transcript: Option<TranscriptFile>,
+    /// It is told what settings are called on the command line, for there is no configuration.
+    options: bool,
 }
 
 async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
@@ -132,9 +135,18 @@ pub async fn all(checks: &[Check], mut reports: Reports, signals: Signals, mut b
         if let Some(transcript) = &mut besides.transcript {
             transcript.take(&mut outcome);
         }
-        reports.print_if_for_people(&outcome);
-        if let Some(doctor) = besides.doctor.as_ref().filter(|_| !stop.is_requested(Reach::Journey)) {
-            told = told.max(complain(look_again(doctor, check, &outcome, &stop).await));
+        reports.print_for_people(std::slice::from_ref(&outcome));
+        let doctor = besides.doctor.as_ref().filter(|_| !stop.is_requested(Reach::Journey));
+        let seen = match doctor {
+            Some(doctor) => look_again(doctor, check, &outcome, &stop).await,
+            None => Ok(Vec::new()),
+        };
+        let advice = seen.unwrap_or_else(|why| {
+            told = told.max(complain(Err(why)));
+            Vec::new()
+        });
+        if besides.options {
+            reports.name_options(&outcome, &advice);
         }
         outcomes.push(outcome);
     }
@@ -142,8 +154,9 @@ pub async fn all(checks: &[Check], mut reports: Reports, signals: Signals, mut b
     reports.finish(&outcomes).max(written).max(told)
 }
 
-/// Has the doctor look at the servers at which something failed, unless that is stopped; nobody signs in again.
-async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &Stop) -> Result<(), Unable> {
+/// Has the doctor look at the servers at which something failed, unless that is stopped; nobody signs in again. What is
+/// said of settings is given back.
+async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &Stop) -> Result<Vec<String>, Unable> {
     let accounts = [Some(check.from()), check.to().account()];
     let mut accounts: Vec<&Account> = accounts.into_iter().flatten().collect();
     accounts.dedup_by(|one, other| one.name == other.name);
@@ -157,9 +170,10 @@ async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &St
     tokio::select! {
         examinations = join_all(examinations) => {
             let style = plain_style();
-            print(&examinations.iter().flatten().map(|one| examination::look(one, &style)).collect::<String>())
+            print(&examinations.iter().flatten().map(|one| examination::look(one, &style)).collect::<String>())?;
+            Ok(examinations.iter().flatten().flat_map(examination::told).collect())
         }
-        () = stop.requested(Reach::Cleanup) => Ok(()),
+        () = stop.requested(Reach::Cleanup) => Ok(Vec::new()),
     }
 }
 

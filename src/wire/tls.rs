@@ -126,7 +126,7 @@ fn trusted(pem: &[u8]) -> Result<Vec<native_tls::Certificate>, Failure> {
 /// Reads the reason off the bytes on the wire; the library's text is only kept as detail.
 fn failure(seen: &Seen, error: &str) -> Failure {
     const HANDSHAKE: u8 = 0x16;
-    if let Some(kind) = ended_by_alert(&seen.received) {
+    if let Some(kind) = ended_by_alert(&seen.received, error) {
         return Failure::new(kind).detail(error);
     }
     match seen.received.as_slice() {
@@ -159,9 +159,9 @@ fn may_be_certificate(error: &str) -> bool {
 }
 
 /// The server gave up with an alert (RFC 8446 §6), whatever came before it: OpenSMTPD, for one, does so after its
-/// ServerHello when it cannot use its key. It is the last record then. Encrypted, its number cannot be read, but no
-/// other message of a TLS 1.3 handshake is as short: two bytes, the inner type and the tag (§5.2).
-fn ended_by_alert(received: &[u8]) -> Option<Kind> {
+/// ServerHello when it cannot use its key. It is the last record then. Encrypted, its number is known to the library only,
+/// but no other message of a TLS 1.3 handshake is as short: two bytes, the inner type and the tag (§5.2).
+fn ended_by_alert(received: &[u8], error: &str) -> Option<Kind> {
     const ENCRYPTED: usize = 2 + 1 + 16;
     let mut rest = received;
     loop {
@@ -171,10 +171,18 @@ fn ended_by_alert(received: &[u8]) -> Option<Kind> {
         match (kind, body) {
             (0x15, &[_, alert]) if behind.is_empty() => return Some(Kind::TlsAlert { alert }),
             (0x15, _) if behind.is_empty() => return Some(Kind::TlsFailed),
-            (0x17, _) if behind.is_empty() && length == ENCRYPTED => return Some(Kind::TlsFailed),
+            (0x17, _) if behind.is_empty() && length == ENCRYPTED => {
+                return Some(alert_number(error).map_or(Kind::TlsFailed, |alert| Kind::TlsAlert { alert }));
+            }
             _ => rest = behind,
         }
     }
+}
+
+/// OpenSSL ends its error for an alert with the number of it, always in these words.
+fn alert_number(error: &str) -> Option<u8> {
+    let (_, number) = error.rsplit_once("SSL alert number ")?;
+    number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 impl Certificate {
@@ -374,6 +382,10 @@ mod tests {
             |length: u8| [&[0x14, 3, 3, 0, 1, 1, 0x17, 3, 3, 0, length], &vec![0; length.into()][..]].concat();
         assert_eq!(kind(&encrypted(90)), Kind::CertificateRejected);
         assert_eq!(kind(&encrypted(19)), Kind::TlsFailed);
+        let received = [&hello, &encrypted(19)[..]].concat();
+        let error = "tlsv1 alert internal error:ssl/record/rec_layer_s3.c:1601:SSL alert number 80";
+        let seen = Seen { received, ended: false, first_sent: None };
+        assert_eq!(failure(&seen, error).kind, Kind::TlsAlert { alert: 80 });
         assert_eq!(kind(&[0x15, 3, 3, 0, 2, 2, 80]), Kind::TlsAlert { alert: 80 });
         assert_eq!(kind(&[0x15, 3, 3, 0, 2, 1, 112, 0x16, 3, 3, 0, 1, 11]), Kind::CertificateRejected);
     }

@@ -15,6 +15,7 @@ use mailtrip::sandbox::Sandbox;
 use mailtrip::verify::plan::Plan;
 use mailtrip::verify::stop::Stop;
 
+use crate::codes;
 use crate::golden::Golden;
 use crate::harmless::{self, Bystanders};
 use crate::provider::{CLIENT_SECRET, REFRESH};
@@ -92,6 +93,9 @@ fn held(after: &After, outcome: &Outcome, left: Vec<String>) -> Result<(), Faile
     let verdict = mailtrip::diagnose::verdict(outcome).to_string().to_lowercase();
     if verdict != after.verdict {
         wrong.push(format!("verdict = {verdict:?}, and it should be {:?}", after.verdict));
+    }
+    if !codes::have_their_verdicts(outcome) {
+        wrong.push("a code has another verdict than its table states".to_owned());
     }
     let codes: Vec<&str> = diagnose(outcome).iter().map(|diagnosis| diagnosis.code).collect();
     if codes != after.diagnoses {

@@ -35,7 +35,9 @@ pub fn cause(page: &mut Page, outcome: &Outcome, diagnosis: &Diagnosis) {
     page.hanging(&[(Ink::Bold, lead)], 4, Ink::Plain, &diagnosis.cause);
     if let Some(root) = &diagnosis.follows_from {
         let place = root.at.map(|at| format!("{at} ")).unwrap_or_default();
-        page.text(2, Ink::Plain, &format!("This follows from {place}[{}]: see to that first.", root.code));
+        // Nothing is to be mended where somebody stopped it.
+        let then = if root.code == "interrupted" { "." } else { ": see to that first." };
+        page.text(2, Ink::Plain, &format!("This follows from {place}[{}]{then}", root.code));
     }
     said(page, failure(outcome, diagnosis));
     let seen = seen(outcome, diagnosis, page.verbose());
