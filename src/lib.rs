@@ -20,20 +20,21 @@
 //!
 //! [`verify::run`] opens the submission servers and the mailboxes at the same time, each by the one opening sequence in
 //! [`verify::dial`]: resolve, connect, TLS, greeting, a token where the account has one, login. Beside it, a second
-//! connection finds out whether the server takes mail from anybody ([`verify::relay`]); nothing waits for it. A mailbox that takes part
-//! is a [`berth`](verify::berth), by IMAP ([`verify::mailbox`]) or POP3 ([`verify::maildrop`]), and is opened once, whatever
-//! it is for; in it, the place is noted where new messages will begin (the baseline). Only when both are ready is anything submitted: a wrong IMAP password is found before any mail leaves, the
-//! search is exact, and its cost does not depend on how full the mailbox is. The probe is waited for while it is still
-//! being submitted ([`verify::arrival`]): some servers deliver before they answer. It is read back and compared; the
-//! Sent folder is looked into ([`verify::sent`]); the reply goes the same way back, with sender and receiver changed;
+//! connection finds out whether the server takes mail from anybody ([`verify::relay`]); nothing waits for it. A mailbox
+//! that takes part is a [`berth`](verify::berth), by IMAP ([`verify::mailbox`]) or POP3 ([`verify::maildrop`]), and is
+//! opened once, whatever it is for; in it, the place is noted where new messages will begin (the baseline). Only when both
+//! are ready is anything submitted: a wrong IMAP password is found before any mail leaves, the search is exact, and its
+//! cost does not depend on how full the mailbox is. The probe is waited for while it is still being submitted
+//! ([`verify::arrival`]): some servers deliver before they answer. It is read back and compared; the Sent folder is looked
+//! into ([`verify::sent`]); the reply goes the same way back, with sender and receiver changed;
 //! then, whatever happened, [`verify::cleanup`] removes the probe within a time of its own, on a new connection where the
 //! old one is lost; and with it what an earlier verification has left behind in the same folders. To look for that in whole
 //! mailboxes without a verification is [`verify::clearance`]; its result is an [`Outcome`], too.
 //!
 //! Every stage passes through [`verify::recorder`], the only stopwatch: it bounds the stage, records how it ended and
 //! tells the listener. `run` returns an [`Outcome`], not a `Result`: whatever happens on the network is the result. An
-//! outcome holds no verdict. [`diagnose`](mod@diagnose) derives it, with the causes, so that one that is read back from a
-//! file is judged the same; [`report`] turns it into text, in any number of formats at once.
+//! outcome holds no verdict. [`diagnose`](mod@diagnose) derives it, with the causes, the first of which is the root of those
+//! that follow from it ([`Diagnosis::follows_from`]), so that one that is read back from a file is judged the same; [`report`] turns it into text, in any number of formats at once.
 //!
 //! # Floors
 //!
@@ -97,7 +98,8 @@
 //! 4. It tells the truth about itself: one attempt, no hidden retries. An uncertain result is called uncertain, and the
 //!    message is never sent again.
 //! 5. Mail that does not work and a verification that could not run are different things: CRITICAL and UNKNOWN.
-//! 6. The server's words are kept verbatim. A diagnosis reads types, codes and bytes, not the wording of an error.
+//! 6. The server's words are kept verbatim. A diagnosis reads types, codes and bytes; only where these leave the cause open
+//!    does it read what a server says, and is no more than likely then. The wording of a library's error it never reads.
 //! 7. IDLE is a hint, not a truth: there is always a slow poll beside it.
 //!
 //! # Where the code is not what one would expect
