@@ -1,9 +1,11 @@
 //! Which diagnosis is made of what: one line a case.
 
+use std::time::Duration;
+
 use mailtrip::account::{Protocol, Security};
 use mailtrip::diagnose::{Certainty, Diagnosis, Verdict, diagnose, verdict};
 use mailtrip::failure::{Failure, Kind, Reply, Speech, Step};
-use mailtrip::outcome::{Concern, Dialled, Fact, Noticed, Outcome, Server, StageRecord, Status};
+use mailtrip::outcome::{Concern, Dialled, Fact, Noticed, Outcome, Server, Span, StageRecord, Status};
 use mailtrip::stage::{At, Leg, Stage};
 
 use Certainty::{Certain, Likely, Possible};
@@ -382,6 +384,21 @@ fn a_limit_that_is_short_is_suspected_before_the_server() {
         let diagnosis = only(&outcome(server("imap imap.example.net:993/tls"), stage, Failure::new(kind), facts));
         assert_eq!(diagnosis.code, code);
         assert!(diagnosis.advice.iter().any(|advice| advice.contains(key)), "{diagnosis:#?}");
+    }
+}
+
+/// It makes a connection of its own where the old one is lost, whose addresses are not on record.
+#[test]
+fn a_clean_up_that_has_no_time_to_connect_has_a_short_limit() {
+    for (took, code) in [(0.001, "limit-too-short"), (15.0, "no-answer")] {
+        let place = server("imap imap.example.net:993/tls");
+        let mut outcome = outcome(place, Stage::Remove, Failure::new(Kind::NoAnswer), vec![]);
+        outcome.stages[0].at.leg = Leg::Cleanup;
+        outcome.stages[0].span = Some(Span { began: Duration::ZERO, took: Duration::from_secs_f64(took) });
+        let diagnoses = diagnose(&outcome);
+        let diagnosis = diagnoses.iter().find(|diagnosis| diagnosis.stage == Some(0)).expect("it is told");
+        assert_eq!(diagnosis.code, code);
+        assert!(took > 1.0 || diagnosis.advice[0].contains("`cleanup_timeout`"), "{diagnosis:#?}");
     }
 }
 

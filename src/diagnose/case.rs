@@ -204,13 +204,15 @@ impl<'a> Case<'a> {
         several && !self.outcome.stages.iter().any(|r| r.at.stage == Stage::Connect && r.status == Status::Passed)
     }
 
-    /// How long the address that was waited for the longest did not answer, in seconds.
+    /// How long the address that was waited for the longest did not answer, in seconds; of the clean-up's own
+    /// connection no addresses are on record, so there it is how long the stage took.
     pub fn waited(&self) -> Option<f64> {
         let silent = self.record.facts.iter().filter_map(|fact| match fact {
             Fact::Address { result: Dialled::NoAnswer, seconds, .. } => Some(*seconds),
             _ => None,
         });
-        silent.max_by(f64::total_cmp)
+        let took = self.record.span.map(|span| span.took.as_secs_f64());
+        silent.max_by(f64::total_cmp).or(took.filter(|_| self.leg() == Leg::Cleanup))
     }
 
     /// The addresses that were tried, and what became of them.

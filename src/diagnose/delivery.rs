@@ -189,7 +189,10 @@ fn left_by<'a>(outcome: &'a Outcome, way: &Way<'_>) -> impl Iterator<Item = &'a 
 fn where_to_look(way: &Way, diagnosis: Diagnosis) -> Diagnosis {
     let Way { from, home, .. } = *way;
     diagnosis
-        .advise("It may be queued, delayed (greylisting takes up to 30 minutes), filtered or lost: look again later.")
+        .advise(
+            "It may be queued, delayed (greylisting takes up to 30 minutes), filtered or lost: look again later, or wait \
+             longer (`arrival_timeout`, or `timeout` for the whole run).",
+        )
         .advise(format!("Look into the other folders of the mailbox, and for a bounce in the inbox of {from}."))
         .advise("Check filters, forwarding and blocked senders on the provider's web site.")
         .advise(format!("Check that the receiving account is really the mailbox of {home}."))

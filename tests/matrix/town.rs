@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use mailtrip::sandbox::{Responder, Sandbox, Service, Settings, User};
+use mailtrip::sandbox::{Fault, Responder, Sandbox, Service, Settings, User};
 use socket2::{Domain, Socket, Type};
 use tempfile::{NamedTempFile, TempDir};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -105,7 +105,11 @@ fn settings() -> Settings {
     let numbers = 0..ways::all().len() + ways::pairs().len();
     let auth = ["PLAIN", "LOGIN", "XOAUTH2"].map(str::to_owned).to_vec();
     let responders = vec![Responder { address: "echo@sandbox.test".to_owned(), threaded: true }];
+    let late = ways::all().iter().position(ways::Way::wants_late_mail).expect("it is one of them");
+    let by = jiff::SignedDuration::from_secs(60);
+    let faults = vec![Fault::MessageDelayed { by, to: Some(format!("way{late}@sandbox.test")) }];
     Settings {
+        faults,
         responders,
         accounts: numbers.map(|number| user(format!("way{number}"))).collect(),
         auth,
