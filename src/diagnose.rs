@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::failure::{Reply, Skip};
+use crate::failure::{Failure, Reply, Skip};
 use crate::outcome::{Outcome, Server, Span, StageRecord, Status};
 use crate::stage::{At, Leg, Stage};
 
@@ -140,6 +140,19 @@ impl Diagnosis {
             evidence: Vec::new(),
             follows_from: None,
             stage: None,
+        }
+    }
+
+    /// The stage that it is about, of the outcome that it was made from.
+    pub fn record<'a>(&self, outcome: &'a Outcome) -> Option<&'a StageRecord> {
+        outcome.stages.get(self.stage?)
+    }
+
+    /// The failure of that stage, if it failed.
+    pub fn failure<'a>(&self, outcome: &'a Outcome) -> Option<&'a Failure> {
+        match &self.record(outcome)?.status {
+            Status::Failed(failure) => Some(failure),
+            _ => None,
         }
     }
 

@@ -10,8 +10,6 @@ use mailtrip::check::{Check, Sent, Settings};
 use mailtrip::diagnose::{Diagnosis, Verdict, diagnose, verdict};
 use mailtrip::outcome::{Fact, Outcome};
 use mailtrip::report::terminal::{self, Style};
-use mailtrip::verify;
-use mailtrip::verify::stop::Stop;
 
 #[path = "support/testbed.rs"]
 mod testbed;
@@ -101,12 +99,7 @@ fn account_on(bed: &Testbed, name: &str) -> Account {
 
 fn verify(from: Account, to: Account, settings: Settings) -> Outcome {
     let check = Check::new("check", from, to, settings).expect("a valid check");
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    let (_stopper, stop) = Stop::new();
-    let outcome = runtime.block_on(verify::run(&check, &stop, &()));
-    runtime.shutdown_background();
-    outcome
+    testbed::verified(&check)
 }
 
 /// The diagnoses, which must have these codes.

@@ -13,7 +13,6 @@ use mailtrip::outcome::{Concern, Fact, FiledBy, KnownBy, Noticed, Outcome, Role,
 use mailtrip::report::json;
 use mailtrip::report::terminal::{self, Style};
 use mailtrip::stage::{At, Leg, Stage};
-use mailtrip::verify;
 use mailtrip::verify::stop::Stop;
 use mailtrip::verify::visit::{self, Visit};
 use tokio::time::Instant;
@@ -166,11 +165,7 @@ fn verify_between(from: Account, to: Account, settings: Settings) -> Outcome {
     let password = from.smtp.as_ref().expect("SMTP").credentials.proof.password().expect("a password").clone();
     let limit = settings.limits.total;
     let check = Check::new("check", from, to, settings).expect("a valid check");
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    let (_stopper, stop) = Stop::new();
-    let outcome = runtime.block_on(verify::run(&check, &stop, &()));
-    runtime.shutdown_background();
+    let outcome = testbed::verified(&check);
     assert!(outcome.seconds <= limit + Duration::from_secs(1), "took {:?}", outcome.seconds);
     let reports = json::render(&outcome) + &terminal::render(&outcome, &Style { verbose: true, ..Style::default() });
     assert!(!reports.contains(password.expose()), "the password is in a report:\n{reports}");

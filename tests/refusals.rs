@@ -15,8 +15,6 @@ use mailtrip::failure::{Kind, Step};
 use mailtrip::outcome::Outcome;
 use mailtrip::report::terminal::{self, Style};
 use mailtrip::stage::Stage;
-use mailtrip::verify;
-use mailtrip::verify::stop::Stop;
 
 #[path = "support/testbed.rs"]
 mod testbed;
@@ -138,12 +136,7 @@ fn account(bed: &Testbed, username: &str) -> Account {
 
 fn verify(from: Account, to: Account) -> Outcome {
     let check = Check::new("check", from, to, Settings::default()).expect("a valid check");
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    let (_stopper, stop) = Stop::new();
-    let outcome = runtime.block_on(verify::run(&check, &stop, &()));
-    runtime.shutdown_background();
-    outcome
+    testbed::verified(&check)
 }
 
 fn report(outcome: &Outcome) -> String {

@@ -3,7 +3,7 @@
 use crate::account::{Protocol, Security};
 use crate::failure::Kind;
 use crate::outcome::{Fact, Status};
-use crate::stage::{Leg, Stage};
+use crate::stage::Stage;
 
 use super::case::Case;
 use super::known::{self, Provider, SignIn};
@@ -372,10 +372,7 @@ fn password(case: &Case) -> String {
 
 /// The address of the account that signs in.
 fn address<'a>(case: &Case<'a>) -> &'a str {
-    match case.leg() {
-        Leg::Submission | Leg::Sent | Leg::ReplyDelivery => &case.outcome.from,
-        Leg::Delivery | Leg::ReplySubmission | Leg::ReplySent | Leg::Cleanup => &case.outcome.to,
-    }
+    case.address().unwrap_or(&case.outcome.to)
 }
 
 fn encrypt(case: &Case) -> String {

@@ -130,13 +130,8 @@ pub fn port_25_blocked(case: &Case) -> Option<Diagnosis> {
     }
     let cause = "Nothing answers on port 25. Most internet access providers block that port for their customers.";
     let diagnosis = case.because("port-25-blocked", Likely, cause).advise_all(published(case));
-    Some(addresses(case, diagnosis).advise(format!(
-        "Mail programs submit on another port: set {} with {}, or {} with {}.",
-        case.setting("port", "587"),
-        case.setting("security", "\"starttls\""),
-        case.setting("port", "465"),
-        case.setting("security", "\"tls\"")
-    )))
+    let advice = format!("Mail programs submit on another port: {}.", case.submission_port());
+    Some(addresses(case, diagnosis).advise(advice))
 }
 
 /// Nothing came back.

@@ -5,8 +5,8 @@
 
 use serde::Serialize;
 
-use crate::failure::{Failure, Kind};
-use crate::outcome::{Concern, Outcome, StageRecord, Status};
+use crate::failure::Kind;
+use crate::outcome::{Concern, Outcome, StageRecord};
 use crate::stage::{At, Leg, Stage};
 
 use super::Diagnosis;
@@ -63,7 +63,7 @@ fn leads_to(outcome: &Outcome, root: &Diagnosis, other: &Diagnosis) -> bool {
         return root.stage < other.stage && is_same_thing(outcome, root, other);
     }
     match (root.code, other.code) {
-        ("offline", _) => failure(outcome, other).is_some(),
+        ("offline", _) => other.failure(outcome).is_some(),
         ("interrupted", "cleanup-stopped") => true,
         (code, "not-arrived") => code == "submission-uncertain" && way(root) == way(other),
         (code, "may-arrive") => ["not-arrived", "submission-uncertain", "interrupted"].contains(&code),
@@ -73,12 +73,12 @@ fn leads_to(outcome: &Outcome, root: &Diagnosis, other: &Diagnosis) -> bool {
 
 /// Two of one code are one thing where they are about the same sign-in, name, certificate or message.
 fn is_same_thing(outcome: &Outcome, one: &Diagnosis, other: &Diagnosis) -> bool {
-    let (Some(first), Some(second)) = (record(outcome, one), record(outcome, other)) else { return false };
+    let (Some(first), Some(second)) = (one.record(outcome), other.record(outcome)) else { return false };
     let place = |record| outcome.server(record);
     let same_host = || place(first).zip(place(second)).is_some_and(|(a, b)| a.host.eq_ignore_ascii_case(&b.host));
     let same_name = || place(first).zip(place(second)).is_some_and(|(a, b)| a.username == b.username);
     let same_account = first.account == second.account;
-    let kinds = failure(outcome, one).zip(failure(outcome, other));
+    let kinds = one.failure(outcome).zip(other.failure(outcome));
     match (kinds, first.at.stage) {
         (None, _) => {
             one.code == "address-failed"
@@ -97,23 +97,12 @@ fn is_same_thing(outcome: &Outcome, one: &Diagnosis, other: &Diagnosis) -> bool 
 
 /// What the clean-up cannot do at a server that did not work before.
 fn is_left_by(outcome: &Outcome, root: &Diagnosis, other: &Diagnosis) -> bool {
-    let (Some(before), Some(after)) = (record(outcome, root), record(outcome, other)) else { return false };
+    let (Some(before), Some(after)) = (root.record(outcome), other.record(outcome)) else { return false };
     let at_the_same = before.account == after.account && before.at.protocol == after.at.protocol;
     let is_left = |diagnosis: &Diagnosis| ["left-behind", "not-looked-into"].contains(&diagnosis.code);
     let cleaning = |record: &StageRecord| record.at.leg == Leg::Cleanup;
-    let failed = failure(outcome, root).is_some() && !is_left(root);
+    let failed = root.failure(outcome).is_some() && !is_left(root);
     failed && at_the_same && cleaning(after) && (is_left(other) || !cleaning(before))
-}
-
-fn record<'a>(outcome: &'a Outcome, diagnosis: &Diagnosis) -> Option<&'a StageRecord> {
-    outcome.stages.get(diagnosis.stage?)
-}
-
-fn failure<'a>(outcome: &'a Outcome, diagnosis: &Diagnosis) -> Option<&'a Failure> {
-    match &record(outcome, diagnosis)?.status {
-        Status::Failed(failure) => Some(failure),
-        _ => None,
-    }
 }
 
 /// Out, or back.

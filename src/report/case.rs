@@ -76,9 +76,7 @@ pub fn cases<'a>(outcome: &'a Outcome, names: &mut Names) -> Vec<Case<'a>> {
         diagnose(outcome).into_iter().partition(|diagnosis| diagnosis.stage.is_some());
     let mut cases: Vec<Case> = Vec::new();
     for record in table::groups(outcome).into_iter().flatten() {
-        let about = |diagnosis: &&Diagnosis| {
-            diagnosis.stage.and_then(|index| outcome.stages.get(index)).is_some_and(|stage| std::ptr::eq(stage, record))
-        };
+        let about = |diagnosis: &&Diagnosis| diagnosis.record(outcome).is_some_and(|stage| std::ptr::eq(stage, record));
         let skipped = matches!(record.status, Status::Skipped(_));
         let name = format!("{} ({}, {})", record.at, record.at.protocol, record.account);
         cases.push(Case {

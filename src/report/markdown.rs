@@ -49,7 +49,7 @@ fn cause(outcome: &Outcome, diagnosis: &Diagnosis) -> String {
         let place = root.at.map(|at| format!("{at}, ")).unwrap_or_default();
         text += &format!("\nThis follows from {place}{}: see to that first.\n", root.code);
     }
-    if let Some(reply) = causes::failure(outcome, diagnosis).and_then(|failure| failure.reply.as_deref()) {
+    if let Some(reply) = diagnosis.failure(outcome).and_then(|failure| failure.reply.as_deref()) {
         text += &format!("\nThe server said:\n\n{}", fenced(&reply.to_string()));
     }
     text += &list("What was seen", causes::seen(outcome, diagnosis, false).into_iter());

@@ -74,7 +74,7 @@ fn explained(tap: &mut String, outcome: &Outcome, diagnosis: &Diagnosis) {
     push(tap, format_args!("    - code: {}", quoted(diagnosis.code)));
     push(tap, format_args!("      cause: {}", quoted(&diagnosis.cause)));
     push(tap, format_args!("      certainty: {}", diagnosis.certainty));
-    let reply = terminal::causes::failure(outcome, diagnosis).and_then(|failure| failure.reply.as_deref());
+    let reply = diagnosis.failure(outcome).and_then(|failure| failure.reply.as_deref());
     let reply = reply.map(|reply| printable::lines(&reply.to_string())).unwrap_or_default();
     let seen = terminal::causes::seen(outcome, diagnosis, false);
     list(tap, "server_said", reply.iter().map(String::as_str));

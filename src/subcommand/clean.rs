@@ -25,7 +25,7 @@ use super::{configuration, given, signals, stop_on_signals};
 /// When it cannot be begun.
 pub async fn run(arguments: cli::Clean) -> Result<Verdict, Unable> {
     let mut signals = signals()?;
-    let reports = Reports::open(&arguments.show)?;
+    let mut reports = Reports::open(&arguments.show)?;
     let clearances = tokio::select! {
         clearances = wanted_clearances(&arguments) => clearances?,
         () = signals.next() => return Err("stopped before anything was looked at".to_owned()),
@@ -38,7 +38,6 @@ pub async fn run(arguments: cli::Clean) -> Result<Verdict, Unable> {
     // One that does not answer must not hold up the others.
     let all = join_all(clearances.iter().map(|clearance| clearance::run(clearance, &stop, listener)));
     let outcomes = if watched { live.while_doing(reports.style().width, all).await } else { all.await };
-    let mut reports = reports;
     if Targets::is_address(&arguments.targets) {
         reports.print_for_people(&outcomes);
         outcomes.iter().for_each(|outcome| reports.name_options(outcome, &[]));

@@ -35,7 +35,7 @@ mod ports;
 pub use ports::Ports;
 #[path = "testbed/trials.rs"]
 mod trials;
-pub use trials::run_trials;
+pub use trials::{run_trials, verified};
 
 /// As 127.0.0.1, certificate included, but Dovecot takes no password without TLS here: a client whose own address is the
 /// server's counts as secure for it, whatever its settings say.

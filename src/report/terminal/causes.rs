@@ -2,7 +2,7 @@
 
 use crate::diagnose::{Diagnosis, Verdict, answered, configured, diagnose};
 use crate::failure::Failure;
-use crate::outcome::{Mark, Outcome, Status};
+use crate::outcome::{Mark, Outcome};
 
 use crate::report::words;
 
@@ -39,7 +39,7 @@ pub fn cause(page: &mut Page, outcome: &Outcome, diagnosis: &Diagnosis) {
         let then = if root.code == "interrupted" { "." } else { ": see to that first." };
         page.text(2, Ink::Plain, &format!("This follows from {place}[{}]{then}", root.code));
     }
-    said(page, failure(outcome, diagnosis));
+    said(page, diagnosis.failure(outcome));
     let seen = seen(outcome, diagnosis, page.verbose());
     if !seen.is_empty() {
         page.text(2, Ink::Bold, "What was seen:");
@@ -59,19 +59,11 @@ fn said(page: &mut Page, failure: Option<&Failure>) {
     }
 }
 
-/// The failure of the stage that a diagnosis is about, if it failed.
-pub fn failure<'a>(outcome: &'a Outcome, diagnosis: &Diagnosis) -> Option<&'a Failure> {
-    match &outcome.stages.get(diagnosis.stage?)?.status {
-        Status::Failed(failure) => Some(failure),
-        _ => None,
-    }
-}
-
 /// What the diagnosis was concluded from, without what is shown already: the server's words, and, unless everything is
 /// to be told, the server.
 pub fn seen<'a>(outcome: &Outcome, diagnosis: &'a Diagnosis, verbose: bool) -> Vec<&'a str> {
-    let reply = failure(outcome, diagnosis).and_then(|failure| failure.reply.as_deref()).map(answered);
-    let stage = diagnosis.stage.and_then(|index| outcome.stages.get(index));
+    let reply = diagnosis.failure(outcome).and_then(|failure| failure.reply.as_deref()).map(answered);
+    let stage = diagnosis.record(outcome);
     let heading = stage.and_then(|stage| outcome.server(stage)).filter(|_| !verbose).map(configured);
     let shown = [reply, heading];
     let evidence = diagnosis.evidence.iter().filter(|text| !shown.iter().flatten().any(|shown| shown == *text));

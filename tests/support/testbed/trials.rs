@@ -3,6 +3,10 @@
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+use mailtrip::check::Check;
+use mailtrip::outcome::Outcome;
+use mailtrip::verify;
+use mailtrip::verify::stop::Stop;
 
 use super::Testbed;
 
@@ -25,4 +29,14 @@ pub fn run_trials<Test: FnOnce() + Send + 'static>(
         Trial::test(name, test).with_ignored_flag(missing.is_some())
     };
     libtest_mimic::run(&arguments, tests.into_iter().map(trial).collect()).exit_code()
+}
+
+/// What a verification comes to, on a runtime of its own.
+pub fn verified(check: &Check) -> Outcome {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let (_stopper, stop) = Stop::new();
+    let outcome = runtime.block_on(verify::run(check, &stop, &()));
+    runtime.shutdown_background();
+    outcome
 }
