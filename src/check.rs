@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use lettre::Address;
 
 use crate::account::{Account, Protocol};
+use crate::criteria::Criteria;
 
 /// What to verify, and how strictly. Made by [`Check::new`], which refuses what cannot work.
 #[derive(Debug, Clone)]
@@ -62,6 +63,8 @@ pub struct Settings {
     pub transcript: bool,
     /// How long things may take.
     pub limits: Limits,
+    /// By what it is judged beyond whether the stages passed.
+    pub criteria: Criteria,
 }
 
 impl Default for Settings {
@@ -74,6 +77,7 @@ impl Default for Settings {
             keep: false,
             transcript: false,
             limits: Limits::default(),
+            criteria: Criteria::default(),
         }
     }
 }

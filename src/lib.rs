@@ -46,7 +46,7 @@
 //! 3   verify   survey               report
 //! 2   wire   probe   bounce   config   diagnose      sandbox
 //! 1   outcome   provider
-//! 0   command   account ◂ check   account ◂ stage ◂ failure
+//! 0   command   account ◂ stage ◂ criteria ◂ check   stage ◂ failure
 //! ```
 //!
 //! - `wire` knows no stage and no report; `verify` knows neither a diagnosis nor a configuration.
@@ -62,6 +62,7 @@
 //! |---|---|
 //! | an account, its servers, its password | [`account`]: [`Account`], [`Endpoint`], [`Secret`] |
 //! | what is verified, how strictly, how long | [`check`]: [`Check`], [`Settings`], [`check::Limits`] |
+//! | thresholds, and what else it is judged by | [`criteria`] |
 //! | the servers of well-known providers | [`provider`] |
 //! | the configuration file and its errors | [`config`], `config.example.toml` |
 //! | the message, its tag and its reply | [`probe`] |
@@ -132,6 +133,7 @@ pub mod bounce;
 pub mod check;
 mod command;
 pub mod config;
+pub mod criteria;
 pub mod diagnose;
 pub mod discover;
 pub mod doctor;

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Protocol, Security};
+use crate::criteria::Criteria;
 use crate::failure::{Failure, Reply, Skip};
 use crate::stage::At;
 
@@ -45,9 +46,29 @@ pub struct Outcome {
     pub servers: Vec<Server>,
     /// Every stage of the plan, in the plan's order.
     pub stages: Vec<StageRecord>,
+    /// By what it is judged beyond whether the stages passed.
+    #[serde(default)]
+    pub criteria: Criteria,
+    /// The attempts before this one, the first one first, where the check was to be repeated when it fails. They have none
+    /// themselves.
+    #[serde(default)]
+    pub earlier: Vec<Outcome>,
+    /// How often the check has failed in a row, where that is looked at.
+    #[serde(default)]
+    pub streak: Option<Streak>,
     /// What was said on each connection, if that was asked for.
     #[serde(default)]
     pub conversations: Vec<Conversation>,
+}
+
+/// How often a check has failed in a row: until that is often enough, a failure is soft, as it is called in Nagios, and
+/// no more than a warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Streak {
+    /// Failures in a row, this run included; 0 where it has not failed.
+    pub failures: u32,
+    /// So many make it hard.
+    pub fail_after: u32,
 }
 
 impl Outcome {

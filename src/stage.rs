@@ -64,6 +64,17 @@ pub enum Stage {
 }
 
 impl Leg {
+    /// All of them, in the order of the journey.
+    pub const ALL: [Leg; 7] = [
+        Leg::Submission,
+        Leg::Delivery,
+        Leg::Sent,
+        Leg::ReplySubmission,
+        Leg::ReplyDelivery,
+        Leg::ReplySent,
+        Leg::Cleanup,
+    ];
+
     /// The name used in every report.
     pub fn name(self) -> &'static str {
         match self {
@@ -79,6 +90,25 @@ impl Leg {
 }
 
 impl Stage {
+    /// All of them, in the order of a leg.
+    pub const ALL: [Stage; 15] = [
+        Stage::Resolve,
+        Stage::Connect,
+        Stage::Tls,
+        Stage::Greeting,
+        Stage::Starttls,
+        Stage::Relay,
+        Stage::Token,
+        Stage::Login,
+        Stage::Baseline,
+        Stage::Submit,
+        Stage::Arrival,
+        Stage::Junk,
+        Stage::Inspect,
+        Stage::Copy,
+        Stage::Remove,
+    ];
+
     /// The name used in every report.
     pub fn name(self) -> &'static str {
         match self {

@@ -29,6 +29,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::account::{Account, Endpoint, Protocol};
 use crate::check::{Check, Sent};
+use crate::criteria::Criteria;
 use crate::failure::{Failure, Kind, Skip};
 use crate::outcome::{Fact, Outcome, SCHEMA, Server, StageRecord};
 use crate::probe::leftover::Signs;
@@ -78,6 +79,9 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
         seconds: recorder.elapsed(),
         tag,
         servers: servers(check),
+        criteria: check.settings().criteria.clone(),
+        earlier: Vec::new(),
+        streak: None,
         conversations: if check.settings().transcript { recorder.conversations() } else { Vec::new() },
         stages: recorder.finish(&plan),
     }
@@ -138,6 +142,9 @@ fn outcome_at(
         seconds,
         tag: String::new(),
         servers: vec![server(account, protocol, endpoint)],
+        criteria: Criteria::default(),
+        earlier: Vec::new(),
+        streak: None,
         conversations: Vec::new(),
         stages,
     }

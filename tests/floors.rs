@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, u8)] = &[
     ("command", 0),
     ("account", 0),
-    ("check", 0),
     ("stage", 0),
+    ("criteria", 0),
+    ("check", 0),
     ("failure", 0),
     ("outcome", 1),
     ("provider", 1),

@@ -40,6 +40,9 @@ fn outcome(server: Server, stage: Stage, failure: Failure, facts: Vec<Fact>) -> 
         tag: "tag".to_owned(),
         servers: vec![server],
         stages: vec![record],
+        criteria: Default::default(),
+        earlier: Vec::new(),
+        streak: None,
         conversations: Vec::new(),
     }
 }

@@ -172,6 +172,7 @@ impl Options {
             keep: pick_one(overrides.keep, &self.keep, &defaults.keep, usual.keep),
             transcript: overrides.transcript.unwrap_or(usual.transcript),
             limits,
+            criteria: usual.criteria,
         })
     }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::criteria::Criteria;
 use crate::diagnose::{Diagnosis, Verdict, diagnose, round_trip, verdict};
-use crate::outcome::{Conversation, Outcome, SCHEMA, Server, StageRecord, seconds};
+use crate::outcome::{Conversation, Outcome, SCHEMA, Server, StageRecord, Streak, seconds};
 
 use super::printable::is_unsafe;
 
@@ -27,12 +28,15 @@ struct Judged<'a> {
     servers: &'a [Server],
     stages: &'a [StageRecord],
     diagnoses: Vec<Diagnosis>,
+    criteria: &'a Criteria,
+    earlier: Vec<Judged<'a>>,
+    streak: Option<Streak>,
     conversations: &'a [Conversation],
 }
 
 impl<'a> From<&'a Outcome> for Judged<'a> {
     fn from(outcome: &'a Outcome) -> Judged<'a> {
-        let Outcome { schema, check, from, to, began, seconds, tag, servers, stages, conversations } = outcome;
+        let Outcome { schema, check, from, to, began, seconds, tag, servers, stages, .. } = outcome;
         Judged {
             schema: *schema,
             check,
@@ -46,7 +50,10 @@ impl<'a> From<&'a Outcome> for Judged<'a> {
             servers,
             stages,
             diagnoses: diagnose(outcome),
-            conversations,
+            criteria: &outcome.criteria,
+            earlier: outcome.earlier.iter().map(Judged::from).collect(),
+            streak: outcome.streak,
+            conversations: &outcome.conversations,
         }
     }
 }
