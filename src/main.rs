@@ -17,7 +17,7 @@ use mailtrip::diagnose::Verdict;
 
 use cli::{Cli, Command};
 use console::Unable;
-use subcommand::{clean, demo, discover, doctor, report, sandbox, verify};
+use subcommand::{clean, completions, demo, discover, doctor, man, report, sandbox, verify};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -59,5 +59,7 @@ async fn run(command: Command) -> Result<Verdict, Unable> {
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Config => console::print(config::EXAMPLE).map(|()| Verdict::Ok),
         Command::Report(arguments) => report::run(arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     }
 }
