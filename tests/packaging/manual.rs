@@ -90,7 +90,8 @@ pub fn command_lines() {
     let folder = tempfile::tempdir().expect("a folder");
     let page = printed(&["man"]);
     let (_, examples) = page.split_once(".SH EXAMPLES\n").unwrap();
-    let typed = examples.replace("\\e\n", " ").replace("\\-", "-");
+    let typed = examples.split("\n.nf\n").skip(1).filter_map(|rest| rest.split("\n.fi\n").next());
+    let typed = typed.collect::<Vec<_>>().join("\n").replace("\\e\n", " ").replace("\\-", "-");
     let lines = command_lines::command_lines(&typed);
     assert!(lines.len() > 6, "{lines:?}");
     let complaints: Vec<String> =
@@ -107,7 +108,6 @@ pub fn warnings() {
     assert!(said.is_empty(), "{}", said.join("\n"));
 }
 
-/// But for a command that is one line, as it is typed.
 pub fn columns() {
     let (_folder, pages) = pages();
     for page in pages {
