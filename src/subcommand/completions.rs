@@ -22,13 +22,14 @@ pub fn run(arguments: &cli::Completions) -> Result<Verdict, Unable> {
 fn command() -> Command {
     let command = Cli::command();
     let names: Vec<String> = command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
-    let command = command.mut_subcommand("man", |man| {
-        man.mut_arg("page", |page| page.value_parser(PossibleValuesParser::new(names)))
-    });
+    let command = command
+        .mut_subcommand("man", |man| man.mut_arg("page", |page| page.value_parser(PossibleValuesParser::new(names))));
     command.mut_subcommands(|one| {
         one.mut_args(|argument| match argument.get_id().as_str() {
             // Behind the name of a format, a file can follow.
-            "reports" => argument.value_parser(PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name()))),
+            "reports" => {
+                argument.value_parser(PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name())))
+            }
             _ => argument,
         })
     })

@@ -53,15 +53,24 @@ pub fn dockerfile() {
     }
     // The last stage is the image.
     let user = all("USER").last().copied().expect("a user");
-    assert!(user.split(':').all(|id| id.parse::<u32>().is_ok_and(|id| id > 0)), "a number, so that it is known not to be root");
+    assert!(
+        user.split(':').all(|id| id.parse::<u32>().is_ok_and(|id| id > 0)),
+        "a number, so that it is known not to be root"
+    );
     let own = format!("USER {user}");
-    assert!(own.ends_with(&format!("{}:{}", setting("runAsUser"), setting("runAsGroup"))), "the CronJob has another user");
+    assert!(
+        own.ends_with(&format!("{}:{}", setting("runAsUser"), setting("runAsGroup"))),
+        "the CronJob has another user"
+    );
     assert_eq!(all("ENTRYPOINT"), [r#"["/usr/local/bin/mailtrip"]"#]);
     let words: Vec<String> = serde_json::from_str(all("CMD")[0]).expect("a list of words");
     let folder = tempfile::tempdir().expect("a folder");
     let output = super::command_lines::mailtrip(&words, folder.path());
     assert!(output.status.success(), "{}", said(&output));
-    assert!(all("ARG").is_empty() && all("ENV").iter().all(|set| !set.contains("PASSWORD")), "a secret would be in a layer");
+    assert!(
+        all("ARG").is_empty() && all("ENV").iter().all(|set| !set.contains("PASSWORD")),
+        "a secret would be in a layer"
+    );
 }
 
 pub fn ignored() {

@@ -75,7 +75,8 @@ pub fn crontab() {
     let output = turn(&well);
     assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{}", said(&output));
     let broken = System::start(BROKEN);
-    let spoke = (0..3).map(|_| turn(&broken)).any(|output| output.status.code() == Some(2) && !output.stdout.is_empty());
+    let spoke =
+        (0..3).map(|_| turn(&broken)).any(|output| output.status.code() == Some(2) && !output.stdout.is_empty());
     assert!(spoke, "mail does not work, and nobody is told");
     assert!(well.is_empty() && broken.is_empty(), "it left something behind");
 }

@@ -61,7 +61,8 @@ pub fn hardened() {
 /// As systemd starts it: with the credential in a folder that a variable names, a folder for its state, and no home.
 pub fn service_runs() {
     let system = System::start("");
-    let (name, _) = setting(SERVICE, "LoadCredential").split_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (name, _) =
+        setting(SERVICE, "LoadCredential").split_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let credential = system.write(&format!("credentials/{name}"), &system.user().password);
     let configuration = system.write("config.toml", &system.adapted(&read("examples/systemd/config.toml")));
     let line = words(&setting(SERVICE, "ExecStart"));
@@ -81,7 +82,9 @@ pub fn service_runs() {
 /// With others in the place of `journalctl` and `curl`, which say what they were given.
 pub fn told() {
     let folder = tempfile::tempdir().expect("a folder");
-    for (program, does) in [("journalctl", "for word; do echo \"journalctl: $word\"; done"), ("curl", "printf '%s\\n' \"$@\"; cat")] {
+    for (program, does) in
+        [("journalctl", "for word; do echo \"journalctl: $word\"; done"), ("curl", "printf '%s\\n' \"$@\"; cat")]
+    {
         let path = folder.path().join(program);
         fs::write(&path, format!("#!/bin/sh\n{does}\n")).expect("a file in a temporary folder");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
@@ -99,10 +102,13 @@ pub fn told() {
         said(&command.output().expect("a shell"))
     };
     let text = run(Some("0123abcd"));
-    let expected = ["journalctl: _SYSTEMD_INVOCATION_ID=0123abcd", "https://ntfy.example.net/mail", "mailtrip.service failed"];
+    let expected =
+        ["journalctl: _SYSTEMD_INVOCATION_ID=0123abcd", "https://ntfy.example.net/mail", "mailtrip.service failed"];
     for part in expected {
         assert!(text.contains(part), "no {part}: {text}");
     }
     let text = run(None);
-    assert!(text.contains("journalctl: -1h") && !text.contains("_SYSTEMD_INVOCATION_ID"), "{text}");
+    // An empty word would be no match that it takes.
+    assert!(text.contains("journalctl: -1h\n") && !text.contains("journalctl: \n"), "{text}");
+    assert!(!text.contains("_SYSTEMD_INVOCATION_ID"), "{text}");
 }

@@ -37,12 +37,16 @@ pub fn every_command() {
     let expected = commands.iter().map(|name| format!("mailtrip-{name}.1")).chain(["mailtrip.1".to_owned()]);
     assert_eq!(there, expected.collect());
     let whole = printed(&["man"]);
-    for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "\"EXIT STATUS\"", "FILES", "ENVIRONMENT", "EXAMPLES"] {
+    for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "\"EXIT STATUS\"", "FILES", "ENVIRONMENT", "EXAMPLES"]
+    {
         assert!(whole.lines().any(|line| line == format!(".SH {section}")), "no {section}");
     }
     for command in &commands {
         let page = printed(&["man", command]);
-        assert!(page.contains("\n.SH OPTIONS\n") && page.contains(&format!("\nmailtrip\\-{command} \\- ")), "{command}");
+        assert!(
+            page.contains("\n.SH OPTIONS\n") && page.contains(&format!("\nmailtrip\\-{command} \\- ")),
+            "{command}"
+        );
         assert!(whole.contains(&format!("\nmailtrip\\-{command}(1)\n")), "{command}");
     }
 }
@@ -111,7 +115,8 @@ pub fn warnings() {
 pub fn columns() {
     let (_folder, pages) = pages();
     for page in pages {
-        let output = Command::new("mandoc").args(["-T", "utf8", "-O", "width=80"]).arg(&page).output().expect("it runs");
+        let output =
+            Command::new("mandoc").args(["-T", "utf8", "-O", "width=80"]).arg(&page).output().expect("it runs");
         // A letter and a backspace before it make it bold.
         let shown = String::from_utf8(output.stdout).expect("UTF-8");
         for line in shown.lines() {
