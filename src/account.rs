@@ -237,6 +237,25 @@ impl Proof {
         }
     }
 
+    /// Everything secret in it: the password, the token, or what tokens are asked for with. A command has none.
+    pub fn secrets(&self) -> Vec<&Secret> {
+        let source = match self {
+            Proof::Password(password) => return vec![password],
+            Proof::Token(source) => &**source,
+        };
+        match source {
+            TokenSource::AtHand(token) => vec![token],
+            TokenSource::Command(_) => Vec::new(),
+            TokenSource::Endpoint(endpoint) => {
+                let refresh = match &endpoint.grant {
+                    Grant::RefreshToken(token) => Some(token),
+                    Grant::ClientCredentials => None,
+                };
+                endpoint.client_secret.iter().chain(refresh).collect()
+            }
+        }
+    }
+
     /// Whether it stands for one that is not at hand.
     pub fn is_blank(&self) -> bool {
         match self {

@@ -40,6 +40,7 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
         checks = wanted_checks(&arguments) => checks?,
         () = signals.next() => return Err("stopped before anything was verified".to_owned()),
     };
+    reports.mask_secrets(&checks);
     let doctor = arguments.diagnose.then(|| {
         let mut doctor = doctor(&arguments.neighbours, Some(A_LOOK));
         doctor.sign_in = false;

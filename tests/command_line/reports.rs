@@ -176,6 +176,22 @@ fn a_step_of_github_actions_gets_its_summary() {
     assert!(text.len() <= 1024 * 1024 && text.ends_with("shows summaries of 1 MiB at most.\n"), "{}", text.len());
 }
 
+/// Only there, only once each, and not among what is piped on.
+#[test]
+fn the_runner_of_github_actions_is_told_what_to_mask() {
+    let system = System::start("");
+    let run = |actions: &str, format: &str| -> Done {
+        let mut command = system.place.command(&["verify", "alice", "bob", "--report", format]);
+        command.env("GITHUB_ACTIONS", actions).output().expect("the command runs").into()
+    };
+    let done = run("true", "github");
+    let masks: Vec<&str> = done.stderr.lines().filter(|line| line.starts_with("::")).collect();
+    assert_eq!(masks, ["::add-mask::alice's sandbox password", "::add-mask::bob's sandbox password"], "{done:#?}");
+    for done in [run("true", "github").stdout, run("", "github").stderr, run("true", "terminal").stderr] {
+        assert!(!done.contains("add-mask") && !done.contains("sandbox password"), "{done}");
+    }
+}
+
 #[test]
 fn a_summary_that_cannot_be_written_is_told_before_anything_is_sent() {
     let system = System::start("");
