@@ -28,7 +28,11 @@ fn overview(outcomes: &[Outcome]) -> String {
         format!("| {sign} | {check} | {verdict} | {line} |\n")
     };
     let rows: String = outcomes.iter().map(row).collect();
-    format!("|  | check | verdict | what was seen |\n| --- | --- | --- | --- |\n{rows}")
+    let worst = outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown);
+    let count = outcomes.len();
+    format!(
+        "## mailtrip of {count} checks: {worst}\n\n|  | check | verdict | what was seen |\n| --- | --- | --- | --- |\n{rows}"
+    )
 }
 
 fn of_one(outcome: &Outcome) -> Vec<String> {
