@@ -79,7 +79,7 @@
 //! | sockets, TLS, SMTP, IMAP, POP3 | [`wire`], [`wire::tls`], [`wire::smtp`], [`wire::imap`], [`wire::pop3`] |
 //! | what is spoken, by the first bytes | [`wire::speech`], [`failure::Speech`] |
 //! | what a port speaks, without a sign-in | [`survey`] |
-//! | the settings of an address: presets, DNS, autoconfig, guesses | [`discover`](mod@discover), [`wire::names`], [`wire::https`] |
+//! | the settings of an address: presets, DNS, autoconfig, guesses | [`discover`](mod@discover), [`wire::names`], [`wire::http`] |
 //! | how full a mailbox is | [`verify::quota`] |
 //! | what was changed in a message on its way | [`probe::Probe::compare`] |
 //! | one sign-in and a look around, without a message | [`verify::visit`] |
@@ -112,7 +112,7 @@
 //!   from the wire and looks at the certificate a second time, with nothing secret on that connection.
 //! - async-imap's sign-in fails at a challenge that is not base64, and cannot take an exchange back: challenges and `*`
 //!   pass beside it, through the guard.
-//! - HTTPS, to a token endpoint or for an autoconfig file, is hyper over our own connection and TLS, so that certificates are
+//! - HTTP, to a token endpoint or for an autoconfig file, is hyper over our own connection and TLS, so that certificates are
 //!   judged as everywhere.
 //! - A survey does not begin TLS where the server is expected to speak first, until that had its time, and never on port
 //!   25: who is impatient there is taken for a spammer.
