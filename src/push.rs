@@ -29,8 +29,8 @@ use crate::wire::http::{self, Answer, Request};
 pub use run::Run;
 pub use target::{Service, Target};
 
-/// How long telling somebody may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long telling somebody something may take.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Target {
     /// What it is told when a run begins, if anything.
@@ -60,11 +60,11 @@ impl Target {
     }
 
     /// Sends it once.
-    async fn send(&self, request: &Request) -> Result<(), String> {
-        match timeout(PATIENCE, http::send(request, None)).await {
+    async fn send(&self, request: &Request, patience: Duration) -> Result<(), String> {
+        match timeout(patience, http::send(request, None)).await {
             Ok(Ok(answer)) => self.taken(&answer),
             Ok(Err(failure)) => Err(why(&failure)),
-            Err(_) => Err(why(&Failure::new(Kind::Timeout { limit_seconds: PATIENCE.as_secs_f64() }))),
+            Err(_) => Err(why(&Failure::new(Kind::Timeout { limit_seconds: patience.as_secs_f64() }))),
         }
     }
 
@@ -93,6 +93,7 @@ fn why(failure: &Failure) -> String {
 #[derive(Debug)]
 pub struct Pushes {
     run: Uuid,
+    patience: Duration,
     told: Vec<Told>,
 }
 
@@ -123,18 +124,18 @@ impl fmt::Display for Untold {
 const BEGINNING: &str = "that the run began";
 const END: &str = "how the run ended";
 
-/// Tells them that a run begins, beside it: nothing waits for that.
-pub fn start(targets: Vec<Target>) -> Pushes {
+/// Tells them that a run begins, beside it: nothing waits for that. `patience` is usually [`PATIENCE`].
+pub fn start(targets: Vec<Target>, patience: Duration) -> Pushes {
     let run = Uuid::new_v4();
     let told = targets.into_iter().map(|target| {
         let mut beginning = JoinSet::new();
         if let Some(request) = target.begin(run) {
             let target = target.clone();
-            beginning.spawn(async move { target.send(&request).await });
+            beginning.spawn(async move { target.send(&request, patience).await });
         }
         Told { target, beginning }
     });
-    Pushes { run, told: told.collect() }
+    Pushes { run, patience, told: told.collect() }
 }
 
 impl Pushes {
@@ -142,19 +143,19 @@ impl Pushes {
     /// are those of [`Run`].
     pub async fn finish(self, outcomes: &[Outcome], news: bool, quiet: bool, stop: &Stop) -> Vec<Untold> {
         let run = Run { id: self.run, outcomes, news, quiet };
-        let untold = join_all(self.told.into_iter().map(|told| told.finish(&run, stop))).await;
+        let untold = join_all(self.told.into_iter().map(|told| told.finish(&run, self.patience, stop))).await;
         untold.into_iter().flatten().collect()
     }
 }
 
 impl Told {
-    async fn finish(self, run: &Run<'_>, stop: &Stop) -> Vec<Untold> {
+    async fn finish(self, run: &Run<'_>, patience: Duration, stop: &Stop) -> Vec<Untold> {
         let Told { target, mut beginning } = self;
         let Some(request) = target.end(run) else { return Vec::new() };
         let telling = async {
             // The other way round the service would take the run for one that has just begun.
             let begun = beginning.join_next().await.and_then(Result::ok).unwrap_or(Ok(()));
-            (begun, target.send(&request).await)
+            (begun, target.send(&request, patience).await)
         };
         let (begun, ended) = tokio::select! {
             biased;

@@ -28,10 +28,10 @@ pub fn end(url: &WebUrl, run: &Run<'_>) -> Request {
         Verdict::Critical => ("high", "rotating_light"),
         Verdict::Unknown => ("high", "grey_question"),
     };
-    let title = encoded(&run.title());
+    let title = encoded(&format!("mailtrip {}", run.title()));
     let headers =
         [("title", title, TITLE), ("priority", priority.to_owned(), PRIORITY), ("tags", tag.to_owned(), TAGS)];
-    let request = Request::post(url, "text/plain; charset=utf-8", run.text(LONGEST_MESSAGE));
+    let request = Request::post(url, "text/plain; charset=utf-8", run.text_below_title(LONGEST_MESSAGE));
     let is_said = |names: &[&str]| url.query().any(|(name, _)| names.contains(&name));
     let unsaid = headers.into_iter().filter(|(_, _, names)| !is_said(names));
     unsaid.fold(request, |request, (name, value, _)| request.header(name, value))

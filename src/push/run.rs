@@ -50,7 +50,7 @@ impl Run<'_> {
             [outcome] => format!("{verdict}: {}", printable(&outcome.check)),
             several => match several.len() - self.count(Verdict::Ok) {
                 0 => format!("{verdict}: {} checks", several.len()),
-                wrong => format!("{verdict}: {wrong} of {} checks: {}", several.len(), self.names()),
+                wrong => format!("{verdict}: {wrong} of {} checks are not OK: {}", several.len(), self.names()),
             },
         };
         shortened(&title, LONGEST_LINE)
@@ -83,30 +83,44 @@ impl Run<'_> {
 
     /// The short report: a line a check, the worst first, with what to do about it. It is no longer than so many bytes.
     pub fn text(&self, longest: usize) -> String {
-        let mut lines: Vec<String> = if self.outcomes.len() == 1 { Vec::new() } else { vec![self.title()] };
-        for outcome in self.worst_first() {
-            lines.push(headed(outcome));
-            let diagnoses = diagnose(outcome);
-            let first = diagnoses.first().filter(|_| verdict(outcome) != Verdict::Ok);
-            lines.extend(
-                first.and_then(|first| first.advice.first()).map(|advice| format!("  → {}", printable(advice))),
-            );
+        let title = if self.outcomes.len() == 1 { None } else { Some(self.title()) };
+        let checks = self.worst_first().into_iter().flat_map(|outcome| told(outcome, headed(outcome)));
+        bounded(title.into_iter().chain(checks), longest)
+    }
+
+    /// The same for what has the title above it already.
+    pub fn text_below_title(&self, longest: usize) -> String {
+        match self.outcomes {
+            [] => self.text(longest),
+            [outcome] => bounded(told(outcome, headline(outcome)).into_iter(), longest),
+            _ => bounded(self.worst_first().into_iter().flat_map(|outcome| told(outcome, headed(outcome))), longest),
         }
-        let mut text = String::new();
-        for line in lines.iter().map(|line| shortened(line, LONGEST_LINE)) {
-            if text.len() + line.len() + "\n…\n".len() > longest {
-                return text + "…\n";
-            }
-            text.extend([line.as_str(), "\n"]);
-        }
-        text
     }
 }
 
-/// A check in one line. Its name is left out where it is only the address, which is in the line anyway.
+/// A check in one line.
 fn headed(outcome: &Outcome) -> String {
-    let check = if outcome.check == outcome.from { String::new() } else { format!("{}: ", printable(&outcome.check)) };
-    format!("{}: {check}{}", verdict(outcome), headline(outcome))
+    format!("{}: {}: {}", verdict(outcome), printable(&outcome.check), headline(outcome))
+}
+
+/// A check in its one line, and what to do first where it is not OK.
+fn told(outcome: &Outcome, line: String) -> Vec<String> {
+    let diagnoses = diagnose(outcome);
+    let first = diagnoses.first().filter(|_| verdict(outcome) != Verdict::Ok);
+    let advice = first.and_then(|first| first.advice.first()).map(|advice| format!("  → {}", printable(advice)));
+    std::iter::once(line).chain(advice).collect()
+}
+
+/// As many lines as there is room for.
+fn bounded(lines: impl Iterator<Item = String>, longest: usize) -> String {
+    let mut text = String::new();
+    for line in lines.map(|line| shortened(&line, LONGEST_LINE)) {
+        if text.len() + line.len() + "\n…\n".len() > longest {
+            return text + "…\n";
+        }
+        text.extend([line.as_str(), "\n"]);
+    }
+    text
 }
 
 fn shortened(text: &str, longest: usize) -> String {

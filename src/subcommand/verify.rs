@@ -132,7 +132,7 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
 pub async fn all(checks: &[Check], mut reports: Reports, signals: Signals, mut besides: Besides) -> Verdict {
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
-    let pushes = push::start(std::mem::take(&mut besides.push));
+    let pushes = push::start(std::mem::take(&mut besides.push), push::PATIENCE);
     let mut told = Verdict::Ok;
     let mut outcomes = Vec::new();
     for check in checks {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderName, LOCATION, USER_AGENT};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, USER_AGENT};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Method, Response};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -71,6 +71,9 @@ impl Request {
     fn built(&self) -> Result<hyper::Request<String>, Failure> {
         let request = hyper::Request::builder().method(&self.method).uri(&self.url.target);
         let request = request.header(HOST, self.url.authority()).header(USER_AGENT, AGENT);
+        // hyper leaves it out where nothing is sent, and there are servers that insist on it (RFC 9110 §8.6).
+        let length = (self.method == Method::POST).then_some(self.body.len());
+        let request = length.into_iter().fold(request, |request, length| request.header(CONTENT_LENGTH, length));
         let request = self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         request.body(self.body.clone()).map_err(|error| Failure::new(Kind::Local).detail(error.to_string()))
     }
