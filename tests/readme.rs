@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use mailtrip::diagnose::code;
 use mailtrip::doctor::code as finding;
 use mailtrip::doctor::judgement::Fault;
+use mailtrip::push::{Run, Service, Target};
 use mailtrip::report::Format;
 use mailtrip::{config, provider, sandbox};
 
@@ -32,7 +33,7 @@ fn blocks(language: &str) -> Vec<String> {
 fn mailtrip(arguments: &[String], folder: &Path) -> Output {
     let mut command = Command::new(BINARY);
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
-    for name in ["MAILTRIP_CONFIG", "MAILTRIP_PASSWORD", "XDG_CONFIG_HOME", "GITHUB_STEP_SUMMARY"] {
+    for name in ["MAILTRIP_CONFIG", "MAILTRIP_PASSWORD", "MAILTRIP_PUSH", "XDG_CONFIG_HOME", "GITHUB_STEP_SUMMARY"] {
         command.env_remove(name);
     }
     command.env("HOME", folder).output().unwrap()
@@ -422,6 +423,25 @@ fn keys(json: &serde_json::Value, pointer: &str) -> BTreeSet<String> {
     json.pointer(pointer).unwrap().as_object().unwrap().keys().cloned().collect()
 }
 
+/// What a webhook is sent of an outcome.
+fn pushed(outcome: &str) -> serde_json::Value {
+    let outcomes = mailtrip::report::json::read(outcome).unwrap();
+    let run = Run { id: uuid::Uuid::nil(), outcomes: &outcomes, news: true, quiet: false };
+    let target: Target = "webhook=http://localhost/".parse().unwrap();
+    serde_json::from_str(&target.end(&run).unwrap().body).unwrap()
+}
+
+#[test]
+fn every_service_that_is_told_is_there_and_no_other() {
+    let [(_, table)] = marked("pushes").try_into().unwrap();
+    let documented: Vec<&str> = rows(&table).iter().map(|cells| cells[0].trim_matches(['|', ' ', '`'])).collect();
+    let mut services: Vec<&str> = Service::ALL.iter().map(|service| service.name()).collect();
+    let mut sorted = documented.clone();
+    services.sort_unstable();
+    sorted.sort_unstable();
+    assert_eq!(sorted, services);
+}
+
 #[test]
 fn every_field_is_there_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
@@ -431,7 +451,7 @@ fn every_field_is_there_and_no_other() {
         mailtrip(&["discover", "jane@icloud.com", "--offline", "--format", "json"].map(str::to_owned), folder.path());
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let tables = marked("keys");
-    assert_eq!(tables.len(), 12);
+    assert_eq!(tables.len(), 13);
     for (title, table) in tables {
         let documented: BTreeSet<String> =
             rows(&table).iter().flat_map(|cells| quoted(cells[0])).filter(|name| !name.is_empty()).collect();
@@ -442,6 +462,7 @@ fn every_field_is_there_and_no_other() {
             "stage" => keys(&json, "/stages/0"),
             "reply" => names("Reply", "src/failure.rs"),
             "diagnosis" => names("Diagnosis", "src/diagnose.rs"),
+            "webhook" => keys(&pushed(&json.to_string()), ""),
             "discovery" => keys(&found, ""),
             "candidate" => keys(&found, "/servers/0"),
             "examination" => names("Examination", "src/doctor.rs"),
