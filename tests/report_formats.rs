@@ -6,6 +6,8 @@
 
 #[path = "report_formats/consumer.rs"]
 mod consumer;
+#[path = "support/exposition.rs"]
+mod exposition;
 #[path = "support/golden.rs"]
 mod golden;
 #[path = "report_formats/prometheus.rs"]

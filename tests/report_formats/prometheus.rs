@@ -9,13 +9,11 @@ use mailtrip::report::Format;
 use mailtrip::report::printable::printable;
 use mailtrip::report::prometheus::metric::{OF_CHECKS, OF_CLEAN_UPS};
 
+use super::exposition::{Series, sample};
 use super::{data, evil, render, worst};
 
-/// A name and its labels, the same for the whole life of a time series.
-type Series = (String, BTreeMap<String, String>);
-
 /// Reads a report, as strictly as the format is told: what a metric has stands together, behind one HELP and one TYPE.
-pub fn samples(name: &str, text: &str) -> BTreeMap<Series, f64> {
+fn samples(name: &str, text: &str) -> BTreeMap<Series, f64> {
     let mut samples = BTreeMap::new();
     let mut told = BTreeSet::new();
     let mut lines = text.split_inclusive('\n').peekable();
@@ -28,44 +26,14 @@ pub fn samples(name: &str, text: &str) -> BTreeMap<Series, f64> {
         let before = samples.len();
         while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
             let (series, value) = sample(line.strip_suffix('\n').expect("every line ends"));
+            let written = line.rsplit(' ').next().expect(line).trim_end();
+            assert!(written.chars().all(|c| c.is_ascii_digit() || "-.".contains(c)), "{name}: {line}");
             assert_eq!(series.0, metric, "{name}: {line}");
-            assert!(value.is_finite(), "{name}: {line}");
             assert!(samples.insert(series, value).is_none(), "{name}: twice: {line}");
         }
         assert!(samples.len() > before, "{name}: {metric} has no sample");
     }
     samples
-}
-
-/// `name{label="value",…} value`, and nothing behind it: no time stamp.
-fn sample(line: &str) -> (Series, f64) {
-    let (name, mut rest) = line.split_once('{').expect(line);
-    let mut labels = BTreeMap::new();
-    loop {
-        let (label, begin) = rest.split_once("=\"").expect(line);
-        let mut value = String::new();
-        let mut chars = begin.char_indices();
-        let end = loop {
-            match chars.next().expect(line) {
-                (at, '"') => break at,
-                (_, '\\') => match chars.next().expect(line).1 {
-                    'n' => value.push('\n'),
-                    c @ ('\\' | '"') => value.push(c),
-                    c => panic!("\\{c} is no escape: {line}"),
-                },
-                (_, c) => value.push(c),
-            }
-        };
-        assert!(labels.insert(label.to_owned(), value).is_none(), "{label} twice: {line}");
-        rest = &begin[end + 1..];
-        match rest.strip_prefix(',') {
-            Some(more) => rest = more,
-            None => break,
-        }
-    }
-    let value = rest.strip_prefix("} ").expect(line);
-    assert!(value.chars().all(|c| c.is_ascii_digit() || "-.".contains(c)), "{line}");
-    ((name.to_owned(), labels), value.parse().expect(line))
 }
 
 /// The value of the one series that has these labels.
