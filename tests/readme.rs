@@ -429,6 +429,10 @@ fn every_metric_is_explained_and_no_other() {
     let head = "| metric | labels | means |\n|---|---|---|\n";
     is_what_the_readme_has("metrics", &format!("{head}{}", rows(metric::OF_CHECKS, "check")));
     is_what_the_readme_has("clean-metrics", &format!("{head}{}", rows(metric::OF_CLEAN_UPS, "account")));
+    let report = read("tests/report/ok.prom");
+    let shown = report_from("# HELP mailtrip_");
+    let missing = shown.lines().find(|line| *line != "…" && !report.lines().any(|other| other == *line));
+    assert_eq!(missing, None, "tests/report/ok.prom does not have it");
 }
 
 /// Holds a table of the README against the one of the source; where it differs, the right one is printed to be copied.

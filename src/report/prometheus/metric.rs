@@ -114,7 +114,7 @@ pub const OF_CHECKS: &[Metric] = &[
     Metric {
         name: "mailtrip_diagnosis_info",
         labels: DIAGNOSIS,
-        help: "Always 1: what was found not to be right, by the code of its diagnosis, and what that alone makes of the check.",
+        help: "Always 1: a diagnosis that holds, by its code, and by what it alone makes of the check.",
         read: diagnoses,
     },
     Metric {
@@ -126,7 +126,7 @@ pub const OF_CHECKS: &[Metric] = &[
     Metric {
         name: "mailtrip_consecutive_failures",
         labels: &[],
-        help: "Failures in a row, this run included; not there without --fail-after.",
+        help: "Failures in a row, this run included; not there where they are not counted (--fail-after).",
         read: |outcome| outcome.streak.map_or(Vec::new(), |streak| one(streak.failures)),
     },
     Metric {
@@ -191,7 +191,7 @@ pub const OF_CLEAN_UPS: &[Metric] = &[
     Metric {
         name: "mailtrip_clean_diagnosis_info",
         labels: DIAGNOSIS,
-        help: "Always 1: what was found not to be right, by the code of its diagnosis, and what that alone amounts to.",
+        help: "Always 1: a diagnosis that holds, by its code, and by what it alone makes of the clean-up.",
         read: diagnoses,
     },
     Metric {
