@@ -148,7 +148,7 @@ impl Exporter {
     fn complaints(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         let lines = self.log.by_ref().lines().map(|line| line.unwrap());
-        lines.filter(|line| line.contains("level=error")).collect()
+        lines.filter(|line| line.to_lowercase().contains("level=error")).collect()
     }
 }
 
@@ -232,8 +232,7 @@ fn alerts() -> Vec<String> {
 }
 
 fn rules_are_taken() {
-    let output =
-        promtool(&["check", "rules", "--lint=all", "--lint-fatal"], &repository("examples/prometheus").join(RULES));
+    let output = promtool(&["check", "rules"], &repository("examples/prometheus").join(RULES));
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains(&format!("{} rules found", alerts().len())), "{}", said(&output));
 }
