@@ -90,6 +90,7 @@
 //! | how it looks | [`report::terminal`] |
 //! | what CI systems read | [`report::junit`], [`report::tap`], [`report::github`], [`report::markdown`] |
 //! | who else is told of a run: Healthchecks, Uptime Kuma, ntfy, JSON | [`push`] |
+//! | what Prometheus reads: names and labels of the metrics | [`report::prometheus::metric`], `examples/prometheus` |
 //! | a mail system to test against, and its faults | [`sandbox`] |
 //!
 //! # Rules

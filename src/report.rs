@@ -9,6 +9,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod printable;
+pub mod prometheus;
 pub mod tap;
 pub mod terminal;
 pub mod words;
@@ -37,12 +38,21 @@ pub enum Format {
     Github,
     /// Markdown as GitHub and GitLab show it.
     Markdown,
+    /// Metrics for the textfile collector of Prometheus's node_exporter.
+    Prometheus,
 }
 
 impl Format {
     /// All formats, in the order in which they are listed to people.
-    pub const ALL: &[Format] =
-        &[Format::Terminal, Format::Json, Format::Junit, Format::Tap, Format::Github, Format::Markdown];
+    pub const ALL: &[Format] = &[
+        Format::Terminal,
+        Format::Json,
+        Format::Junit,
+        Format::Tap,
+        Format::Github,
+        Format::Markdown,
+        Format::Prometheus,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -53,6 +63,7 @@ impl Format {
             Format::Tap => "tap",
             Format::Github => "github",
             Format::Markdown => "markdown",
+            Format::Prometheus => "prometheus",
         }
     }
 }
@@ -89,6 +100,7 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
         Format::Tap => tap::render(outcomes),
         Format::Github => github::render(outcomes),
         Format::Markdown => markdown::render(outcomes),
+        Format::Prometheus => prometheus::render(outcomes),
     }
 }
 

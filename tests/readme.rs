@@ -11,6 +11,7 @@ use mailtrip::doctor::code as finding;
 use mailtrip::doctor::judgement::Fault;
 use mailtrip::push::{Run, Service, Target};
 use mailtrip::report::Format;
+use mailtrip::report::prometheus::metric::{self, Metric};
 use mailtrip::{config, provider, sandbox};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_mailtrip");
@@ -122,6 +123,9 @@ fn complaint(arguments: &[String], folder: &Path) -> Option<String> {
         let is_it = |word: &&mut String| **word == format!("${variable}") || **word == format!("$MAIL_{variable}");
         run.iter_mut().filter(is_it).for_each(|word| value.clone_into(word));
     }
+    // Where the textfile collector looks, if there is one on this machine.
+    let textfiles = run.iter_mut().filter(|word| word.starts_with("prometheus=/"));
+    textfiles.for_each(|word| "prometheus=mailtrip.prom".clone_into(word));
     let output = mailtrip(&run, folder);
     let errors = String::from_utf8_lossy(&output.stderr);
     let fine = match expected {
@@ -148,7 +152,8 @@ fn every_command_line_is_one() {
     let in_blocks = lines.len() - in_text;
     let examples =
         ["examples/ci-github.yml", "examples/ci-gitlab.yml", "examples/crontab", "examples/systemd/mailtrip.service"];
-    for example in examples {
+    let of_prometheus = ["examples/prometheus/mailtrip.cron", "examples/prometheus/textfile.conf"];
+    for example in examples.into_iter().chain(of_prometheus) {
         let found = command_lines(&read(example));
         assert!(!found.is_empty(), "no command in {example}");
         lines.extend(found);
@@ -410,6 +415,25 @@ fn every_code_of_a_finding_is_explained_and_no_other() {
     let row = |(code, means, at): &(&str, &str, Fault)| format!("| `{code}` | {means} | {} |\n", fault(at));
     let rows: String = finding::CODES.iter().map(row).collect();
     is_what_the_readme_has("findings", &format!("| code | means | fault |\n|---|---|---|\n{rows}"));
+}
+
+#[test]
+fn every_metric_is_explained_and_no_other() {
+    let rows = |metrics: &[Metric], first| {
+        let row = |metric: &Metric| {
+            let labels = std::iter::once(&first).chain(metric.labels).map(|label| format!("`{label}`"));
+            let labels = labels.collect::<Vec<_>>().join(", ");
+            format!("| `{}` | {labels} | {} |\n", metric.name, metric.help)
+        };
+        metrics.iter().map(row).collect::<String>()
+    };
+    let head = "| metric | labels | means |\n|---|---|---|\n";
+    is_what_the_readme_has("metrics", &format!("{head}{}", rows(metric::OF_CHECKS, "check")));
+    is_what_the_readme_has("clean-metrics", &format!("{head}{}", rows(metric::OF_CLEAN_UPS, "account")));
+    let report = read("tests/report/ok.prom");
+    let shown = report_from("# HELP mailtrip_");
+    let missing = shown.lines().find(|line| *line != "…" && !report.lines().any(|other| other == *line));
+    assert_eq!(missing, None, "tests/report/ok.prom does not have it");
 }
 
 /// Holds a table of the README against the one of the source; where it differs, the right one is printed to be copied.

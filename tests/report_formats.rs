@@ -6,8 +6,12 @@
 
 #[path = "report_formats/consumer.rs"]
 mod consumer;
+#[path = "support/exposition.rs"]
+mod exposition;
 #[path = "support/golden.rs"]
 mod golden;
+#[path = "report_formats/prometheus.rs"]
+mod prometheus;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,8 +31,13 @@ use golden::golden;
 const TOLD: &[&str] = &["ok", "junk", "left-behind", "login-refused", "interrupted", "offline", "several", "clean"];
 
 /// The formats, and how the names of their files end.
-const FORMATS: &[(Format, &str)] =
-    &[(Format::Junit, "junit.xml"), (Format::Tap, "tap"), (Format::Github, "github.txt"), (Format::Markdown, "md")];
+const FORMATS: &[(Format, &str)] = &[
+    (Format::Junit, "junit.xml"),
+    (Format::Tap, "tap"),
+    (Format::Github, "github.txt"),
+    (Format::Markdown, "md"),
+    (Format::Prometheus, "prom"),
+];
 
 /// What a server might say to get out of any of the formats.
 const EVIL: &str = "```\n````\n| a | b |\n</td><img src=x onerror=alert(1)> [a](javascript:b) <!--\n::error title=x::owned\r\n\
@@ -48,6 +57,15 @@ const TESTS: &[Test] = &[
     ("github_has_one_command_a_line", github_has_commands_only, None),
     ("a_summary_fits_into_its_room_with_the_verdict_first", summary_fits, None),
     ("markdown_keeps_text_in_its_cell_and_its_block", markdown_is_well_formed, None),
+    ("prometheus_is_well_formed", prometheus::is_well_formed, None),
+    ("prometheus_has_every_planned_stage", prometheus::every_planned_stage_is_there, None),
+    ("prometheus_says_what_was_seen", prometheus::it_says_what_was_seen, None),
+    ("prometheus_tells_attempts_and_streaks", prometheus::attempts_and_streaks_are_told, None),
+    ("prometheus_has_thresholds", prometheus::thresholds_have_the_unit_and_the_labels_of_what_they_bound, None),
+    ("prometheus_has_the_last_run_of_a_check", prometheus::the_last_run_of_a_check_counts, None),
+    ("prometheus_files_have_nothing_in_common", prometheus::files_side_by_side_have_nothing_in_common, None),
+    ("prometheus_keeps_text_in_its_label", prometheus::hostile_text_stays_in_its_label, None),
+    ("prometheus_is_read_by_promtool_without_a_remark", consumer::prometheus_is_clean, Some("promtool")),
 ];
 
 fn main() -> ExitCode {
