@@ -88,6 +88,7 @@
 //! | what the code of a diagnosis means | [`diagnose::code`] |
 //! | how it looks | [`report::terminal`] |
 //! | what CI systems read | [`report::junit`], [`report::tap`], [`report::github`], [`report::markdown`] |
+//! | what monitoring systems read: one line, numbers with their bounds, long text | [`report::nagios`], [`report::checkmk`] |
 //! | a mail system to test against, and its faults | [`sandbox`] |
 //!
 //! # Rules

@@ -3,11 +3,15 @@
 //! What servers said is untrusted: every format escapes it for itself, see [`printable`].
 
 mod case;
+pub mod checkmk;
 pub mod github;
 pub mod human;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+mod metrics;
+pub mod nagios;
+mod plugin;
 pub mod printable;
 pub mod tap;
 pub mod terminal;
@@ -37,12 +41,24 @@ pub enum Format {
     Github,
     /// Markdown as GitHub and GitLab show it.
     Markdown,
+    /// A plugin's output for Nagios and Icinga: one line with performance data, then long text.
+    Nagios,
+    /// Local checks of Checkmk: a line a check.
+    Checkmk,
 }
 
 impl Format {
     /// All formats, in the order in which they are listed to people.
-    pub const ALL: &[Format] =
-        &[Format::Terminal, Format::Json, Format::Junit, Format::Tap, Format::Github, Format::Markdown];
+    pub const ALL: &[Format] = &[
+        Format::Terminal,
+        Format::Json,
+        Format::Junit,
+        Format::Tap,
+        Format::Github,
+        Format::Markdown,
+        Format::Nagios,
+        Format::Checkmk,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -53,7 +69,14 @@ impl Format {
             Format::Tap => "tap",
             Format::Github => "github",
             Format::Markdown => "markdown",
+            Format::Nagios => "nagios",
+            Format::Checkmk => "checkmk",
         }
+    }
+
+    /// Whether whoever asked for it takes silence for a failure, so that it is never left out.
+    pub fn is_awaited(self) -> bool {
+        unable("", self).is_some()
     }
 }
 
@@ -89,6 +112,17 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
         Format::Tap => tap::render(outcomes),
         Format::Github => github::render(outcomes),
         Format::Markdown => markdown::render(outcomes),
+        Format::Nagios => nagios::render(outcomes),
+        Format::Checkmk => checkmk::render(outcomes),
+    }
+}
+
+/// What stands in the place of the report of a run that could not begin, where a format has something for that.
+pub fn unable(sentence: &str, format: Format) -> Option<String> {
+    match format {
+        Format::Nagios => Some(nagios::unable(sentence)),
+        Format::Checkmk => Some(checkmk::unable(sentence)),
+        _ => None,
     }
 }
 

@@ -1,0 +1,99 @@
+//! What the plugins of monitoring systems tell besides numbers: whoever reads it was woken by it.
+
+use crate::diagnose::{Diagnosis, Verdict, diagnose, verdict};
+use crate::outcome::Outcome;
+
+use super::printable::printable;
+use super::terminal;
+
+/// More bytes than this are cut off by Nagios (`MAX_PLUGIN_OUTPUT_LENGTH` is 8192), in the middle of a word.
+pub const MOST_BYTES: usize = 8000;
+
+/// So many characters of a first line can be taken in at a glance, and go into a message to a telephone.
+pub const MOST_CHARACTERS: usize = 240;
+
+/// How many checks there are, and how they went: `3 checks: 1 critical, 2 ok`.
+pub fn count(outcomes: &[Outcome]) -> String {
+    let verdicts = [Verdict::Critical, Verdict::Unknown, Verdict::Warning, Verdict::Ok];
+    let counted = verdicts.map(|one| (outcomes.iter().filter(|outcome| verdict(outcome) == one).count(), one));
+    let counted = counted.iter().filter(|(number, _)| *number > 0);
+    let counted: Vec<String> = counted.map(|(number, one)| format!("{number} {one}")).collect();
+    let checks = if outcomes.len() == 1 { "check" } else { "checks" };
+    format!("{} {checks}: {}", outcomes.len(), counted.join(", "))
+}
+
+/// For each thing that is not right, or worth a note, the cause, the server's words and what to do. No line has a control
+/// character.
+pub fn details(outcome: &Outcome) -> Vec<String> {
+    diagnose(outcome).iter().flat_map(|diagnosis| detail(outcome, diagnosis)).collect()
+}
+
+fn detail(outcome: &Outcome, diagnosis: &Diagnosis) -> Vec<String> {
+    if diagnosis.verdict == Verdict::Ok {
+        let advice = diagnosis.advice.iter().map(|advice| format!("- {}", printable(advice)));
+        return std::iter::once(format!("Note: {}", printable(&diagnosis.cause))).chain(advice).collect();
+    }
+    let place = diagnosis.at.map_or_else(|| "verification".to_owned(), |at| at.to_string());
+    let heading = format!("{}: {place} [{}]", diagnosis.verdict, diagnosis.code);
+    let told = terminal::cause(outcome, diagnosis);
+    // These pages show no indents.
+    let told = told.lines().skip(1).map(|line| line.trim_start().to_owned());
+    std::iter::once(heading).chain(told).collect()
+}
+
+/// As many of the lines as there is room for, each with the bytes that end it; it is said if some are left out.
+pub fn fitting(lines: Vec<String>, room: usize, end: usize) -> Vec<String> {
+    const LEFT_OUT: &str = "The rest is left out here: mailtrip verify prints all of it.";
+    let length = |line: &String| line.len() + end;
+    if lines.iter().map(length).sum::<usize>() <= room {
+        return lines;
+    }
+    let Some(mut room) = room.checked_sub(LEFT_OUT.len() + end) else { return Vec::new() };
+    let fits = |line: &String| {
+        let left = room.checked_sub(length(line));
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    let mut fitting: Vec<String> = lines.into_iter().take_while(fits).collect();
+    fitting.push(LEFT_OUT.to_owned());
+    fitting
+}
+
+/// So much of a line, to the end of a word.
+pub fn short(line: &str, most: usize) -> String {
+    if line.chars().count() <= most {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(most.saturating_sub(1)).collect();
+    let whole = cut.rfind(' ').filter(|at| *at > cut.len() / 2).map_or(cut.as_str(), |at| &cut[..at]);
+    format!("{}…", whole.trim_end_matches([' ', ',', ':', ';', '.']))
+}
+
+/// Why a run could not begin, in one line, and the lines below it: it was written for a terminal.
+pub fn why(sentence: &str) -> (String, Vec<String>) {
+    let text = sentence.trim();
+    let text = text.strip_prefix("error:").unwrap_or(text);
+    let mut lines = super::printable::lines(text.trim()).into_iter();
+    let first = lines.next().unwrap_or_default();
+    (first, lines.map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_left_out_whole() {
+        let lines = || vec!["a".repeat(50), "b".repeat(50), "c".repeat(50)];
+        assert_eq!(fitting(lines(), 153, 1), lines());
+        assert_eq!(fitting(lines(), 152, 1), ["a".repeat(50), fitting(lines(), 152, 1)[1].clone()]);
+        assert_eq!(fitting(lines(), 10, 1), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_line_is_cut_between_words() {
+        assert_eq!(short("a line of words", 15), "a line of words");
+        assert_eq!(short("a line of words", 14), "a line of…");
+        assert_eq!(short("onewordonly", 8), "oneword…");
+    }
+}
