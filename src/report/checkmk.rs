@@ -9,7 +9,7 @@ use crate::outcome::Outcome;
 
 use super::headline;
 use super::metrics::{Metric, metrics};
-use super::plugin::{MOST_BYTES, MOST_CHARACTERS, count, details, fitting, short, why};
+use super::plugin::{LONGEST_LINE, MOST_BYTES, MOST_CHARACTERS, count, details, fitting, short, why};
 
 /// The service that says whether mailtrip could run, and what the names of the others begin with.
 const SERVICE: &str = "Mailtrip";
@@ -41,7 +41,7 @@ fn line(verdict: Verdict, service: &str, metrics: &[Metric], text: &str, long: V
     let items = if items.is_empty() { "-".to_owned() } else { items.join("|") };
     let text = short(&safe(text), MOST_CHARACTERS);
     let mut line = format!("{} \"{service}\" {items} {text}", verdict.exit_code());
-    let long = long.iter().map(|line| safe(line)).collect();
+    let long = long.iter().map(|line| safe(&short(line, LONGEST_LINE))).collect();
     let room = MOST_BYTES.saturating_sub(line.len());
     line.extend(fitting(long, room, 2).into_iter().map(|line| format!("\\n{line}")));
     line.push('\n');

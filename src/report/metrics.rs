@@ -112,7 +112,10 @@ fn of_stage(outcome: &Outcome, record: &StageRecord, names: &mut Names) -> Metri
         Leg::ReplyDelivery => "reply-in",
         leg => leg.name(),
     };
-    let name = names.unique(&format!("{leg}-{}", record.at.stage), &record.at.protocol.to_string().to_lowercase());
+    let mut before = outcome.stages.iter().take_while(|other| !std::ptr::eq(*other, record));
+    let is_second = before.any(|other| other.at == record.at);
+    let protocol = Some(record.at.protocol.to_string().to_lowercase()).filter(|_| !is_second);
+    let name = names.unique(&format!("{leg}-{}", record.at.stage), protocol.as_deref());
     let took = record.span.filter(|_| record.status == Status::Passed).map(|span| span.took.as_secs_f64());
     Metric::new(name, Unit::Seconds, took, outcome.criteria.of_stage(record.at.leg, record.at.stage))
 }
@@ -126,13 +129,14 @@ impl Names {
     const READ: usize = 19;
 
     /// The name itself, or else with this behind it, or else with a number.
-    pub fn unique(&mut self, name: &str, apart: &str) -> String {
+    pub fn unique(&mut self, name: &str, apart: Option<&str>) -> String {
         let numbered = (2_u64..).map(|number| {
             let number = format!("-{number}");
             let begin: String = name.chars().take(Self::READ - number.len().min(Self::READ)).collect();
             format!("{begin}{number}")
         });
-        let mut names = [name.to_owned(), format!("{name}-{apart}")].into_iter().chain(numbered);
+        let apart = apart.map(|apart| format!("{name}-{apart}"));
+        let mut names = std::iter::once(name.to_owned()).chain(apart).chain(numbered);
         names.find(|name| self.0.insert(name.chars().take(Self::READ).collect())).unwrap_or_default()
     }
 }
@@ -144,7 +148,7 @@ mod tests {
     #[test]
     fn names_differ_in_what_is_read_of_them() {
         let mut names = Names::default();
-        let mut name = |name| names.unique(name, "pop3");
+        let mut name = |name| names.unique(name, Some("pop3"));
         assert_eq!(name("delivery-baseline"), "delivery-baseline");
         assert_eq!(name("delivery-baseline"), "delivery-baseline-pop3");
         assert_eq!(name("delivery-baseline"), "delivery-baseline-2");

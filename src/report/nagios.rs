@@ -7,7 +7,7 @@ use crate::diagnose::{Verdict, diagnose, round_trip, verdict};
 use crate::outcome::Outcome;
 
 use super::metrics::{Metric, Names, Unit, metrics, of_certificates, of_round_trip};
-use super::plugin::{MOST_BYTES, MOST_CHARACTERS, count, details, fitting, short, why};
+use super::plugin::{LONGEST_LINE, MOST_BYTES, MOST_CHARACTERS, count, details, fitting, short, why};
 use super::printable::printable;
 use super::{headline, human};
 
@@ -31,14 +31,15 @@ pub fn unable(sentence: &str) -> String {
 }
 
 fn output(verdict: Verdict, text: &str, performance: &str, long: Vec<String>) -> String {
-    // Nagios itself writes a colon for a semicolon in this line, which is a field's end in its log.
-    let text = short(&safe(text).replace(';', ","), MOST_CHARACTERS);
+    // In this line, Nagios writes a colon for a semicolon, which is a field's end in its log, and its pages leave out
+    // backslashes, or break the line at them.
+    let text = short(&safe(text).replace(';', ",").replace('\\', "∖"), MOST_CHARACTERS);
     let mut output = format!("MAILTRIP {verdict} - {text}");
     if !performance.is_empty() {
         output += &format!(" | {performance}");
     }
     output.push('\n');
-    let long = long.iter().map(|line| safe(line)).collect();
+    let long = long.iter().map(|line| short(&safe(line), LONGEST_LINE)).collect();
     let room = MOST_BYTES.saturating_sub(output.len());
     output.extend(fitting(long, room, 1).into_iter().map(|line| line + "\n"));
     output
@@ -87,10 +88,10 @@ fn of_several(outcomes: &[Outcome]) -> Vec<Metric> {
         let has = |name: &str| own.iter().any(|metric| metric.name == name);
         let check = label(&outcome.check);
         if has("round-trip") {
-            several.push(of_round_trip(outcome, names.unique(&check, "check")));
+            several.push(of_round_trip(outcome, names.unique(&check, None)));
         }
         if has("certificate-days") {
-            several.push(of_certificates(outcome, names.unique(&format!("cert-{check}"), "check")));
+            several.push(of_certificates(outcome, names.unique(&format!("cert-{check}"), None)));
         }
     }
     several
@@ -149,6 +150,6 @@ mod tests {
     #[test]
     fn a_run_that_could_not_begin_is_told_in_one_line_and_more() {
         assert_eq!(unable("error: no such file | x\n\n  tip: y\n"), "MAILTRIP UNKNOWN - no such file ¦ x\n  tip: y\n");
-        assert_eq!(unable("a; b <c>"), "MAILTRIP UNKNOWN - a, b ‹c›\n");
+        assert_eq!(unable("a; b <c>, d\\n"), "MAILTRIP UNKNOWN - a, b ‹c›, d∖n\n");
     }
 }

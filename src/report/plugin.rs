@@ -4,13 +4,17 @@ use crate::diagnose::{Diagnosis, Verdict, diagnose, verdict};
 use crate::outcome::Outcome;
 
 use super::printable::printable;
-use super::terminal;
+use super::{headline, terminal, words};
 
 /// More bytes than this are cut off by Nagios (`MAX_PLUGIN_OUTPUT_LENGTH` is 8192), in the middle of a word.
 pub const MOST_BYTES: usize = 8000;
 
 /// So many characters of a first line can be taken in at a glance, and go into a message to a telephone.
 pub const MOST_CHARACTERS: usize = 240;
+
+/// No line of the long text is longer, in characters: pages show what has no blanks on one line, however wide they get, and
+/// one line is not to take the room of the others.
+pub const LONGEST_LINE: usize = 500;
 
 /// How many checks there are, and how they went: `3 checks: 1 critical, 2 ok`.
 pub fn count(outcomes: &[Outcome]) -> String {
@@ -23,22 +27,32 @@ pub fn count(outcomes: &[Outcome]) -> String {
 }
 
 /// For each thing that is not right, or worth a note, the cause, the server's words and what to do. No line has a control
-/// character.
+/// character. A cause that stands in the headline above is not repeated.
 pub fn details(outcome: &Outcome) -> Vec<String> {
-    diagnose(outcome).iter().flat_map(|diagnosis| detail(outcome, diagnosis)).collect()
+    let headline = Some(headline(outcome)).filter(|headline| headline.chars().count() <= MOST_CHARACTERS);
+    let tells =
+        |cause: &str| headline.as_ref().is_some_and(|told| told.contains(printable(cause).trim_end_matches('.')));
+    let diagnoses = diagnose(outcome);
+    let detail =
+        |(index, diagnosis): (usize, &Diagnosis)| detail(outcome, diagnosis, index == 0 && tells(&diagnosis.cause));
+    diagnoses.iter().enumerate().flat_map(detail).collect()
 }
 
-fn detail(outcome: &Outcome, diagnosis: &Diagnosis) -> Vec<String> {
+fn detail(outcome: &Outcome, diagnosis: &Diagnosis, is_told: bool) -> Vec<String> {
     if diagnosis.verdict == Verdict::Ok {
         let advice = diagnosis.advice.iter().map(|advice| format!("- {}", printable(advice)));
         return std::iter::once(format!("Note: {}", printable(&diagnosis.cause))).chain(advice).collect();
     }
-    let place = diagnosis.at.map_or_else(|| "verification".to_owned(), |at| at.to_string());
-    let heading = format!("{}: {place} [{}]", diagnosis.verdict, diagnosis.code);
     let told = terminal::cause(outcome, diagnosis);
     // These pages show no indents.
-    let told = told.lines().skip(1).map(|line| line.trim_start().to_owned());
-    std::iter::once(heading).chain(told).collect()
+    let told = told.lines().map(|line| line.trim_start().to_owned());
+    if is_told {
+        let heading = format!("{} [{}]", words::lead(diagnosis.certainty), diagnosis.code);
+        return std::iter::once(heading).chain(told.skip(2)).collect();
+    }
+    let place = diagnosis.at.map_or_else(|| "verification".to_owned(), |at| at.to_string());
+    let heading = format!("{}: {place} [{}]", diagnosis.verdict, diagnosis.code);
+    std::iter::once(heading).chain(told.skip(1)).collect()
 }
 
 /// As many of the lines as there is room for, each with the bytes that end it; it is said if some are left out.
