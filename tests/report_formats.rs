@@ -4,10 +4,14 @@
 //! `UPDATE_GOLDEN=1 cargo test --test report_formats` writes the texts anew; look at the difference before it is committed.
 //! Tests with a program that is missing here show as ignored.
 
+#[path = "report_formats/checkmk.rs"]
+mod checkmk;
 #[path = "report_formats/consumer.rs"]
 mod consumer;
 #[path = "support/golden.rs"]
 mod golden;
+#[path = "report_formats/nagios.rs"]
+mod nagios;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,8 +31,14 @@ use golden::golden;
 const TOLD: &[&str] = &["ok", "junk", "left-behind", "login-refused", "interrupted", "offline", "several", "clean"];
 
 /// The formats, and how the names of their files end.
-const FORMATS: &[(Format, &str)] =
-    &[(Format::Junit, "junit.xml"), (Format::Tap, "tap"), (Format::Github, "github.txt"), (Format::Markdown, "md")];
+const FORMATS: &[(Format, &str)] = &[
+    (Format::Junit, "junit.xml"),
+    (Format::Tap, "tap"),
+    (Format::Github, "github.txt"),
+    (Format::Markdown, "md"),
+    (Format::Nagios, "nagios.txt"),
+    (Format::Checkmk, "checkmk.txt"),
+];
 
 /// What a server might say to get out of any of the formats.
 const EVIL: &str = "```\n````\n| a | b |\n</td><img src=x onerror=alert(1)> [a](javascript:b) <!--\n::error title=x::owned\r\n\
@@ -48,6 +58,12 @@ const TESTS: &[Test] = &[
     ("github_has_one_command_a_line", github_has_commands_only, None),
     ("a_summary_fits_into_its_room_with_the_verdict_first", summary_fits, None),
     ("markdown_keeps_text_in_its_cell_and_its_block", markdown_is_well_formed, None),
+    ("nagios_has_one_bar_and_numbers_that_plugins_may_have", nagios::is_well_formed, None),
+    ("nagios_gives_thresholds_as_they_are", nagios::thresholds, None),
+    ("nagios_has_the_same_labels_whatever_became_of_the_run", nagios::labels_are_stable, None),
+    ("nagios_has_room_for_many_checks_and_many_words", nagios::fits, None),
+    ("checkmk_is_what_its_documentation_says", checkmk::is_well_formed, None),
+    ("checkmk_gives_levels_where_it_knows_them", checkmk::levels, None),
 ];
 
 fn main() -> ExitCode {

@@ -57,11 +57,11 @@ fn safe(text: &str) -> String {
 /// what cannot be in such a name (quotes), or is taken out of it (`illegal_object_name_chars` of Nagios).
 fn service(check: &str, taken: &[String]) -> String {
     let safe = |c: char| if c.is_alphanumeric() || "._@+- /:#".contains(c) { c } else { '_' };
-    let name: String = check.chars().map(safe).collect();
-    let name = format!("{SERVICE} {}", name.trim());
+    let name: String = check.trim().chars().map(safe).collect();
+    let name = format!("{SERVICE} {}", if name.is_empty() { "check" } else { &name });
     let numbered = (2_u64..).map(|number| format!("{name} {number}"));
     let mut names = std::iter::once(name.clone()).chain(numbered);
-    names.find(|name| name != SERVICE && !taken.contains(name)).unwrap_or_default()
+    names.find(|name| !taken.contains(name)).unwrap_or_default()
 }
 
 /// `name=value;warn;crit;min`; nothing where there is no value, which Checkmk draws as a gap.
@@ -105,7 +105,7 @@ mod tests {
     fn services_have_names_of_their_own() {
         assert_eq!(service("home \"x\" 'y'", &[]), "Mailtrip home _x_ _y_");
         assert_eq!(service("home", &["Mailtrip home".to_owned()]), "Mailtrip home 2");
-        assert_eq!(service("", &[]), "Mailtrip  2");
+        assert_eq!(service("", &[]), "Mailtrip check");
     }
 
     #[test]

@@ -149,7 +149,9 @@ mod tests {
 
     #[test]
     fn a_run_that_could_not_begin_is_told_in_one_line_and_more() {
-        assert_eq!(unable("error: no such file | x\n\n  tip: y\n"), "MAILTRIP UNKNOWN - no such file ¦ x\n  tip: y\n");
+        assert_eq!(unable("error: no such file | x\n\n  tip: y\n"), "MAILTRIP UNKNOWN - no such file ¦ x\ntip: y\n");
+        let drawn = "error: unknown key\n --> a.toml:1:2\n  |\n1 | x = 1\n  | ^\n  = help: none";
+        assert_eq!(unable(drawn), "MAILTRIP UNKNOWN - unknown key\nin a.toml:1:2\n1 ¦ x = 1\nhelp: none\n");
         assert_eq!(unable("a; b <c>, d\\n"), "MAILTRIP UNKNOWN - a, b ‹c›, d∖n\n");
     }
 }

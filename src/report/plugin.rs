@@ -3,7 +3,7 @@
 use crate::diagnose::{Diagnosis, Verdict, diagnose, verdict};
 use crate::outcome::Outcome;
 
-use super::printable::printable;
+use super::printable::{self, printable};
 use super::{headline, terminal, words};
 
 /// More bytes than this are cut off by Nagios (`MAX_PLUGIN_OUTPUT_LENGTH` is 8192), in the middle of a word.
@@ -83,13 +83,20 @@ pub fn short(line: &str, most: usize) -> String {
     format!("{}…", whole.trim_end_matches([' ', ',', ':', ';', '.']))
 }
 
-/// Why a run could not begin, in one line, and the lines below it: it was written for a terminal.
+/// Why a run could not begin, in one line, and the lines below it: it was written for a terminal, which shows where in a
+/// file something is wrong by signs below it. Without indents, these mean nothing.
 pub fn why(sentence: &str) -> (String, Vec<String>) {
     let text = sentence.trim();
     let text = text.strip_prefix("error:").unwrap_or(text);
-    let mut lines = super::printable::lines(text.trim()).into_iter();
+    let mut lines = printable::lines(text.trim()).into_iter();
     let first = lines.next().unwrap_or_default();
-    (first, lines.map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect())
+    let says_something = |line: &String| !line.trim_matches([' ', '|', '^']).is_empty();
+    let rest = lines.filter(says_something).map(|line| {
+        let line = line.trim();
+        let place = line.strip_prefix("--> ").map(|place| format!("in {place}"));
+        place.unwrap_or_else(|| line.trim_start_matches("= ").to_owned())
+    });
+    (first, rest.collect())
 }
 
 #[cfg(test)]
