@@ -376,8 +376,8 @@ pub fn on_standard_output(arguments: impl Iterator<Item = OsString>) -> Option<F
     let arguments: Vec<String> = arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
     let apart = arguments.windows(2).filter_map(|pair| Some((pair.first()?.as_str(), pair.get(1)?.as_str())));
     let joined = arguments.iter().filter_map(|argument| argument.split_once('='));
-    let formats = apart.chain(joined).filter(|(option, _)| matches!(*option, "--format" | "--report"));
-    formats.filter_map(|(_, name)| name.parse().ok()).last()
+    let mut formats = apart.chain(joined).filter(|(option, _)| matches!(*option, "--format" | "--report"));
+    formats.find_map(|(_, name)| name.parse().ok())
 }
 
 fn report_to(text: &str) -> Result<ReportTo, String> {
