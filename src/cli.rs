@@ -1,5 +1,6 @@
 //! The command line: clap types and nothing else.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -372,6 +373,15 @@ impl From<SentMode> for Sent {
 
 fn formats() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name())).try_map(|name| name.parse::<Format>())
+}
+
+/// The format that is asked for on standard output, as far as that can be told of arguments that may be wrong.
+pub fn on_standard_output(arguments: impl Iterator<Item = OsString>) -> Option<Format> {
+    let arguments: Vec<String> = arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let apart = arguments.windows(2).filter_map(|pair| Some((pair.first()?.as_str(), pair.get(1)?.as_str())));
+    let joined = arguments.iter().filter_map(|argument| argument.split_once('='));
+    let mut formats = apart.chain(joined).filter(|(option, _)| matches!(*option, "--format" | "--report"));
+    formats.find_map(|(_, name)| name.parse().ok())
 }
 
 fn report_to(text: &str) -> Result<ReportTo, String> {

@@ -91,6 +91,7 @@
 //! | what CI systems read | [`report::junit`], [`report::tap`], [`report::github`], [`report::markdown`] |
 //! | who else is told of a run: Healthchecks, Uptime Kuma, ntfy, JSON | [`push`] |
 //! | what Prometheus reads: names and labels of the metrics | [`report::prometheus::metric`], `examples/prometheus` |
+//! | what monitoring systems read: one line, numbers with their bounds, long text | [`report::nagios`], [`report::checkmk`] |
 //! | a mail system to test against, and its faults | [`sandbox`] |
 //!
 //! # Rules

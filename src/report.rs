@@ -3,11 +3,15 @@
 //! What servers said is untrusted: every format escapes it for itself, see [`printable`].
 
 mod case;
+pub mod checkmk;
 pub mod github;
 pub mod human;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+mod metrics;
+pub mod nagios;
+mod plugin;
 pub mod printable;
 pub mod prometheus;
 pub mod tap;
@@ -40,6 +44,10 @@ pub enum Format {
     Markdown,
     /// Metrics for the textfile collector of Prometheus's node_exporter.
     Prometheus,
+    /// A plugin's output for Nagios and Icinga: one line with performance data, then long text.
+    Nagios,
+    /// Local checks of Checkmk: a line a check.
+    Checkmk,
 }
 
 impl Format {
@@ -52,6 +60,8 @@ impl Format {
         Format::Github,
         Format::Markdown,
         Format::Prometheus,
+        Format::Nagios,
+        Format::Checkmk,
     ];
 
     /// The name on the command line.
@@ -64,7 +74,14 @@ impl Format {
             Format::Github => "github",
             Format::Markdown => "markdown",
             Format::Prometheus => "prometheus",
+            Format::Nagios => "nagios",
+            Format::Checkmk => "checkmk",
         }
+    }
+
+    /// Whether whoever asked for it takes silence for a failure, so that it is never left out.
+    pub fn is_awaited(self) -> bool {
+        unable("", self).is_some()
     }
 }
 
@@ -101,6 +118,17 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
         Format::Github => github::render(outcomes),
         Format::Markdown => markdown::render(outcomes),
         Format::Prometheus => prometheus::render(outcomes),
+        Format::Nagios => nagios::render(outcomes),
+        Format::Checkmk => checkmk::render(outcomes),
+    }
+}
+
+/// What stands in the place of the report of a run that could not begin, where a format has something for that.
+pub fn unable(sentence: &str, format: Format) -> Option<String> {
+    match format {
+        Format::Nagios => Some(nagios::unable(sentence)),
+        Format::Checkmk => Some(checkmk::unable(sentence)),
+        _ => None,
     }
 }
 

@@ -150,10 +150,17 @@ fn every_command_line_is_one() {
     let in_text = lines.len();
     lines.extend(command_lines(&blocks("sh").join("\n")));
     let in_blocks = lines.len() - in_text;
-    let examples =
-        ["examples/ci-github.yml", "examples/ci-gitlab.yml", "examples/crontab", "examples/systemd/mailtrip.service"];
-    let of_prometheus = ["examples/prometheus/mailtrip.cron", "examples/prometheus/textfile.conf"];
-    for example in examples.into_iter().chain(of_prometheus) {
+    let examples = [
+        "examples/ci-github.yml",
+        "examples/ci-gitlab.yml",
+        "examples/crontab",
+        "examples/systemd/mailtrip.service",
+        "examples/nagios/mailtrip.cfg",
+        "examples/checkmk/mailtrip",
+        "examples/prometheus/mailtrip.cron",
+        "examples/prometheus/textfile.conf",
+    ];
+    for example in examples {
         let found = command_lines(&read(example));
         assert!(!found.is_empty(), "no command in {example}");
         lines.extend(found);
@@ -213,8 +220,10 @@ fn every_configuration_loads() {
         }
     }
     assert!(configurations > 0);
-    let loaded = config::parse(&read("examples/systemd/config.toml"), "config.toml").unwrap();
-    assert!(loaded.checks.len() == 1 && loaded.notices.is_empty());
+    for example in ["examples/systemd/config.toml", "examples/nagios/config.toml"] {
+        let loaded = config::parse(&read(example), "config.toml").unwrap();
+        assert!(loaded.checks.len() == 1 && loaded.notices.is_empty(), "{example}");
+    }
 }
 
 #[test]
@@ -231,7 +240,14 @@ fn every_format_is_there_with_lines_of_a_real_report() {
     let readme = read("README.md");
     let (_, section) = readme.split_once("\n## Reports for CI\n").unwrap();
     let (section, _) = section.split_once("\n## JSON\n").unwrap();
-    let excerpts = [("xml", "junit.xml"), ("tap", "tap"), ("text", "github.txt"), ("markdown", "md")];
+    let excerpts = [
+        ("xml", "junit.xml"),
+        ("tap", "tap"),
+        ("text", "github.txt"),
+        ("markdown", "md"),
+        ("nagios", "nagios.txt"),
+        ("checkmk", "checkmk.txt"),
+    ];
     for (language, ending) in excerpts {
         let (_, excerpt) = section.split_once(&format!("\n```{language}\n")).unwrap_or_else(|| panic!("no {language}"));
         let report = read(&format!("tests/report/login-refused.{ending}"));

@@ -4,12 +4,16 @@
 //! `UPDATE_GOLDEN=1 cargo test --test report_formats` writes the texts anew; look at the difference before it is committed.
 //! Tests with a program that is missing here show as ignored.
 
+#[path = "report_formats/checkmk.rs"]
+mod checkmk;
 #[path = "report_formats/consumer.rs"]
 mod consumer;
 #[path = "support/exposition.rs"]
 mod exposition;
 #[path = "support/golden.rs"]
 mod golden;
+#[path = "report_formats/nagios.rs"]
+mod nagios;
 #[path = "report_formats/prometheus.rs"]
 mod prometheus;
 
@@ -37,6 +41,8 @@ const FORMATS: &[(Format, &str)] = &[
     (Format::Github, "github.txt"),
     (Format::Markdown, "md"),
     (Format::Prometheus, "prom"),
+    (Format::Nagios, "nagios.txt"),
+    (Format::Checkmk, "checkmk.txt"),
 ];
 
 /// What a server might say to get out of any of the formats.
@@ -66,6 +72,12 @@ const TESTS: &[Test] = &[
     ("prometheus_files_have_nothing_in_common", prometheus::files_side_by_side_have_nothing_in_common, None),
     ("prometheus_keeps_text_in_its_label", prometheus::hostile_text_stays_in_its_label, None),
     ("prometheus_is_read_by_promtool_without_a_remark", consumer::prometheus_is_clean, Some("promtool")),
+    ("nagios_has_one_bar_and_numbers_that_plugins_may_have", nagios::is_well_formed, None),
+    ("nagios_gives_thresholds_as_they_are", nagios::thresholds, None),
+    ("nagios_has_the_same_labels_whatever_became_of_the_run", nagios::labels_are_stable, None),
+    ("nagios_has_room_for_many_checks_and_many_words", nagios::fits, None),
+    ("checkmk_is_what_its_documentation_says", checkmk::is_well_formed, None),
+    ("checkmk_gives_levels_where_it_knows_them", checkmk::levels, None),
 ];
 
 fn main() -> ExitCode {

@@ -136,7 +136,7 @@ impl Reports {
 
     /// Unless all is well and nobody wants to know.
     fn print(&mut self, outcomes: &[Outcome]) {
-        if !(self.quiet && worst(outcomes) == Verdict::Ok) {
+        if !self.quiet || self.format.is_awaited() || worst(outcomes) != Verdict::Ok {
             self.note(print(&report::render(outcomes, self.format, &self.style)));
         }
     }
