@@ -4,6 +4,7 @@
 
 mod case;
 pub mod github;
+pub mod html;
 pub mod human;
 pub mod json;
 pub mod junit;
@@ -37,12 +38,14 @@ pub enum Format {
     Github,
     /// Markdown as GitHub and GitLab show it.
     Markdown,
+    /// One HTML file for a browser, with all that is known.
+    Html,
 }
 
 impl Format {
     /// All formats, in the order in which they are listed to people.
     pub const ALL: &[Format] =
-        &[Format::Terminal, Format::Json, Format::Junit, Format::Tap, Format::Github, Format::Markdown];
+        &[Format::Terminal, Format::Json, Format::Junit, Format::Tap, Format::Github, Format::Markdown, Format::Html];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -53,6 +56,7 @@ impl Format {
             Format::Tap => "tap",
             Format::Github => "github",
             Format::Markdown => "markdown",
+            Format::Html => "html",
         }
     }
 }
@@ -89,6 +93,7 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
         Format::Tap => tap::render(outcomes),
         Format::Github => github::render(outcomes),
         Format::Markdown => markdown::render(outcomes),
+        Format::Html => html::render(outcomes),
     }
 }
 
