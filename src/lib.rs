@@ -88,6 +88,7 @@
 //! | what the code of a diagnosis means | [`diagnose::code`] |
 //! | how it looks | [`report::terminal`] |
 //! | what CI systems read | [`report::junit`], [`report::tap`], [`report::github`], [`report::markdown`] |
+//! | one file for a browser: the waterfall, the causes, the way | [`report::html`] |
 //! | a mail system to test against, and its faults | [`sandbox`] |
 //!
 //! # Rules

@@ -8,6 +8,8 @@
 mod consumer;
 #[path = "support/golden.rs"]
 mod golden;
+#[path = "report_formats/html.rs"]
+mod html;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,8 +29,13 @@ use golden::golden;
 const TOLD: &[&str] = &["ok", "junk", "left-behind", "login-refused", "interrupted", "offline", "several", "clean"];
 
 /// The formats, and how the names of their files end.
-const FORMATS: &[(Format, &str)] =
-    &[(Format::Junit, "junit.xml"), (Format::Tap, "tap"), (Format::Github, "github.txt"), (Format::Markdown, "md")];
+const FORMATS: &[(Format, &str)] = &[
+    (Format::Junit, "junit.xml"),
+    (Format::Tap, "tap"),
+    (Format::Github, "github.txt"),
+    (Format::Markdown, "md"),
+    (Format::Html, "html"),
+];
 
 /// What a server might say to get out of any of the formats.
 const EVIL: &str = "```\n````\n| a | b |\n</td><img src=x onerror=alert(1)> [a](javascript:b) <!--\n::error title=x::owned\r\n\
@@ -48,6 +55,11 @@ const TESTS: &[Test] = &[
     ("github_has_one_command_a_line", github_has_commands_only, None),
     ("a_summary_fits_into_its_room_with_the_verdict_first", summary_fits, None),
     ("markdown_keeps_text_in_its_cell_and_its_block", markdown_is_well_formed, None),
+    ("html_has_nothing_that_acts_or_is_fetched", html::nothing_acts_or_is_fetched, None),
+    ("html_says_the_same", html::it_says_the_same, None),
+    ("html_has_all_bars_on_the_axis", html::bars_are_on_the_axis, None),
+    ("html_tells_all_that_there_is", html::all_that_there_is_is_told, None),
+    ("html_is_text_wherever_a_server_spoke", html::servers_cannot_get_out, Some("python3")),
 ];
 
 fn main() -> ExitCode {

@@ -38,10 +38,10 @@ pub fn render(outcomes: &[Outcome]) -> String {
     let hash = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
     let policy = format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'");
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\" />\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\n\
+         <meta name=\"color-scheme\" content=\"light dark\" />\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
     )
 }
@@ -76,8 +76,8 @@ fn line(number: usize, outcome: &Outcome, is_timed: bool) -> Element {
         .class(class_of_verdict(verdict))
         .with(tag("td").with(badge))
         .with(tag("th").attribute("scope", "row").with(link))
-        .with(tag("td").text(&headline(outcome)))
-        .all(is_timed.then(|| tag("td").text(&trip)))
+        .with(tag("td").class("words").text(&headline(outcome)))
+        .all(is_timed.then(|| tag("td").class("trip").text(&trip)))
 }
 
 /// A part of the page below its heading.

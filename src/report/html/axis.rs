@@ -73,7 +73,7 @@ impl Axis {
     /// Bars of different marks differ in their shape, for who does not see colours: one that failed is high, and one with a
     /// warning has gaps.
     fn bar(&self, span: Span, mark: Option<Mark>) -> Vec<Element> {
-        let place = |seconds: f64| 100.0 * (seconds / self.end).clamp(0.0, 1.0);
+        let place = |seconds: f64| 100.0 * seconds / self.end;
         let from = place(span.began.as_secs_f64()).min(100.0 - NARROWEST);
         let width = (place(span.ended().as_secs_f64()) - from).max(NARROWEST);
         let (class, y, height) = match mark {

@@ -30,7 +30,7 @@ fn judged(outcome: &Outcome, threshold: &Threshold) -> Element {
     let judged = match judged {
         _ if values.is_empty() => "not measured",
         Some(severity) => word(severity),
-        None => "well",
+        None => "within bounds",
     };
     let was: Vec<String> = values.iter().map(|value| shown(threshold.measure, *value)).collect();
     let range = |range: Option<Range>| range.map(|range| range.to_string()).unwrap_or_default();

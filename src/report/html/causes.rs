@@ -1,4 +1,4 @@
-//! What was not right: the cause, what to do, and what it was concluded from. Roots first, each with what follows from it.
+//! What was not right: the cause, what it was concluded from, and what to do. Roots first, each with what follows from it.
 
 use crate::diagnose::{Diagnosis, Verdict, diagnose};
 use crate::outcome::Outcome;
@@ -46,13 +46,6 @@ fn cause(outcome: &Outcome, diagnosis: &Diagnosis, level: usize) -> Element {
         )))
 }
 
-/// The likeliest remedy first.
-fn to_do(diagnosis: &Diagnosis, level: usize) -> Option<Element> {
-    let advice = diagnosis.advice.iter().map(|advice| tag("li").prose(advice));
-    let part = tag("div").with(heading(level).text("What to do"));
-    (!diagnosis.advice.is_empty()).then(|| part.with(tag("ol").all(advice)))
-}
-
 /// The server's own words, and what else was seen.
 fn concluded(outcome: &Outcome, diagnosis: &Diagnosis, level: usize) -> Option<Element> {
     let reply = diagnosis.failure(outcome).and_then(|failure| failure.reply.as_deref());
@@ -66,6 +59,13 @@ fn concluded(outcome: &Outcome, diagnosis: &Diagnosis, level: usize) -> Option<E
         part = part.with(heading(level).text("What was seen")).with(seen_list);
     }
     (reply.is_some() || !seen.is_empty()).then_some(part)
+}
+
+/// The likeliest remedy first.
+fn to_do(diagnosis: &Diagnosis, level: usize) -> Option<Element> {
+    let advice = diagnosis.advice.iter().map(|advice| tag("li").prose(advice));
+    let part = tag("div").with(heading(level).text("What to do"));
+    (!diagnosis.advice.is_empty()).then(|| part.with(tag("ol").all(advice)))
 }
 
 fn note(diagnosis: &Diagnosis) -> Element {

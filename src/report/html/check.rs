@@ -134,7 +134,10 @@ fn earlier(outcome: &Outcome, level: usize) -> Option<Element> {
         let verdict = verdict(attempt);
         let title = format!(" Attempt {number}, {verdict}: {}", headline(attempt));
         let summary = tag("summary").with(sign_of_verdict(verdict)).text(&title);
-        tag("details").class(class_of_verdict(verdict)).with(summary).all(run(attempt, level + 1))
+        tag("details")
+            .class(&format!("attempt {}", class_of_verdict(verdict)))
+            .with(summary)
+            .all(run(attempt, level + 1))
     });
     let section = super::section(level, "Attempts before this one");
     (!outcome.earlier.is_empty()).then(|| section.all(attempts))
