@@ -1,5 +1,8 @@
 //! HTML: one file that can be kept, sent and opened anywhere. It has no script and fetches nothing; a browser that would
 //! do either because of a fault in here is told not to, by the policy in its head.
+//!
+//! All is in the elements, and the style sheet only arranges it: some servers forbid style sheets in what a job has made,
+//! Jenkins among them, and the report is readable there, too.
 
 mod axis;
 mod bounds;

@@ -33,17 +33,15 @@ fn cause(outcome: &Outcome, diagnosis: &Diagnosis, level: usize) -> Element {
         let then = if root.code == "interrupted" { "." } else { ": see to that first." };
         tag("p").class("follows").text(&format!("↳ This follows from {place}{}{then}", root.code))
     });
+    // Advice may point to what the server said above it.
+    let parts = [concluded(outcome, diagnosis, level + 1), to_do(diagnosis, level + 1)].into_iter().flatten();
     let class = if follows.is_some() { "cause follower" } else { "cause" };
     tag("article")
         .class(&format!("{class} {}", super::class_of_verdict(diagnosis.verdict)))
         .with(title.with(tag("code").class("code").text(diagnosis.code)))
         .with(tag("p").with(lead).text(" ").prose(&diagnosis.cause))
         .all(follows)
-        .with(tag("div").class("columns").all(to_do(diagnosis, level + 1)).all(concluded(
-            outcome,
-            diagnosis,
-            level + 1,
-        )))
+        .with(tag("div").class("columns").all(parts))
 }
 
 /// The server's own words, and what else was seen.
