@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 
 pub(crate) use token::is_token;
 pub use token::{Grant, TokenEndpoint, TokenSource};
-pub use url::HttpsUrl;
+pub(crate) use url::form;
+pub use url::{HttpsUrl, WebUrl};
 
 /// A mail account as somebody would set it up in a mail client.
 #[derive(Debug, Clone)]

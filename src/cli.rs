@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mailtrip::account::{Family, Location};
+use mailtrip::account::{Family, Location, Secret};
 use mailtrip::check::{Receive, Sent};
 use mailtrip::report::Format;
 
@@ -120,6 +120,10 @@ pub struct Verify {
     /// What to do about the Sent folder [default: auto]
     #[arg(long, value_name = "MODE")]
     pub sent: Option<SentMode>,
+    /// Tell a service of the run: healthchecks (at its beginning, too), kuma, ntfy, or webhook (JSON), which is meant where
+    /// the URL does not show the kind. Can be given several times; $MAILTRIP_PUSH may hold more, which nobody else can read
+    #[arg(long = "push", value_name = "[KIND=]URL", value_parser = secret)]
+    pub pushes: Vec<Secret>,
     /// Without a configuration.
     #[command(flatten)]
     pub given: Given,
@@ -378,6 +382,11 @@ fn report_to(text: &str) -> Result<ReportTo, String> {
         Some("-") => Err(format!("- is no name of a file: for standard output, write {format}, without =")),
         file => Ok(ReportTo { format, file: file.map(PathBuf::from) }),
     }
+}
+
+/// It is looked at later: what clap says of an argument repeats it.
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), String> {

@@ -10,6 +10,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod printable;
+pub mod prometheus;
 pub mod tap;
 pub mod terminal;
 pub mod words;
@@ -40,12 +41,22 @@ pub enum Format {
     Markdown,
     /// One HTML file for a browser, with all that is known.
     Html,
+    /// Metrics for the textfile collector of Prometheus's node_exporter.
+    Prometheus,
 }
 
 impl Format {
     /// All formats, in the order in which they are listed to people.
-    pub const ALL: &[Format] =
-        &[Format::Terminal, Format::Json, Format::Junit, Format::Tap, Format::Github, Format::Markdown, Format::Html];
+    pub const ALL: &[Format] = &[
+        Format::Terminal,
+        Format::Json,
+        Format::Junit,
+        Format::Tap,
+        Format::Github,
+        Format::Markdown,
+        Format::Html,
+        Format::Prometheus,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -57,6 +68,7 @@ impl Format {
             Format::Github => "github",
             Format::Markdown => "markdown",
             Format::Html => "html",
+            Format::Prometheus => "prometheus",
         }
     }
 }
@@ -94,6 +106,7 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
         Format::Github => github::render(outcomes),
         Format::Markdown => markdown::render(outcomes),
         Format::Html => html::render(outcomes),
+        Format::Prometheus => prometheus::render(outcomes),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod doctor;
 mod examination;
 mod given;
 mod options;
+mod pushes;
 pub mod report;
 mod reports;
 pub mod sandbox;

@@ -9,7 +9,9 @@ use std::process::{Command, Output, Stdio};
 use mailtrip::diagnose::code;
 use mailtrip::doctor::code as finding;
 use mailtrip::doctor::judgement::Fault;
+use mailtrip::push::{Run, Service, Target};
 use mailtrip::report::Format;
+use mailtrip::report::prometheus::metric::{self, Metric};
 use mailtrip::{config, provider, sandbox};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_mailtrip");
@@ -32,7 +34,7 @@ fn blocks(language: &str) -> Vec<String> {
 fn mailtrip(arguments: &[String], folder: &Path) -> Output {
     let mut command = Command::new(BINARY);
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
-    for name in ["MAILTRIP_CONFIG", "MAILTRIP_PASSWORD", "XDG_CONFIG_HOME", "GITHUB_STEP_SUMMARY"] {
+    for name in ["MAILTRIP_CONFIG", "MAILTRIP_PASSWORD", "MAILTRIP_PUSH", "XDG_CONFIG_HOME", "GITHUB_STEP_SUMMARY"] {
         command.env_remove(name);
     }
     command.env("HOME", folder).output().unwrap()
@@ -121,6 +123,9 @@ fn complaint(arguments: &[String], folder: &Path) -> Option<String> {
         let is_it = |word: &&mut String| **word == format!("${variable}") || **word == format!("$MAIL_{variable}");
         run.iter_mut().filter(is_it).for_each(|word| value.clone_into(word));
     }
+    // Where the textfile collector looks, if there is one on this machine.
+    let textfiles = run.iter_mut().filter(|word| word.starts_with("prometheus=/"));
+    textfiles.for_each(|word| "prometheus=mailtrip.prom".clone_into(word));
     let output = mailtrip(&run, folder);
     let errors = String::from_utf8_lossy(&output.stderr);
     let fine = match expected {
@@ -147,7 +152,8 @@ fn every_command_line_is_one() {
     let in_blocks = lines.len() - in_text;
     let examples =
         ["examples/ci-github.yml", "examples/ci-gitlab.yml", "examples/crontab", "examples/systemd/mailtrip.service"];
-    for example in examples {
+    let of_prometheus = ["examples/prometheus/mailtrip.cron", "examples/prometheus/textfile.conf"];
+    for example in examples.into_iter().chain(of_prometheus) {
         let found = command_lines(&read(example));
         assert!(!found.is_empty(), "no command in {example}");
         lines.extend(found);
@@ -411,6 +417,25 @@ fn every_code_of_a_finding_is_explained_and_no_other() {
     is_what_the_readme_has("findings", &format!("| code | means | fault |\n|---|---|---|\n{rows}"));
 }
 
+#[test]
+fn every_metric_is_explained_and_no_other() {
+    let rows = |metrics: &[Metric], first| {
+        let row = |metric: &Metric| {
+            let labels = std::iter::once(&first).chain(metric.labels).map(|label| format!("`{label}`"));
+            let labels = labels.collect::<Vec<_>>().join(", ");
+            format!("| `{}` | {labels} | {} |\n", metric.name, metric.help)
+        };
+        metrics.iter().map(row).collect::<String>()
+    };
+    let head = "| metric | labels | means |\n|---|---|---|\n";
+    is_what_the_readme_has("metrics", &format!("{head}{}", rows(metric::OF_CHECKS, "check")));
+    is_what_the_readme_has("clean-metrics", &format!("{head}{}", rows(metric::OF_CLEAN_UPS, "account")));
+    let report = read("tests/report/ok.prom");
+    let shown = report_from("# HELP mailtrip_");
+    let missing = shown.lines().find(|line| *line != "…" && !report.lines().any(|other| other == *line));
+    assert_eq!(missing, None, "tests/report/ok.prom does not have it");
+}
+
 /// Holds a table of the README against the one of the source; where it differs, the right one is printed to be copied.
 fn is_what_the_readme_has(kind: &str, expected: &str) {
     let [(_, there)] = marked(kind).try_into().unwrap();
@@ -422,6 +447,25 @@ fn keys(json: &serde_json::Value, pointer: &str) -> BTreeSet<String> {
     json.pointer(pointer).unwrap().as_object().unwrap().keys().cloned().collect()
 }
 
+/// What a webhook is sent of an outcome.
+fn pushed(outcome: &str) -> serde_json::Value {
+    let outcomes = mailtrip::report::json::read(outcome).unwrap();
+    let run = Run { id: uuid::Uuid::nil(), outcomes: &outcomes, news: true, quiet: false };
+    let target: Target = "webhook=http://localhost/".parse().unwrap();
+    serde_json::from_str(&target.end(&run).unwrap().body).unwrap()
+}
+
+#[test]
+fn every_service_that_is_told_is_there_and_no_other() {
+    let [(_, table)] = marked("pushes").try_into().unwrap();
+    let documented: Vec<&str> = rows(&table).iter().map(|cells| cells[0].trim_matches(['|', ' ', '`'])).collect();
+    let mut services: Vec<&str> = Service::ALL.iter().map(|service| service.name()).collect();
+    let mut sorted = documented.clone();
+    services.sort_unstable();
+    sorted.sort_unstable();
+    assert_eq!(sorted, services);
+}
+
 #[test]
 fn every_field_is_there_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
@@ -431,7 +475,7 @@ fn every_field_is_there_and_no_other() {
         mailtrip(&["discover", "jane@icloud.com", "--offline", "--format", "json"].map(str::to_owned), folder.path());
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let tables = marked("keys");
-    assert_eq!(tables.len(), 12);
+    assert_eq!(tables.len(), 13);
     for (title, table) in tables {
         let documented: BTreeSet<String> =
             rows(&table).iter().flat_map(|cells| quoted(cells[0])).filter(|name| !name.is_empty()).collect();
@@ -442,6 +486,7 @@ fn every_field_is_there_and_no_other() {
             "stage" => keys(&json, "/stages/0"),
             "reply" => names("Reply", "src/failure.rs"),
             "diagnosis" => names("Diagnosis", "src/diagnose.rs"),
+            "webhook" => keys(&pushed(&json.to_string()), ""),
             "discovery" => keys(&found, ""),
             "candidate" => keys(&found, "/servers/0"),
             "examination" => names("Examination", "src/doctor.rs"),

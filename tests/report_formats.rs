@@ -6,10 +6,14 @@
 
 #[path = "report_formats/consumer.rs"]
 mod consumer;
+#[path = "support/exposition.rs"]
+mod exposition;
 #[path = "support/golden.rs"]
 mod golden;
 #[path = "report_formats/html.rs"]
 mod html;
+#[path = "report_formats/prometheus.rs"]
+mod prometheus;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,6 +39,7 @@ const FORMATS: &[(Format, &str)] = &[
     (Format::Github, "github.txt"),
     (Format::Markdown, "md"),
     (Format::Html, "html"),
+    (Format::Prometheus, "prom"),
 ];
 
 /// What a server might say to get out of any of the formats.
@@ -60,6 +65,15 @@ const TESTS: &[Test] = &[
     ("html_has_all_bars_on_the_axis", html::bars_are_on_the_axis, None),
     ("html_tells_all_that_there_is", html::all_that_there_is_is_told, None),
     ("html_is_text_wherever_a_server_spoke", html::servers_cannot_get_out, Some("python3")),
+    ("prometheus_is_well_formed", prometheus::is_well_formed, None),
+    ("prometheus_has_every_planned_stage", prometheus::every_planned_stage_is_there, None),
+    ("prometheus_says_what_was_seen", prometheus::it_says_what_was_seen, None),
+    ("prometheus_tells_attempts_and_streaks", prometheus::attempts_and_streaks_are_told, None),
+    ("prometheus_has_thresholds", prometheus::thresholds_have_the_unit_and_the_labels_of_what_they_bound, None),
+    ("prometheus_has_the_last_run_of_a_check", prometheus::the_last_run_of_a_check_counts, None),
+    ("prometheus_files_have_nothing_in_common", prometheus::files_side_by_side_have_nothing_in_common, None),
+    ("prometheus_keeps_text_in_its_label", prometheus::hostile_text_stays_in_its_label, None),
+    ("prometheus_is_read_by_promtool_without_a_remark", consumer::prometheus_is_clean, Some("promtool")),
 ];
 
 fn main() -> ExitCode {

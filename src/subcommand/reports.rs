@@ -87,6 +87,11 @@ impl Reports {
         &self.style
     }
 
+    /// Whether nothing is to be heard of a run if all is well.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether somebody follows the run at a terminal.
     pub fn is_watched(&self) -> bool {
         self.format == Format::Terminal && !self.quiet && std::io::stderr().is_terminal()
