@@ -89,6 +89,7 @@
 //! | what the code of a diagnosis means | [`diagnose::code`] |
 //! | how it looks | [`report::terminal`] |
 //! | what CI systems read | [`report::junit`], [`report::tap`], [`report::github`], [`report::markdown`] |
+//! | one file for a browser: the waterfall, the causes, the way | [`report::html`] |
 //! | who else is told of a run: Healthchecks, Uptime Kuma, ntfy, JSON | [`push`] |
 //! | what Prometheus reads: names and labels of the metrics | [`report::prometheus::metric`], `examples/prometheus` |
 //! | what monitoring systems read: one line, numbers with their bounds, long text | [`report::nagios`], [`report::checkmk`] |

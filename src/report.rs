@@ -5,6 +5,7 @@
 mod case;
 pub mod checkmk;
 pub mod github;
+pub mod html;
 pub mod human;
 pub mod json;
 pub mod junit;
@@ -42,6 +43,8 @@ pub enum Format {
     Github,
     /// Markdown as GitHub and GitLab show it.
     Markdown,
+    /// One HTML file for a browser, with all that is known.
+    Html,
     /// Metrics for the textfile collector of Prometheus's node_exporter.
     Prometheus,
     /// A plugin's output for Nagios and Icinga: one line with performance data, then long text.
@@ -59,6 +62,7 @@ impl Format {
         Format::Tap,
         Format::Github,
         Format::Markdown,
+        Format::Html,
         Format::Prometheus,
         Format::Nagios,
         Format::Checkmk,
@@ -73,6 +77,7 @@ impl Format {
             Format::Tap => "tap",
             Format::Github => "github",
             Format::Markdown => "markdown",
+            Format::Html => "html",
             Format::Prometheus => "prometheus",
             Format::Nagios => "nagios",
             Format::Checkmk => "checkmk",
@@ -117,6 +122,7 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
         Format::Tap => tap::render(outcomes),
         Format::Github => github::render(outcomes),
         Format::Markdown => markdown::render(outcomes),
+        Format::Html => html::render(outcomes),
         Format::Prometheus => prometheus::render(outcomes),
         Format::Nagios => nagios::render(outcomes),
         Format::Checkmk => checkmk::render(outcomes),

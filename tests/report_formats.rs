@@ -12,6 +12,8 @@ mod consumer;
 mod exposition;
 #[path = "support/golden.rs"]
 mod golden;
+#[path = "report_formats/html.rs"]
+mod html;
 #[path = "report_formats/nagios.rs"]
 mod nagios;
 #[path = "report_formats/prometheus.rs"]
@@ -40,6 +42,7 @@ const FORMATS: &[(Format, &str)] = &[
     (Format::Tap, "tap"),
     (Format::Github, "github.txt"),
     (Format::Markdown, "md"),
+    (Format::Html, "html"),
     (Format::Prometheus, "prom"),
     (Format::Nagios, "nagios.txt"),
     (Format::Checkmk, "checkmk.txt"),
@@ -63,6 +66,11 @@ const TESTS: &[Test] = &[
     ("github_has_one_command_a_line", github_has_commands_only, None),
     ("a_summary_fits_into_its_room_with_the_verdict_first", summary_fits, None),
     ("markdown_keeps_text_in_its_cell_and_its_block", markdown_is_well_formed, None),
+    ("html_has_nothing_that_acts_or_is_fetched", html::nothing_acts_or_is_fetched, None),
+    ("html_says_the_same", html::it_says_the_same, None),
+    ("html_has_all_bars_on_the_axis", html::bars_are_on_the_axis, None),
+    ("html_tells_all_that_there_is", html::all_that_there_is_is_told, None),
+    ("html_is_text_wherever_a_server_spoke", html::servers_cannot_get_out, Some("python3")),
     ("prometheus_is_well_formed", prometheus::is_well_formed, None),
     ("prometheus_has_every_planned_stage", prometheus::every_planned_stage_is_there, None),
     ("prometheus_says_what_was_seen", prometheus::it_says_what_was_seen, None),
