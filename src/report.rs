@@ -3,12 +3,18 @@
 //! What servers said is untrusted: every format escapes it for itself, see [`printable`].
 
 mod case;
+pub mod checkmk;
 pub mod github;
+pub mod html;
 pub mod human;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+mod metrics;
+pub mod nagios;
+mod plugin;
 pub mod printable;
+pub mod prometheus;
 pub mod tap;
 pub mod terminal;
 pub mod words;
@@ -37,12 +43,30 @@ pub enum Format {
     Github,
     /// Markdown as GitHub and GitLab show it.
     Markdown,
+    /// One HTML file for a browser, with all that is known.
+    Html,
+    /// Metrics for the textfile collector of Prometheus's node_exporter.
+    Prometheus,
+    /// A plugin's output for Nagios and Icinga: one line with performance data, then long text.
+    Nagios,
+    /// Local checks of Checkmk: a line a check.
+    Checkmk,
 }
 
 impl Format {
     /// All formats, in the order in which they are listed to people.
-    pub const ALL: &[Format] =
-        &[Format::Terminal, Format::Json, Format::Junit, Format::Tap, Format::Github, Format::Markdown];
+    pub const ALL: &[Format] = &[
+        Format::Terminal,
+        Format::Json,
+        Format::Junit,
+        Format::Tap,
+        Format::Github,
+        Format::Markdown,
+        Format::Html,
+        Format::Prometheus,
+        Format::Nagios,
+        Format::Checkmk,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -53,7 +77,16 @@ impl Format {
             Format::Tap => "tap",
             Format::Github => "github",
             Format::Markdown => "markdown",
+            Format::Html => "html",
+            Format::Prometheus => "prometheus",
+            Format::Nagios => "nagios",
+            Format::Checkmk => "checkmk",
         }
+    }
+
+    /// Whether whoever asked for it takes silence for a failure, so that it is never left out.
+    pub fn is_awaited(self) -> bool {
+        unable("", self).is_some()
     }
 }
 
@@ -89,6 +122,19 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
         Format::Tap => tap::render(outcomes),
         Format::Github => github::render(outcomes),
         Format::Markdown => markdown::render(outcomes),
+        Format::Html => html::render(outcomes),
+        Format::Prometheus => prometheus::render(outcomes),
+        Format::Nagios => nagios::render(outcomes),
+        Format::Checkmk => checkmk::render(outcomes),
+    }
+}
+
+/// What stands in the place of the report of a run that could not begin, where a format has something for that.
+pub fn unable(sentence: &str, format: Format) -> Option<String> {
+    match format {
+        Format::Nagios => Some(nagios::unable(sentence)),
+        Format::Checkmk => Some(checkmk::unable(sentence)),
+        _ => None,
     }
 }
 

@@ -9,6 +9,7 @@ mod examination;
 mod given;
 pub mod man;
 mod options;
+mod pushes;
 pub mod report;
 mod reports;
 pub mod sandbox;

@@ -10,6 +10,7 @@ use mailtrip::diagnose::Verdict;
 use mailtrip::doctor::Doctor;
 use mailtrip::outcome::Outcome;
 use mailtrip::provider;
+use mailtrip::push::{self, Target};
 use mailtrip::report::Format;
 use mailtrip::verify;
 use mailtrip::verify::stop::{Reach, Stop};
@@ -23,7 +24,7 @@ use super::doctor::doctor;
 use super::given::Targets;
 use super::reports::Reports;
 use super::transcript::TranscriptFile;
-use super::{configuration, examination, given, signals, stop_on_signals};
+use super::{configuration, examination, given, pushes, signals, stop_on_signals};
 
 /// How long the doctor's look after a failed check may take.
 const A_LOOK: Duration = Duration::from_secs(30);
@@ -34,12 +35,14 @@ const A_LOOK: Duration = Duration::from_secs(30);
 /// When it cannot be begun.
 pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
     let mut signals = signals()?;
+    let push = pushes::targets(&arguments.pushes)?;
     let reports = Reports::open(&arguments.show)?;
     // Who is asked for a password, and a command that is, may take their time.
     let checks = tokio::select! {
         checks = wanted_checks(&arguments) => checks?,
         () = signals.next() => return Err("stopped before anything was verified".to_owned()),
     };
+    reports.mask_secrets(&checks);
     let doctor = arguments.diagnose.then(|| {
         let mut doctor = doctor(&arguments.neighbours, Some(A_LOOK));
         doctor.sign_in = false;
@@ -56,7 +59,7 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
         return Err(format!("{} is to hold both a report and the transcript", file.path().display()));
     }
     let options = Targets::is_address(&arguments.targets);
-    Ok(all(&checks, reports, signals, Besides { doctor, transcript, options }).await)
+    Ok(all(&checks, reports, signals, Besides { doctor, transcript, options, push }).await)
 }
 
 /// What is done beside the verification itself.
@@ -68,6 +71,8 @@ pub struct Besides {
     transcript: Option<TranscriptFile>,
     /// It is told what settings are called on the command line, for there is no configuration.
     options: bool,
+    /// Who else is told of the run.
+    push: Vec<Target>,
 }
 
 async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
@@ -128,6 +133,7 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
 pub async fn all(checks: &[Check], mut reports: Reports, signals: Signals, mut besides: Besides) -> Verdict {
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
+    let pushes = push::start(std::mem::take(&mut besides.push), push::PATIENCE);
     let mut told = Verdict::Ok;
     let mut outcomes = Vec::new();
     for check in checks {
@@ -151,7 +157,10 @@ pub async fn all(checks: &[Check], mut reports: Reports, signals: Signals, mut b
         outcomes.push(outcome);
     }
     let written = complain(besides.transcript.map_or(Ok(()), TranscriptFile::finish));
-    reports.finish(&outcomes).max(written).max(told)
+    let quiet = reports.is_quiet();
+    let verdict = reports.finish(&outcomes).max(written).max(told);
+    pushes::finish(pushes, &outcomes, true, quiet, &stop).await;
+    verdict
 }
 
 /// Has the doctor look at the servers at which something failed, unless that is stopped; nobody signs in again. What is

@@ -7,9 +7,17 @@ use mailtrip::config;
 
 use super::command_lines;
 
-/// Commands of these are run, so that there is one in each.
-const WITH_A_COMMAND: &[&str] =
-    &["examples/ci-github.yml", "examples/ci-gitlab.yml", "examples/crontab", "examples/systemd/mailtrip.service"];
+/// In each of these is a command; in others, such as `icinga2.conf`, it is a list of words.
+const WITH_A_COMMAND: &[&str] = &[
+    "examples/ci-github.yml",
+    "examples/ci-gitlab.yml",
+    "examples/crontab",
+    "examples/systemd/mailtrip.service",
+    "examples/nagios/mailtrip.cfg",
+    "examples/checkmk/mailtrip",
+    "examples/prometheus/mailtrip.cron",
+    "examples/prometheus/textfile.conf",
+];
 
 pub fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);

@@ -72,6 +72,8 @@ fn variables(folder: &Path, found: &mut BTreeSet<String>) {
                 let names = source.split(call).skip(1).filter_map(|rest| rest.split('"').next());
                 found.extend(names.map(str::to_owned));
             }
+            let own = source.split("\"MAILTRIP_").skip(1).filter_map(|rest| rest.split('"').next());
+            found.extend(own.map(|name| format!("MAILTRIP_{name}")));
         }
     }
 }

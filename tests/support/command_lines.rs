@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 pub fn mailtrip(arguments: &[String], folder: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailtrip"));
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
-    for name in ["MAILTRIP_CONFIG", "MAILTRIP_PASSWORD", "XDG_CONFIG_HOME", "GITHUB_STEP_SUMMARY"] {
+    for name in ["MAILTRIP_CONFIG", "MAILTRIP_PASSWORD", "MAILTRIP_PUSH", "XDG_CONFIG_HOME", "GITHUB_STEP_SUMMARY"] {
         command.env_remove(name);
     }
     command.env("HOME", folder).output().unwrap()
@@ -102,6 +102,9 @@ pub fn complaint(arguments: &[String], folder: &Path) -> Option<String> {
         let is_it = |word: &&mut String| **word == format!("${variable}") || **word == format!("$MAIL_{variable}");
         run.iter_mut().filter(is_it).for_each(|word| value.clone_into(word));
     }
+    // Where the textfile collector looks, if there is one on this machine.
+    let textfiles = run.iter_mut().filter(|word| word.starts_with("prometheus=/"));
+    textfiles.for_each(|word| "prometheus=mailtrip.prom".clone_into(word));
     let output = mailtrip(&run, folder);
     let errors = String::from_utf8_lossy(&output.stderr);
     let fine = match expected {
