@@ -18,6 +18,7 @@ mod secret;
 mod section;
 mod sign_in;
 mod source;
+mod threshold;
 
 use std::collections::HashMap;
 use std::env;

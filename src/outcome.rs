@@ -384,6 +384,11 @@ pub enum Fact {
         /// Who filed it.
         filed_by: FiledBy,
     },
+    /// There is no copy, and that is fine by the settings.
+    NotFiled {
+        /// Why there is none.
+        why: String,
+    },
     /// A message of ours was removed.
     Removed {
         /// The folder.
@@ -452,6 +457,11 @@ pub enum Concern {
     },
     /// The account has no Sent folder that could be found.
     NoSentFolder,
+    /// The server was to file a copy in the Sent folder, and did not.
+    NoCopy {
+        /// How it was looked for.
+        why: String,
+    },
     /// A folder is there, and cannot be opened.
     NotSelectable {
         /// The folder.
