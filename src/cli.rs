@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mailtrip::account::{Family, Location};
 use mailtrip::check::{Receive, Sent};
+use mailtrip::criteria::{Measure, Range};
 use mailtrip::report::Format;
 
 /// Proves that a mailbox can send and receive: submits a tagged message over SMTP, follows it to the inbox, checks the
@@ -120,6 +121,14 @@ pub struct Verify {
     /// What to do about the Sent folder [default: auto]
     #[arg(long, value_name = "MODE")]
     pub sent: Option<SentMode>,
+    /// A warning where a measure is outside of RANGE: a time such as 30s, or a range of monitoring plugins. MEASURE is
+    /// round-trip (the default), certificate-days, a stage such as login, or one of a leg such as submission-login. Can be
+    /// given several times
+    #[arg(long, value_name = "[MEASURE=]RANGE", value_parser = bound)]
+    pub warn: Vec<(Measure, Range)>,
+    /// The same for what is critical
+    #[arg(long, value_name = "[MEASURE=]RANGE", value_parser = bound)]
+    pub critical: Vec<(Measure, Range)>,
     /// Without a configuration.
     #[command(flatten)]
     pub given: Given,
@@ -378,6 +387,14 @@ fn report_to(text: &str) -> Result<ReportTo, String> {
         Some("-") => Err(format!("- is no name of a file: for standard output, write {format}, without =")),
         file => Ok(ReportTo { format, file: file.map(PathBuf::from) }),
     }
+}
+
+fn bound(text: &str) -> Result<(Measure, Range), String> {
+    let (measure, range) = match text.split_once('=') {
+        Some((measure, range)) => (measure.trim().parse()?, range),
+        None => (Measure::RoundTrip, text),
+    };
+    Ok((measure, measure.range(range)?))
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), String> {

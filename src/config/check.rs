@@ -99,8 +99,8 @@ pub(super) struct Options {
     spf: Option<Spanned<Severity>>,
     dkim: Option<Spanned<Severity>>,
     dmarc: Option<Spanned<Severity>>,
-    warn: Vec<Bound>,
-    critical: Vec<Bound>,
+    pub warn: Vec<Bound>,
+    pub critical: Vec<Bound>,
     keep: Option<Spanned<bool>>,
     timeout: Option<Spanned<Duration>>,
     stage_timeout: Option<Spanned<Duration>>,
@@ -222,12 +222,6 @@ impl Options {
         }
         criteria.complete();
         criteria
-    }
-
-    /// Where this bound of a measure is stated, if it is.
-    fn place(&self, measure: Measure) -> Option<Range<usize>> {
-        let all = self.warn.iter().chain(&self.critical);
-        all.filter(|bound| bound.get_ref().0 == measure).map(Spanned::span).next()
     }
 }
 

@@ -3,10 +3,13 @@
 use serde_spanned::Spanned;
 use toml::de::DeValue;
 
+use super::check::Options;
 use super::finding::Findings;
 use super::names::nearest;
 use super::section::{Section, type_name};
+use crate::check::Check;
 use crate::criteria::{Measure, Range};
+use crate::stage::{Leg, Stage};
 
 /// A bound of a measure, where it stands.
 pub(super) type Bound = Spanned<(Measure, Range)>;
@@ -28,6 +31,30 @@ pub(super) fn read(section: &Section, key: &str, found: &mut Findings) -> Vec<Bo
         bounds.extend(bound(&table, name.get_ref(), measure, value, found));
     }
     bounds
+}
+
+/// Points out what of the bounds of a check can never be told. What stands in `defaults` is for other checks as well, and
+/// what is given on the command line is seen there.
+pub(super) fn point_out(check: &Check, [own, defaults]: [&Options; 2], found: &mut Findings) {
+    for threshold in &check.settings().criteria.thresholds {
+        let measure = threshold.measure;
+        let of_measure = |bounds: &[Bound]| bounds.iter().find(|bound| bound.get_ref().0 == measure).map(Spanned::span);
+        let warn = of_measure(&own.warn).or_else(|| of_measure(&defaults.warn));
+        let critical = of_measure(&own.critical).or_else(|| of_measure(&defaults.critical));
+        if let Some(place) = warn.filter(|_| threshold.is_warning_hidden()) {
+            let title = format!(
+                "check `{}` never warns of `{measure}`: all that `warn` is for is critical already",
+                check.name()
+            );
+            found.notice(place, title);
+        }
+        let of_clean_up =
+            matches!(measure, Measure::Stage { leg: Some(Leg::Cleanup), .. } | Measure::Stage { stage: Stage::Remove, .. });
+        if let Some(place) = critical.filter(|_| of_clean_up) {
+            let title = format!("`critical` for `{measure}` is no more than a warning: mail works when the clean-up runs");
+            found.notice(place, title);
+        }
+    }
 }
 
 fn measure(table: &Section, name: &Spanned<String>, found: &mut Findings) -> Option<Measure> {

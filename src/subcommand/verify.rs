@@ -88,6 +88,8 @@ fn overrides(arguments: &cli::Verify) -> Overrides {
         sent: arguments.sent.map(Into::into),
         receive: arguments.receive.map(Into::into),
         reply: arguments.reply.then_some(true),
+        warn: arguments.warn.clone(),
+        critical: arguments.critical.clone(),
         family: arguments.network.family(),
         ..Overrides::default()
     }
