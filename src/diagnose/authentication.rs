@@ -70,7 +70,7 @@ pub fn explain(
     let domain = way.from.rsplit_once('@').map_or(way.from, |(_, domain)| domain);
     let cause = match result {
         Some(result) => format!("The server of {} says of the {}: {method} {result}.", way.home, way.sent()),
-        None => format!("The server of {} says nothing of {method} in the {}.", way.home, way.sent()),
+        None => format!("The server of {} does not say of the {} whether {method} passed.", way.home, way.sent()),
     };
     let (verdict, at) = (severity.into(), Some(record.at));
     let diagnosis = match method {

@@ -71,10 +71,10 @@ pub fn explain(
             format!("The certificate of {host} ends in {measured}, on {not_after}")
         }
     };
-    let (key, judged) = match severity {
-        Severity::Critical => ("critical", "critical"),
-        _ => ("warn", "a warning"),
-    };
+    let judged = if severity == Severity::Critical { "critical" } else { "a warning" };
+    // In the clean-up, what is said to be critical is a warning.
+    let is_critical = outcome.criteria.thresholds.iter().any(|one| one.measure == measure && one.critical == Some(range));
+    let key = if is_critical { "critical" } else { "warn" };
     let cause = format!("{subject}, and {} is {judged} here.", alerting(measure, range));
     let (verdict, at) = (severity.into(), Some(record.at));
     let diagnosis = match (measure, is_above(value, range)) {
