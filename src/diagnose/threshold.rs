@@ -137,7 +137,7 @@ fn reason(measure: Measure, record: &StageRecord) -> &'static str {
         Stage::Relay => "Servers answer strangers late on purpose, and mail does not depend on this stage.",
         Stage::Token => "The token comes from the provider's token endpoint, or from the command that is configured.",
         Stage::Login => {
-            "A slow sign-in is mostly the server's database of users, or a delay after wrong passwords, from whoever tries."
+            "A slow sign-in is mostly the server's database of users, or the delay that it puts in after wrong passwords."
         }
         Stage::Baseline => "Many folders, or many messages in them, take a server time to open.",
         Stage::Submit => "Most servers look a message through before they take it: spam filter, virus scanner, look-ups in DNS.",

@@ -80,7 +80,8 @@ pub fn held(Breach { severity, what }: &Breach) -> String {
             let alerting = alerting(*measure, *range);
             match measure {
                 Measure::RoundTrip => format!("{judged}, round trip {}: {alerting}", in_words(*measure, *value)),
-                Measure::CertificateDays | Measure::Stage { .. } => format!("{judged}, {alerting}"),
+                Measure::CertificateDays => format!("{judged}, good for {alerting}"),
+                Measure::Stage { .. } => format!("{judged}, took {alerting}"),
             }
         }
         breach::What::NotPassed { method, result: Some(result) } => format!("{judged}, {method} {result}"),
