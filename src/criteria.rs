@@ -150,7 +150,8 @@ impl Measure {
         if self != Measure::CertificateDays {
             return text.parse();
         }
-        let expected = || format!("{text:?} is no number of days; expected one such as 14, or a range such as 14: or @0:7");
+        let expected =
+            || format!("{text:?} is no number of days; expected one such as 14, or a range such as 14: or @0:7");
         if text.contains(char::is_alphabetic) {
             return Err(expected());
         }

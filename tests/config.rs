@@ -294,7 +294,8 @@ fn criteria(defaults: &str, check: &str, overrides: &Overrides) -> Criteria {
 
 /// As `login > 2 | @0:1`: the measure, the warning, what is critical.
 fn thresholds(criteria: &Criteria) -> Vec<String> {
-    let range = |range: Option<mailtrip::criteria::Range>| range.map(|range| range.to_string()).unwrap_or("-".to_owned());
+    let range =
+        |range: Option<mailtrip::criteria::Range>| range.map(|range| range.to_string()).unwrap_or("-".to_owned());
     let told = criteria.thresholds.iter().map(|one| (one.measure, range(one.warn), range(one.critical)));
     let mut told: Vec<String> =
         told.map(|(measure, warn, critical)| format!("{measure} > {warn} | {critical}")).collect();
@@ -309,7 +310,10 @@ fn bounds_are_read_as_people_write_them() {
         ("warn = 30", &["round-trip > 30 | -"]),
         ("critical = 1.5", &["round-trip > - | 1.5"]),
         ("warn = '@~:1m'", &["round-trip > @~:60 | -"]),
-        ("warn = { round-trip = '1:5', certificate_days = 14 }", &["certificate-days > 14: | -", "round-trip > 1:5 | -"]),
+        (
+            "warn = { round-trip = '1:5', certificate_days = 14 }",
+            &["certificate-days > 14: | -", "round-trip > 1:5 | -"],
+        ),
         ("warn = { certificate-days = '@0:7' }", &["certificate-days > @7 | -"]),
         ("warn.login = '500ms'\ncritical.login = '1m 5s'", &["login > 0.5 | 65"]),
         ("[checks.c.critical]\nreply_submission_login = '@0:1'", &["reply-submission-login > - | @1"]),
@@ -322,7 +326,8 @@ fn bounds_are_read_as_people_write_them() {
 
 #[test]
 fn each_bound_of_each_measure_is_the_one_nearest_to_the_check() {
-    let defaults = "warn = { round_trip = 1, login = 2, tls = 3 }\ncritical = { login = 20 }\nspf = 'critical'\ndkim = 'warning'";
+    let defaults =
+        "warn = { round_trip = 1, login = 2, tls = 3 }\ncritical = { login = 20 }\nspf = 'critical'\ndkim = 'warning'";
     let check = "warn = { login = 4, delivery-login = 5 }\ncritical = 60\nspf = 'fine'";
     let bound = |measure: &str, range: &str| (measure.parse().unwrap(), range.parse().unwrap());
     let overrides = Overrides { warn: vec![bound("tls", "6"), bound("connect", "7")], ..Overrides::default() };

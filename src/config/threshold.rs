@@ -48,10 +48,13 @@ pub(super) fn point_out(check: &Check, [own, defaults]: [&Options; 2], found: &m
             );
             found.notice(place, title);
         }
-        let of_clean_up =
-            matches!(measure, Measure::Stage { leg: Some(Leg::Cleanup), .. } | Measure::Stage { stage: Stage::Remove, .. });
+        let of_clean_up = matches!(
+            measure,
+            Measure::Stage { leg: Some(Leg::Cleanup), .. } | Measure::Stage { stage: Stage::Remove, .. }
+        );
         if let Some(place) = critical.filter(|_| of_clean_up) {
-            let title = format!("`critical` for `{measure}` is no more than a warning: mail works when the clean-up runs");
+            let title =
+                format!("`critical` for `{measure}` is no more than a warning: mail works when the clean-up runs");
             found.notice(place, title);
         }
     }
@@ -66,9 +69,11 @@ fn measure(table: &Section, name: &Spanned<String>, found: &mut Findings) -> Opt
     let error = found.error(name.span(), format!("`{}` in {} is nothing that is measured", name.get_ref(), table.name));
     error.help(match meant {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => "measured are `round_trip`, `certificate_days`, a stage such as `login`, and the stage of a leg such as \
+        None => {
+            "measured are `round_trip`, `certificate_days`, a stage such as `login`, and the stage of a leg such as \
                  `submission-login`"
-            .to_owned(),
+                .to_owned()
+        }
     });
     None
 }

@@ -162,7 +162,11 @@ const CLEANUP: &[Code] = &[
 const WHOLE: &[Code] = &[
     ("offline", "No server was reached: this machine has no network.", &[Unknown]),
     ("too-slow", "A stage, or the round trip, took longer than the check allows.", &[Critical, Warning]),
-    ("out-of-range", "What was measured is in another way not in the range that the check allows.", &[Critical, Warning]),
+    (
+        "out-of-range",
+        "What was measured is in another way not in the range that the check allows.",
+        &[Critical, Warning],
+    ),
     ("timeout", "The server did not answer in time, at whatever stage.", &[Critical]),
     ("limit-too-short", "The server had less than a second: the limit is too short.", &[Critical]),
     ("connection-lost", "The connection was cut, at whatever stage.", &[Critical]),

@@ -48,9 +48,7 @@ fn certificate(record: &StageRecord) -> Option<(&str, i64)> {
 
 /// Whether a certificate ends sooner, or later, than the check allows: more than a note.
 pub fn holds_certificate(outcome: &Outcome, record: &StageRecord) -> bool {
-    let of_certificate = |breach: &Breach| {
-        matches!(breach.what, What::Bound { measure: Measure::CertificateDays, .. })
-    };
+    let of_certificate = |breach: &Breach| matches!(breach.what, What::Bound { measure: Measure::CertificateDays, .. });
     record.status == Status::Passed && breaches(outcome, record).iter().any(of_certificate)
 }
 
@@ -73,7 +71,8 @@ pub fn explain(
     };
     let judged = if severity == Severity::Critical { "critical" } else { "a warning" };
     // In the clean-up, what is said to be critical is a warning.
-    let is_critical = outcome.criteria.thresholds.iter().any(|one| one.measure == measure && one.critical == Some(range));
+    let is_critical =
+        outcome.criteria.thresholds.iter().any(|one| one.measure == measure && one.critical == Some(range));
     let key = if is_critical { "critical" } else { "warn" };
     let cause = format!("{subject}, and {} is {judged} here.", alerting(measure, range));
     let (verdict, at) = (severity.into(), Some(record.at));
@@ -127,9 +126,13 @@ pub fn in_words(measure: Measure, value: f64) -> String {
 fn reason(measure: Measure, record: &StageRecord) -> &'static str {
     let stage = if measure == Measure::RoundTrip { Stage::Arrival } else { record.at.stage };
     match stage {
-        Stage::Resolve => "A slow look-up is mostly a matter of the DNS server that this machine asks: try another one.",
+        Stage::Resolve => {
+            "A slow look-up is mostly a matter of the DNS server that this machine asks: try another one."
+        }
         Stage::Connect => "A slow connection is mostly a matter of the network on the way, or of a server under load.",
-        Stage::Tls | Stage::Starttls => "A slow handshake is mostly a server under load, or something that reads the connection.",
+        Stage::Tls | Stage::Starttls => {
+            "A slow handshake is mostly a server under load, or something that reads the connection."
+        }
         Stage::Greeting => {
             "Many servers look the client up before they greet (its name in DNS, block lists), or let it wait on purpose \
              against spam: see to it that this machine's address has a name in DNS."
@@ -140,13 +143,17 @@ fn reason(measure: Measure, record: &StageRecord) -> &'static str {
             "A slow sign-in is mostly the server's database of users, or the delay that it puts in after wrong passwords."
         }
         Stage::Baseline => "Many folders, or many messages in them, take a server time to open.",
-        Stage::Submit => "Most servers look a message through before they take it: spam filter, virus scanner, look-ups in DNS.",
+        Stage::Submit => {
+            "Most servers look a message through before they take it: spam filter, virus scanner, look-ups in DNS."
+        }
         Stage::Arrival | Stage::Junk => {
             "Between submission and mailbox it is mostly greylisting, a spam filter, a forwarding or a full queue: the hops \
              (`--verbose`) say where the time went, as far as the servers' clocks agree."
         }
         Stage::Inspect => "The message is small: what takes time is a server under load, or the network on the way.",
-        Stage::Copy => "Some servers file the copy a while after they took the message; others are slow to take one (APPEND).",
+        Stage::Copy => {
+            "Some servers file the copy a while after they took the message; others are slow to take one (APPEND)."
+        }
         Stage::Remove => "To remove messages takes some servers long where a folder is full.",
     }
 }

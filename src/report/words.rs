@@ -5,7 +5,9 @@ use crate::diagnose::Certainty;
 use crate::diagnose::breach::{self, Breach};
 use crate::diagnose::threshold::{alerting, in_words};
 use crate::failure::{Failure, Kind, Reply, Skip};
-use crate::outcome::{Change, Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Outcome, Role, Server, StageRecord, Status};
+use crate::outcome::{
+    Change, Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Outcome, Role, Server, StageRecord, Status,
+};
 use crate::stage::{Leg, Stage};
 
 use super::human::{count, few, seconds};

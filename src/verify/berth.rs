@@ -217,7 +217,13 @@ impl<'a> Berth<'a> {
         found
     }
 
-    fn note_arrival(&self, arrived: &Arrived, waited_seconds: f64, junk: Severity, seen: &mut Seen) -> Result<(), Failure> {
+    fn note_arrival(
+        &self,
+        arrived: &Arrived,
+        waited_seconds: f64,
+        junk: Severity,
+        seen: &mut Seen,
+    ) -> Result<(), Failure> {
         let found = match arrived {
             Arrived::Pop3(found) => {
                 seen.fact(found.fact());
@@ -340,7 +346,8 @@ impl<'a> Berth<'a> {
             .stage(at, &account.name, async |seen| {
                 let baseline = self.baseline.as_mut().ok_or_else(gone)?;
                 let mut mailbox = self.session.take().ok_or_else(gone)?;
-                let result = sent::copy(&mut mailbox, baseline, &account.folders, settings, probe, patience, seen).await;
+                let result =
+                    sent::copy(&mut mailbox, baseline, &account.folders, settings, probe, patience, seen).await;
                 if result.as_ref().err().is_none_or(in_step) {
                     self.session = Some(mailbox);
                 }

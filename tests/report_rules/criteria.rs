@@ -113,8 +113,11 @@ fn a_certificate_that_is_put_in_place_of_the_servers_is_not_measured() {
 fn what_failed_is_not_measured_too() {
     let mut outcome = passed(bounds("submit 0.5 -, round-trip - 0.1"));
     outcome.stages[3].status = Status::Failed(Failure::new(Kind::NotArrived { waited_seconds: 1.0 }));
-    let expected =
-        ["not-arrived critical delivery arrival", "too-slow warning submission submit", "certificate-ends-soon ok submission tls"];
+    let expected = [
+        "not-arrived critical delivery arrival",
+        "too-slow warning submission submit",
+        "certificate-ends-soon ok submission tls",
+    ];
     assert_eq!(told(&outcome), expected);
 }
 
@@ -147,7 +150,8 @@ fn by_which_protocol_it_is_read_makes_one_matter_of_one_message() {
 fn mail_that_is_too_slow_has_arrived_all_the_same() {
     let outcome = passed(bounds("round-trip 1 2"));
     let headline = report::headline(&outcome);
-    let expected = "delivery arrival: The round trip took 3 s, and more than 2 s is critical here; mail arrived in 3.00 s";
+    let expected =
+        "delivery arrival: The round trip took 3 s, and more than 2 s is critical here; mail arrived in 3.00 s";
     assert_eq!(headline, expected);
 }
 
@@ -158,7 +162,8 @@ fn an_outcome_that_is_read_back_is_judged_the_same() {
     let mut outcome = passed(Criteria { dkim: Severity::Critical, dmarc: Severity::Warning, ..bounds(all) });
     // What is a millionth of a second over is that in JSON, too.
     outcome.criteria.thresholds[1].warn = "1".parse().ok();
-    outcome.stages[0].span = outcome.stages[0].span.map(|span| Span { took: Duration::from_nanos(1_000_000_600), ..span });
+    outcome.stages[0].span =
+        outcome.stages[0].span.map(|span| Span { took: Duration::from_nanos(1_000_000_600), ..span });
     let read = json::read(&json::render(&outcome)).unwrap().remove(0);
     assert_eq!(read.criteria, outcome.criteria);
     assert_eq!(told(&read), told(&outcome));
