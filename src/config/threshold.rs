@@ -3,10 +3,12 @@
 use serde_spanned::Spanned;
 use toml::de::DeValue;
 
-use super::check::Options;
-use super::finding::Findings;
+use super::Measured;
+use super::check::{Entry, Options};
+use super::finding::{Finding, Findings};
 use super::names::nearest;
 use super::section::{Section, type_name};
+use super::source::Source;
 use crate::check::Check;
 use crate::criteria::{Measure, Range};
 use crate::stage::{Leg, Stage};
@@ -58,6 +60,18 @@ pub(super) fn point_out(check: &Check, [own, defaults]: [&Options; 2], found: &m
             found.notice(place, title);
         }
     }
+}
+
+/// The measures that a check itself has bounds for, each with what is to be said where it has no stage for it.
+pub(super) fn measured(entry: &Entry, source: &Source) -> Vec<Measured> {
+    let check = entry.name.get_ref();
+    let told = |bound: &Bound| {
+        let (measure, _) = *bound.get_ref();
+        let finding = Finding::new(format!("check `{check}` has no stage that `{measure}` measures"));
+        let notice = Finding { excerpt: Some(source.excerpt(bound.span())), ..finding }.into();
+        Measured { check: check.clone(), measure, notice }
+    };
+    entry.options.warn.iter().chain(&entry.options.critical).map(told).collect()
 }
 
 fn measure(table: &Section, name: &Spanned<String>, found: &mut Findings) -> Option<Measure> {

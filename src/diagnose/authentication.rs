@@ -135,11 +135,16 @@ fn stated(record: &StageRecord, method: Method) -> Vec<String> {
     let result = |part: &str| {
         let (name, rest) = part.split_once('=')?;
         let name = name.split('/').next().unwrap_or_default().trim(); // `spf/1`: a version
-        let result = rest.split_whitespace().next()?;
+        let result = rest.split_whitespace().next().filter(|word| is_keyword(word))?;
         name.eq_ignore_ascii_case(method.name()).then(|| result.to_ascii_lowercase())
     };
     let all = statements(record).map(without_comments);
     all.flat_map(|text| text.split(';').filter_map(result).collect::<Vec<_>>()).collect()
+}
+
+/// Whether it is a word that a result can be (RFC 8601 §2.2), and not a long one.
+fn is_keyword(word: &str) -> bool {
+    word.len() <= 32 && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// The text without what is no part of its structure: comments, which may be nested, and what stands between quotes
@@ -200,6 +205,7 @@ mod tests {
             (&["mx.test; none"], "  "),
             (&["mx.test; spf=(pass) fail; dkim=\"pass\"; dmarc="], "fail  "),
             (&["mx.test; reason=\"spf=pass\"; x-spf=pass; (spf=pass; \\) dkim=pass"], "  "),
+            (&["mx.test; spf=pass\u{1b}[2J; dkim=a,b; dmarc=\u{440}"], "  "),
             (&[""], "  "),
             (&[], "  "),
         ] {

@@ -1,16 +1,15 @@
 //! Facts, concerns and failures in words. Text of servers is verbatim in them: a format makes it safe.
 
-use crate::criteria::{Measure, Severity};
+mod breach;
+
 use crate::diagnose::Certainty;
-use crate::diagnose::breach::{self, Breach};
-use crate::diagnose::threshold::{alerting, in_words};
 use crate::failure::{Failure, Kind, Reply, Skip};
-use crate::outcome::{
-    Change, Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Outcome, Role, Server, StageRecord, Status,
-};
+use crate::outcome::{Change, Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Role, Server, StageRecord, Status};
 use crate::stage::{Leg, Stage};
 
 use super::human::{count, few, seconds};
+
+pub use breach::{held, judged};
 
 /// A leg as a heading.
 pub fn leg(leg: Leg) -> &'static str {
@@ -64,30 +63,6 @@ pub fn became(record: &StageRecord, server: Option<&Server>) -> String {
             let parts = std::iter::once(key(record, server)).chain(concerns);
             parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
         }
-    }
-}
-
-/// The same with what the check holds against it.
-pub fn judged(outcome: &Outcome, record: &StageRecord) -> String {
-    let breaches = breach::breaches(outcome, record);
-    let parts = std::iter::once(became(record, outcome.server(record))).chain(breaches.iter().map(held));
-    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
-}
-
-/// What the check holds against a stage, in a few words.
-pub fn held(Breach { severity, what }: &Breach) -> String {
-    let judged = if *severity == Severity::Critical { "CRITICAL" } else { "WARNING" };
-    match what {
-        breach::What::Bound { measure, value, range } => {
-            let alerting = alerting(*measure, *range);
-            match measure {
-                Measure::RoundTrip => format!("{judged}, round trip {}: {alerting}", in_words(*measure, *value)),
-                Measure::CertificateDays => format!("{judged}, good for {alerting}"),
-                Measure::Stage { .. } => format!("{judged}, took {alerting}"),
-            }
-        }
-        breach::What::NotPassed { method, result: Some(result) } => format!("{judged}, {method} {result}"),
-        breach::What::NotPassed { method, result: None } => format!("{judged}, nothing said of {method}"),
     }
 }
 
