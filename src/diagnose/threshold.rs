@@ -86,6 +86,13 @@ pub fn explain(
     };
     let diagnosis = diagnosis.seen(format!("{measure} is {value}, and `{key}` for it is the range {range}"));
     let diagnosis = slowest_hop(outcome, record).into_iter().fold(diagnosis, Diagnosis::seen);
+    let diagnosis = match unseen(measure, record).filter(|unseen| !range.alerts(value - unseen)) {
+        Some(unseen) => Diagnosis { certainty: Likely, ..diagnosis }.seen(format!(
+            "it may have been in the mailbox {} earlier: so long nobody had looked",
+            in_words(Measure::RoundTrip, unseen)
+        )),
+        None => diagnosis,
+    };
     diagnosis.advise(format!("Where that is as it should be, set `{key}` for `{measure}` to another range."))
 }
 
@@ -156,6 +163,15 @@ fn reason(measure: Measure, record: &StageRecord) -> &'static str {
         }
         Stage::Remove => "To remove messages takes some servers long where a folder is full.",
     }
+}
+
+/// How long what arrived may have been in the mailbox before it was seen.
+fn unseen(measure: Measure, record: &StageRecord) -> Option<f64> {
+    let of_arrival = record.at.stage == Stage::Arrival && measure != Measure::CertificateDays;
+    record.facts.iter().filter(|_| of_arrival).find_map(|fact| match fact {
+        Fact::Arrived { earlier_by_at_most_seconds, .. } => Some(*earlier_by_at_most_seconds),
+        _ => None,
+    })
 }
 
 /// Where most of the time went between submission and mailbox, by the servers' clocks.

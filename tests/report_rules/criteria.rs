@@ -6,7 +6,7 @@ use mailtrip::report::{self, json};
 
 use super::*;
 
-/// A verification in which everything passed: three stages out of five, in steps of a second.
+/// A verification in which everything passed: some of its stages, a second each.
 fn passed(criteria: Criteria) -> Outcome {
     let mut outcome = outcome(server("smtp smtp.example.net:465/tls"), Stage::Tls, Failure::new(Kind::Local), vec![]);
     outcome.servers.push(server("imap imap.example.net:993/tls"));
@@ -87,6 +87,24 @@ fn what_is_beyond_its_bounds_is_told_at_its_stage() {
         ("remove - 0.5", &["too-slow warning cleanup remove", note]),
     ] {
         assert_eq!(told(&passed(bounds(text))), expected, "{text}");
+    }
+}
+
+/// Who looks every two seconds does not know to the second when it arrived.
+#[test]
+fn what_is_too_slow_only_by_the_time_between_two_looks_is_not_certain() {
+    for (earlier, certainty) in [(0.4, Certain), (0.6, Likely)] {
+        let mut outcome = passed(bounds("round-trip 2.5 -"));
+        outcome.stages[3].facts = vec![Fact::Arrived {
+            folder: "INBOX".into(),
+            uid: Some(1),
+            noticed: Noticed::Polled,
+            earlier_by_at_most_seconds: earlier,
+        }];
+        let diagnosis = diagnose(&outcome).remove(0);
+        assert_eq!((diagnosis.code, diagnosis.certainty), ("too-slow", certainty));
+        let told = diagnosis.evidence.iter().any(|text| text.contains("600 ms earlier"));
+        assert_eq!(told, certainty == Likely, "{diagnosis:#?}");
     }
 }
 
