@@ -186,7 +186,8 @@ impl Diagnosis {
 
 /// The verdict on a whole verification.
 ///
-/// CRITICAL where mail does not work, UNKNOWN where that could not be found out. Trouble in the clean-up is a
+/// CRITICAL where mail does not work, or works in a way that the check calls critical ([`breach`]); UNKNOWN where that could
+/// not be found out. Trouble in the clean-up is a
 /// warning at most: mail works then. A verification that proved nothing is never OK.
 pub fn verdict(outcome: &Outcome) -> Verdict {
     let nothing = if proved_nothing(outcome) { Verdict::Unknown } else { Verdict::Ok };

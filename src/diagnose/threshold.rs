@@ -59,16 +59,7 @@ pub fn explain(
     severity: Severity,
     (measure, value, range): (Measure, f64, Range),
 ) -> Diagnosis {
-    let host = outcome.server(record).map_or("the server", |server| server.host.as_str());
-    let measured = in_words(measure, value);
-    let subject = match measure {
-        Measure::RoundTrip => format!("The round trip took {measured}"),
-        Measure::Stage { .. } => format!("The stage took {measured}"),
-        Measure::CertificateDays => {
-            let (not_after, _) = certificate(record).unwrap_or_default();
-            format!("The certificate of {host} ends in {measured}, on {not_after}")
-        }
-    };
+    let subject = subject(outcome, record, measure, value);
     let judged = if severity == Severity::Critical { "critical" } else { "a warning" };
     // In the clean-up, what is said to be critical is a warning.
     let is_critical =
@@ -94,6 +85,20 @@ pub fn explain(
         None => diagnosis,
     };
     diagnosis.advise(format!("Where that is as it should be, set `{key}` for `{measure}` to another range."))
+}
+
+/// What was measured, as the beginning of a sentence.
+fn subject(outcome: &Outcome, record: &StageRecord, measure: Measure, value: f64) -> String {
+    let measured = in_words(measure, value);
+    match measure {
+        Measure::RoundTrip => format!("The round trip took {measured}"),
+        Measure::Stage { .. } => format!("The stage took {measured}"),
+        Measure::CertificateDays => {
+            let host = outcome.server(record).map_or("the server", |server| server.host.as_str());
+            let (not_after, _) = certificate(record).unwrap_or_default();
+            format!("The certificate of {host} ends in {measured}, on {not_after}")
+        }
+    }
 }
 
 /// Whether it is beyond an upper bound.
