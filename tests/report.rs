@@ -187,6 +187,7 @@ fn verdicts_are_what_the_stories_say() {
         ("wrong-security", "2"),
         ("certificate-expired", "2"),
         ("not-arrived", "2"),
+        ("too-slow", "2 1"),
         ("bounced", "2"),
         ("mailbox-locked", "2"),
         ("recipient-refused", "2"),
@@ -209,7 +210,7 @@ fn verdicts_are_what_the_stories_say() {
 }
 
 fn arrives(name: &str) -> bool {
-    matches!(name, "ok" | "cleartext" | "folders" | "junk" | "left-behind" | "open-relay" | "several")
+    matches!(name, "ok" | "cleartext" | "folders" | "junk" | "left-behind" | "open-relay" | "several" | "too-slow")
 }
 
 #[test]
