@@ -32,8 +32,14 @@ pub enum Command {
     /// Remove what earlier verifications have left behind in the mailboxes of accounts, and nothing else
     Clean(Box<Clean>),
     /// Find out why mail does not work: look at the servers of accounts, at this machine, and say what to change
+    ///
+    /// Exit codes: 0 everything configured works, 1 it works, and there is something to say, 2 something configured does
+    /// not work, 3 it could not be found out, or bad usage.
     Doctor(Box<Doctor>),
     /// Find the servers of an address, look at each without signing in, and write a configuration
+    ///
+    /// Exit codes: 0 servers to send and to receive by are confirmed, 1 something was found, but it is not confirmed or
+    /// not complete, 2 nothing was found, 3 bad usage, or nobody could be asked.
     Discover(Discover),
     /// Run the mail system of the demo in the foreground, and print a configuration for it
     Sandbox(Sandbox),
@@ -41,6 +47,10 @@ pub enum Command {
     Config,
     /// Render a report again from the JSON of an earlier verification
     Report(Report),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print a page of the manual, or write all of them for man
+    Man(Man),
 }
 
 /// How reports are shown.
@@ -239,9 +249,6 @@ impl Given {
 }
 
 /// `mailtrip doctor`
-///
-/// Exit codes: 0 everything configured works, 1 it works, and there is something to say, 2 something configured does not
-/// work, 3 it could not be found out, or bad usage.
 #[derive(Debug, Args)]
 pub struct Doctor {
     /// Names of accounts in the configuration (all of them if none is named), or one address
@@ -279,9 +286,6 @@ pub struct Neighbours {
 }
 
 /// `mailtrip discover`
-///
-/// Exit codes: 0 servers to send and to receive by are confirmed, 1 something was found, but it is not confirmed or not
-/// complete, 2 nothing was found, 3 bad usage, or nobody could be asked.
 #[derive(Debug, Args)]
 pub struct Discover {
     /// The address whose servers are to be found
@@ -333,6 +337,25 @@ pub struct Report {
     /// How the report is shown.
     #[command(flatten)]
     pub show: Show,
+}
+
+/// `mailtrip completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell that is to read them
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// `mailtrip man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The page of this command, such as verify [default: the page of mailtrip itself]
+    #[arg(value_name = "COMMAND")]
+    pub page: Option<String>,
+    /// Write every page into this folder, which exists, instead of printing one
+    #[arg(long, value_name = "FOLDER", conflicts_with = "page")]
+    pub write: Option<PathBuf>,
 }
 
 /// By which protocol the message is received.

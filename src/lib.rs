@@ -131,7 +131,8 @@
 //!
 //! # As a library
 //!
-//! `examples/verify.rs` is a whole program in 30 lines.
+//! `examples/verify.rs` is a whole program in 30 lines. The other files in `examples/` are for people who run the command;
+//! `tests/examples.rs` runs them.
 #![warn(missing_docs)]
 
 pub mod account;

@@ -18,7 +18,7 @@ use mailtrip::report;
 
 use cli::{Cli, Command};
 use console::Unable;
-use subcommand::{clean, demo, discover, doctor, sandbox, verify};
+use subcommand::{clean, completions, demo, discover, doctor, man, sandbox, verify};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -73,5 +73,7 @@ async fn run(command: Command) -> Result<Verdict, Unable> {
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Config => console::print(config::EXAMPLE).map(|()| Verdict::Ok),
         Command::Report(arguments) => subcommand::report::run(arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     }
 }

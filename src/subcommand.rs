@@ -1,11 +1,13 @@
 //! The subcommands, one file each, and what several of them do.
 
 pub mod clean;
+pub mod completions;
 pub mod demo;
 pub mod discover;
 pub mod doctor;
 mod examination;
 mod given;
+pub mod man;
 mod options;
 mod pushes;
 pub mod report;

@@ -1,10 +1,13 @@
-//! The README and the examples say what is so: command lines are taken by the real binary, configurations load, the
-//! example is the one that is compiled, and the lists of names are those of the source.
+//! The README says what is so: command lines are taken by the real binary, configurations load, the example is the one
+//! that is compiled, and the lists of names are those of the source.
+
+#[path = "support/command_lines.rs"]
+mod command_lines;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use mailtrip::diagnose::code;
 use mailtrip::doctor::code as finding;
@@ -13,6 +16,8 @@ use mailtrip::push::{Run, Service, Target};
 use mailtrip::report::prometheus::metric::{self, Metric};
 use mailtrip::report::{Format, json};
 use mailtrip::{config, provider, sandbox};
+
+use command_lines::{command_lines, complaint, mailtrip, words};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_mailtrip");
 
@@ -30,111 +35,6 @@ fn blocks(language: &str) -> Vec<String> {
     open.filter_map(|block| block.strip_prefix(&format!("{language}\n"))).map(str::to_owned).collect()
 }
 
-/// Runs in an empty folder, with nothing of the surroundings that could make a difference.
-fn mailtrip(arguments: &[String], folder: &Path) -> Output {
-    let mut command = Command::new(BINARY);
-    command.args(arguments).current_dir(folder).stdin(Stdio::null());
-    for name in ["MAILTRIP_CONFIG", "MAILTRIP_PASSWORD", "MAILTRIP_PUSH", "XDG_CONFIG_HOME", "GITHUB_STEP_SUMMARY"] {
-        command.env_remove(name);
-    }
-    command.env("HOME", folder).output().unwrap()
-}
-
-/// The words of a line as a shell sees them, up to where the next command or a redirection begins.
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut quote = None;
-    let mut word = String::new();
-    for c in line.chars().chain([' ']) {
-        match (c, quote) {
-            ('"' | '\'', None) => quote = Some(c),
-            (_, Some(open)) if c == open => quote = None,
-            ('|' | '>' | '#' | '&' | ';', None) => break,
-            (c, None) if c.is_whitespace() => {
-                words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty()))
-            }
-            (c, _) => word.push(c),
-        }
-    }
-    words.extend(Some(word).filter(|word| !word.is_empty()));
-    words
-}
-
-/// Arguments of every `mailtrip …` in a text that is a shell script or the like, wherever in a line it begins.
-fn command_lines(text: &str) -> Vec<Vec<String>> {
-    let mut found = Vec::new();
-    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
-        let starts = ["mailtrip ", "cargo run --release -- "];
-        let places =
-            starts.iter().flat_map(|start| line.match_indices(start).map(|(at, start)| (at, at + start.len())));
-        for (at, after) in places {
-            let begins = at == 0 || line[..at].ends_with([' ', '/', '`', '=']);
-            if begins && !line[..at].ends_with("--path ") {
-                found.push(words(&line[after..]));
-            }
-        }
-    }
-    found
-}
-
-/// Runs a command line so that it ends at once and reaches no network, and says what is wrong with it, if anything.
-fn complaint(arguments: &[String], folder: &Path) -> Option<String> {
-    let mut run = arguments.to_vec();
-    let mut add = |option: &str, value: &str| {
-        if !run.iter().any(|argument| argument == option) {
-            run.extend([option.to_owned(), value.to_owned()]);
-        }
-    };
-    // What the command says when it has understood its arguments, and does not find what it needs.
-    let expected = match arguments.first().map(String::as_str) {
-        Some("verify") if arguments.iter().any(|argument| argument == "--help") => None,
-        Some("verify" | "clean")
-            if arguments.iter().any(|argument| argument.contains('@') || argument.ends_with("ADDRESS")) =>
-        {
-            add("--ca-file", "missing.pem");
-            Some("missing.pem, cannot be read")
-        }
-        Some("verify" | "clean") => {
-            add("--config", "missing.toml");
-            Some("error: the configuration `")
-        }
-        Some("doctor") => {
-            add("--config", "missing.toml");
-            Some("error: the configuration `")
-        }
-        Some("discover") => {
-            add("--ca-file", "missing.pem");
-            Some("missing.pem, cannot be read")
-        }
-        Some("sandbox") => {
-            add("--settings", "missing.toml");
-            Some(".toml: ")
-        }
-        Some("report") if arguments.iter().any(|argument| argument == "-") => {
-            Some("standard input: this is not an outcome")
-        }
-        Some("report") => Some(".json: "),
-        Some("demo" | "config") => None,
-        other => return Some(format!("{other:?} is no command of mailtrip")),
-    };
-    // What a shell would have put there.
-    let shell = [("ADDRESS", "jane@example.net"), ("SMTP", "a.test:587/starttls"), ("IMAP", "a.test:993/tls")];
-    for (variable, value) in shell {
-        let is_it = |word: &&mut String| **word == format!("${variable}") || **word == format!("$MAIL_{variable}");
-        run.iter_mut().filter(is_it).for_each(|word| value.clone_into(word));
-    }
-    // Where the textfile collector looks, if there is one on this machine.
-    let textfiles = run.iter_mut().filter(|word| word.starts_with("prometheus=/"));
-    textfiles.for_each(|word| "prometheus=mailtrip.prom".clone_into(word));
-    let output = mailtrip(&run, folder);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let fine = match expected {
-        Some(sentence) => output.status.code() == Some(3) && errors.contains(sentence) && !errors.contains("--help"),
-        None => output.status.success(),
-    };
-    (!fine).then(|| format!("mailtrip {}\n  {}\n  {errors}", arguments.join(" "), output.status))
-}
-
 /// `mailtrip …` between backticks, in running text.
 fn spans(text: &str) -> Vec<Vec<String>> {
     let outside: Vec<&str> = text.split("\n```").step_by(2).collect();
@@ -150,21 +50,6 @@ fn every_command_line_is_one() {
     let in_text = lines.len();
     lines.extend(command_lines(&blocks("sh").join("\n")));
     let in_blocks = lines.len() - in_text;
-    let examples = [
-        "examples/ci-github.yml",
-        "examples/ci-gitlab.yml",
-        "examples/crontab",
-        "examples/systemd/mailtrip.service",
-        "examples/nagios/mailtrip.cfg",
-        "examples/checkmk/mailtrip",
-        "examples/prometheus/mailtrip.cron",
-        "examples/prometheus/textfile.conf",
-    ];
-    for example in examples {
-        let found = command_lines(&read(example));
-        assert!(!found.is_empty(), "no command in {example}");
-        lines.extend(found);
-    }
     assert!(in_text > 3 && in_blocks > 10, "{in_text} and {in_blocks} command lines were found");
     let complaints: Vec<String> = lines.iter().filter_map(|line| complaint(line, folder.path())).collect();
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
@@ -220,10 +105,6 @@ fn every_configuration_loads() {
         }
     }
     assert!(configurations > 0);
-    for example in ["examples/systemd/config.toml", "examples/nagios/config.toml"] {
-        let loaded = config::parse(&read(example), "config.toml").unwrap();
-        assert!(loaded.checks.len() == 1 && loaded.notices.is_empty(), "{example}");
-    }
 }
 
 #[test]
@@ -532,27 +413,6 @@ fn every_field_is_there_and_no_other() {
         };
         assert_eq!(documented, fields, "{title}");
     }
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn systemd_takes_the_units() {
-    let Ok(version) = Command::new("systemd-analyze").arg("--version").output() else {
-        eprintln!("no systemd here");
-        return;
-    };
-    assert!(version.status.success());
-    let folder = tempfile::tempdir().unwrap();
-    let units: Vec<PathBuf> =
-        ["mailtrip.service", "mailtrip.timer"].iter().map(|unit| folder.path().join(unit)).collect();
-    for unit in &units {
-        let text = read(&format!("examples/systemd/{}", unit.file_name().unwrap().to_str().unwrap()));
-        fs::write(unit, text.replace("/usr/local/bin/mailtrip", BINARY)).unwrap();
-    }
-    let output = Command::new("systemd-analyze").arg("verify").args(&units).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    let ours: Vec<&str> = said.lines().filter(|line| line.contains("mailtrip")).collect();
-    assert!(ours.is_empty(), "{said}");
 }
 
 /// OpenSSL, and so only Linux, takes certificates to trust from a variable.
