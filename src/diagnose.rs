@@ -36,17 +36,18 @@ mod way;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Reply, Skip};
 use crate::outcome::{Outcome, Server, Span, StageRecord, Status};
 use crate::stage::{At, Leg, Stage};
 
 use case::Case;
+pub(crate) use leftover::human as long_time;
 pub use root::Root;
 
 /// How a verification is judged. The exit codes are those of monitoring plugins, the same in every format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Mail works.

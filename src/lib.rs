@@ -43,7 +43,7 @@
 //! ```text
 //! 5   main ─ subcommand ─ cli, console, live, prompt, signals
 //! 4   discover   doctor
-//! 3   verify   survey               report
+//! 3   verify   survey               report   history
 //! 2   wire   probe   bounce   config   diagnose      sandbox
 //! 1   outcome   provider
 //! 0   command   account ◂ stage ◂ criteria ◂ check   stage ◂ failure
@@ -85,6 +85,7 @@
 //! | one sign-in and a look around, without a message | [`verify::visit`] |
 //! | the server or this machine, and the line to change | [`doctor`](mod@doctor), [`doctor::judgement`] |
 //! | causes and advice, one rule a function | [`diagnose`](mod@diagnose) |
+//! | what is known from one run to the next, and what is news | [`history`] |
 //! | what the code of a diagnosis means | [`diagnose::code`] |
 //! | how it looks | [`report::terminal`] |
 //! | what CI systems read | [`report::junit`], [`report::tap`], [`report::github`], [`report::markdown`] |
@@ -138,6 +139,7 @@ pub mod diagnose;
 pub mod discover;
 pub mod doctor;
 pub mod failure;
+pub mod history;
 pub mod outcome;
 pub mod probe;
 pub mod provider;

@@ -24,6 +24,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("verify", 3),
     ("survey", 3),
     ("report", 3),
+    ("history", 3),
     ("discover", 4),
     ("doctor", 4),
     ("cli", 5),
@@ -69,6 +70,20 @@ const NEVER: &[(&str, &[&str])] = &[
             "std::fs",
             "std::env",
             "std::process",
+        ],
+    ),
+    (
+        "history",
+        &[
+            "check",
+            "tokio",
+            "TcpStream",
+            "TcpListener",
+            "UdpSocket",
+            "std::fs",
+            "std::env",
+            "std::process",
+            "Timestamp::now",
         ],
     ),
     // Judging and showing is not its business, nor where its check comes from.
