@@ -16,8 +16,8 @@ pub mod words;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::diagnose::{Verdict, diagnose, is_answered, is_clean_up, round_trip, verdict};
-use crate::outcome::Outcome;
+use crate::diagnose::{Diagnosis, Verdict, diagnose, is_answered, is_clean_up, round_trip, verdict};
+use crate::outcome::{Outcome, Streak};
 
 use terminal::Style;
 
@@ -113,10 +113,16 @@ pub fn headline(outcome: &Outcome) -> String {
     };
     let place = first.at.map(|at| format!("{at}: ")).unwrap_or_default();
     let mut line = format!("{place}{}", first.cause.trim_end_matches('.'));
-    match diagnoses.iter().filter(|other| other.verdict == verdict && other.follows_from.is_none()).count() {
+    // That it is soft is told at the end.
+    let counts =
+        |other: &&Diagnosis| other.verdict == verdict && other.follows_from.is_none() && other.code != "soft-failure";
+    match diagnoses.iter().filter(counts).count() {
         0 | 1 => (),
         2 => line.push_str(" (and 1 more)"),
         several => line.push_str(&format!(" (and {} more)", several - 1)),
+    }
+    if let Some(Streak { failures, fail_after }) = outcome.streak.filter(|streak| streak.is_soft()) {
+        line.push_str(&format!("; failure {failures} of {fail_after} in a row"));
     }
     if let (Verdict::Warning, Some(time)) = (verdict, arrived) {
         line.push_str(&format!("; mail arrived in {time}"));

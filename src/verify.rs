@@ -87,6 +87,25 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
     }
 }
 
+/// The outcome of a check that was not verified at all, for this reason.
+pub fn not_begun(check: &Check, why: &Skip) -> Outcome {
+    Outcome {
+        schema: SCHEMA,
+        check: check.name().to_owned(),
+        from: check.from().address.to_string(),
+        to: check.to().address().to_string(),
+        began: Timestamp::now(),
+        seconds: Duration::ZERO,
+        tag: String::new(),
+        servers: servers(check),
+        criteria: check.settings().criteria.clone(),
+        earlier: Vec::new(),
+        streak: None,
+        conversations: Vec::new(),
+        stages: Plan::of(check).skipped(why),
+    }
+}
+
 /// There and back, and what is asked beside it; the tag of the probe, empty where none could be composed.
 async fn journey(check: &Check, reserve: Duration, until: Instant, recorder: &Recorder<'_>) -> String {
     let (probe, reply) = match messages(check) {

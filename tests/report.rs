@@ -195,6 +195,8 @@ fn verdicts_are_what_the_stories_say() {
         ("every-kind", "2"),
         ("interrupted", "3"),
         ("offline", "3"),
+        ("soft-failure", "1"),
+        ("already-running", "3"),
         ("several", "2 2 3"),
         ("clean", "1 2 0 3"),
         ("rare-codes", "2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 3 0 0 0 0"),

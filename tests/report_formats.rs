@@ -24,7 +24,18 @@ use mailtrip::report::{self, Format, github, json};
 use golden::golden;
 
 /// The outcomes that have their reports beside them.
-const TOLD: &[&str] = &["ok", "junk", "left-behind", "login-refused", "interrupted", "offline", "several", "clean"];
+const TOLD: &[&str] = &[
+    "ok",
+    "junk",
+    "left-behind",
+    "login-refused",
+    "interrupted",
+    "offline",
+    "several",
+    "clean",
+    "soft-failure",
+    "already-running",
+];
 
 /// The formats, and how the names of their files end.
 const FORMATS: &[(Format, &str)] =

@@ -160,7 +160,9 @@ const WHOLE: &[Code] = &[
     ("unexplained", "A stage failed in a way that no rule knows.", &[Critical]),
     ("local", "Something on this machine did not work.", &[Unknown]),
     ("interrupted", "The run was stopped before it was done.", &[Unknown]),
+    ("already-running", "Another run of the same check was under way, so this one did nothing.", &[Unknown]),
     ("nothing-verified", "Nothing failed, and nothing was proved either.", &[Unknown]),
+    ("soft-failure", "It has failed, and not yet so often in a row that it is more than a warning.", &[Warning]),
 ];
 
 const NOTES: &[Code] = &[
