@@ -35,6 +35,7 @@ impl Listener for Live {
             Event::Began { at, account, limit } => {
                 running.push(Running { at, account: account.to_owned(), since: Instant::now(), limit });
             }
+            Event::Composed { .. } => {}
             Event::Ended(record) => running.retain(|one| one.at != record.at || one.account != record.account),
         }
     }

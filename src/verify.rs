@@ -41,7 +41,7 @@ use berth::{Berth, News, Patience};
 use dial::Dial;
 use plan::Plan;
 use quarry::Quarry;
-use recorder::{Bounds, Halted, Listener, Recorder, Seen};
+use recorder::{Bounds, Event, Halted, Listener, Recorder, Seen};
 use relay::Scouts;
 use stop::{Reach, Stop};
 use veil::Veil;
@@ -117,6 +117,8 @@ async fn journey(check: &Check, reserve: Duration, until: Instant, recorder: &Re
             return String::new();
         }
     };
+    let tags: Vec<&str> = [Some(&probe), reply.as_ref()].into_iter().flatten().map(Probe::tag).collect();
+    recorder.announce(Event::Composed { tags: &tags });
     let (scouts, inquiries) = relay::inquiries(check);
     let voyage = Voyage::new(check, &probe, reply.as_ref(), scouts);
     let (over, ended) = watch::channel(false);
@@ -381,11 +383,12 @@ impl<'a> Voyage<'a> {
 }
 
 /// What tells the leftover of an earlier verification: it was sent by one of the accounts of the check, long before any
-/// verification began that may still be under way in the same mailbox.
+/// verification began that may still be under way in the same mailbox, or by one that was killed.
 fn signs(check: &Check) -> Signs {
     let accounts = [Some(check.from()), check.to().account()];
     let own = accounts.into_iter().flatten().map(|account| account.address.clone()).collect();
-    Signs::new(own, AN_EARLIER_ONE.max(check.settings().limits.total.min(LONGEST) * 2))
+    let signs = Signs::new(own, AN_EARLIER_ONE.max(check.settings().limits.total.min(LONGEST) * 2));
+    Signs { abandoned: check.settings().abandoned.clone(), ..signs }
 }
 
 /// Opens a submission server; who scouts is told where it was reached.

@@ -18,6 +18,11 @@ use crate::wire::transcript::{self, Transcript};
 /// What happens while a verification runs, as it happens.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// The messages of the verification are composed, and nothing is sent yet.
+    Composed {
+        /// Their tags, by which they are known should the run be killed before it has removed them.
+        tags: &'a [&'a str],
+    },
     /// A stage has begun.
     Began {
         /// Which.
@@ -159,6 +164,11 @@ impl<'a> Recorder<'a> {
     /// The access tokens of the run.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// Tells the listener.
+    pub fn announce(&self, event: Event<'_>) {
+        self.listener.on(event);
     }
 
     /// What stages are bounded by.
