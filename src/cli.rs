@@ -99,6 +99,9 @@ pub struct Verify {
     /// Leave the test message where it is instead of removing it
     #[arg(long)]
     pub keep: bool,
+    /// How many checks at once.
+    #[command(flatten)]
+    pub several: Several,
     /// By which protocol the message is received [default: imap]
     #[arg(long, value_name = "PROTOCOL")]
     pub receive: Option<ReceiveBy>,
@@ -123,6 +126,23 @@ pub struct Verify {
     /// Without a configuration.
     #[command(flatten)]
     pub given: Given,
+}
+
+/// How many checks at once, and how often again.
+#[derive(Debug, Args)]
+pub struct Several {
+    /// So many checks at the same time. Each has its own time limit, from when it begins [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// So many checks at the same time that use the same host, so that a provider does not lock the account [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub per_host: Option<u16>,
+    /// Repeat a check that failed, so many times at most: where it passes then, it is flaky, and a WARNING [default: 0]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=100))]
+    pub retry: Option<u16>,
+    /// How long after it has failed [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = delay, requires = "retry")]
+    pub retry_delay: Option<std::time::Duration>,
 }
 
 impl Verify {
@@ -391,6 +411,10 @@ fn age(text: &str) -> Result<std::time::Duration, String> {
     let expected = || "expected a time such as 1h, 90m or 1h 30m".to_owned();
     let duration: jiff::SignedDuration = text.parse().map_err(|_| expected())?;
     std::time::Duration::try_from(duration).map_err(|_| expected())
+}
+
+fn delay(text: &str) -> Result<std::time::Duration, String> {
+    age(text).map_err(|_| "expected a time such as 10s, 2m or 1m 30s".to_owned())
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {

@@ -1,11 +1,13 @@
 //! The subcommands, one file each, and what several of them do.
 
+mod audience;
 pub mod clean;
 pub mod demo;
 pub mod discover;
 pub mod doctor;
 mod examination;
 mod given;
+mod in_order;
 mod options;
 pub mod report;
 mod reports;

@@ -3,24 +3,26 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use mailtrip::account::{Account, Protocol};
+use mailtrip::batch::{Batch, Terms};
 use mailtrip::check::Check;
 use mailtrip::config::{self, Overrides};
 use mailtrip::diagnose::Verdict;
-use mailtrip::doctor::Doctor;
+use mailtrip::doctor::{Doctor, Examination};
 use mailtrip::outcome::Outcome;
 use mailtrip::provider;
 use mailtrip::report::Format;
-use mailtrip::verify;
 use mailtrip::verify::stop::{Reach, Stop};
 
 use crate::cli;
 use crate::console::{Unable, complain, note, plain_style, print};
-use crate::live::Live;
 use crate::signals::Signals;
 
+use super::audience::Audience;
 use super::doctor::doctor;
 use super::given::Targets;
+use super::in_order::InOrder;
 use super::reports::Reports;
 use super::transcript::TranscriptFile;
 use super::{configuration, examination, given, signals, stop_on_signals};
@@ -56,18 +58,31 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
         return Err(format!("{} is to hold both a report and the transcript", file.path().display()));
     }
     let options = Targets::is_address(&arguments.targets);
-    Ok(all(&checks, reports, signals, Besides { doctor, transcript, options }).await)
+    let terms = terms(&arguments.several);
+    Ok(all(checks, reports, signals, Besides { terms, doctor, transcript, options }).await)
 }
 
 /// What is done beside the verification itself.
 #[derive(Default)]
 pub struct Besides {
+    /// How many checks at once, and how often again.
+    terms: Terms,
     /// Who looks again at what failed.
     doctor: Option<Doctor>,
     /// Where what was said goes, if not into the report.
     transcript: Option<TranscriptFile>,
     /// It is told what settings are called on the command line, for there is no configuration.
     options: bool,
+}
+
+fn terms(several: &cli::Several) -> Terms {
+    let usual = Terms::default();
+    Terms {
+        jobs: several.jobs.map_or(usual.jobs, usize::from),
+        per_host: several.per_host.map_or(usual.per_host, usize::from),
+        retries: several.retry.map_or(usual.retries, u32::from),
+        retry_delay: several.retry_delay.unwrap_or(usual.retry_delay),
+    }
 }
 
 async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
@@ -124,39 +139,77 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
     Check::new(address, account.clone(), account, settings).map_err(|error| error.to_string())
 }
 
-/// Verifies one check after the other, and reports on all of them.
-pub async fn all(checks: &[Check], mut reports: Reports, signals: Signals, mut besides: Besides) -> Verdict {
+/// Verifies all of them at the same time, and reports on each as soon as those before it are reported on.
+pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut besides: Besides) -> Verdict {
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
-    let mut told = Verdict::Ok;
-    let mut outcomes = Vec::new();
-    for check in checks {
-        let mut outcome = verify_check(check, &stop, &reports).await;
-        if let Some(transcript) = &mut besides.transcript {
-            transcript.take(&mut outcome);
-        }
-        reports.print_for_people(std::slice::from_ref(&outcome));
-        let doctor = besides.doctor.as_ref().filter(|_| !stop.is_requested(Reach::Journey));
-        let seen = match doctor {
-            Some(doctor) => look_again(doctor, check, &outcome, &stop).await,
-            None => Ok(Vec::new()),
+    let mut audience = Audience::of(&checks, &reports);
+    let mut batch = Batch::begin(checks.clone(), besides.terms.clone(), stop.clone(), audience.listener());
+    let (mut looks, mut in_order) = (FuturesUnordered::new(), InOrder::default());
+    let (mut told, mut outcomes) = (Verdict::Ok, Vec::new());
+    loop {
+        let next = async {
+            tokio::select! {
+                Some((check, outcome)) = batch.next() => Some(Next::Done(check, outcome)),
+                Some((check, reported)) = looks.next() => Some(Next::Looked(check, reported)),
+                else => None,
+            }
         };
-        let advice = seen.unwrap_or_else(|why| {
-            told = told.max(complain(Err(why)));
-            Vec::new()
-        });
-        if besides.options {
-            reports.name_options(&outcome, &advice);
+        match audience.while_waiting(next).await {
+            // A check is over. What it amounts to is settled here, before anybody is told.
+            Some(Next::Done(check, mut outcome)) => {
+                if let Some(transcript) = &mut besides.transcript {
+                    transcript.take(check, &mut outcome);
+                }
+                audience.done(&outcome);
+                let doctor = besides.doctor.as_ref().filter(|_| !stop.is_requested(Reach::Journey));
+                looks.push(looked_again(doctor, &checks[check], check, outcome, &stop));
+            }
+            Some(Next::Looked(check, reported)) => in_order.put(check, reported),
+            None => break,
         }
-        outcomes.push(outcome);
+        while let Some((outcome, seen)) = in_order.ready() {
+            reports.print_for_people(std::slice::from_ref(&outcome));
+            told = told.max(complain(print_look(&seen)));
+            if besides.options {
+                reports.name_options(&outcome, &seen.iter().flat_map(examination::told).collect::<Vec<_>>());
+            }
+            outcomes.push(outcome);
+        }
     }
     let written = complain(besides.transcript.map_or(Ok(()), TranscriptFile::finish));
-    reports.finish(&outcomes).max(written).max(told)
+    let streamed = complain(audience.finish(&outcomes));
+    reports.finish(&outcomes).max(written).max(streamed).max(told)
 }
 
-/// Has the doctor look at the servers at which something failed, unless that is stopped; nobody signs in again. What is
-/// said of settings is given back.
-async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &Stop) -> Result<Vec<String>, Unable> {
+/// What comes next while checks are under way.
+enum Next {
+    /// A check is over.
+    Done(usize, Outcome),
+    /// It was looked at again, where that was asked for: it can be reported on.
+    Looked(usize, Reported),
+}
+
+/// What is reported on a check: its outcome, and what the doctor saw.
+type Reported = (Outcome, Vec<Examination>);
+
+/// With what the doctor, if there is one, sees at the servers at which something failed; nobody signs in again.
+async fn looked_again(
+    doctor: Option<&Doctor>,
+    check: &Check,
+    number: usize,
+    outcome: Outcome,
+    stop: &Stop,
+) -> (usize, Reported) {
+    let seen = match doctor {
+        Some(doctor) => look_again(doctor, check, &outcome, stop).await,
+        None => Vec::new(),
+    };
+    (number, (outcome, seen))
+}
+
+/// Has the doctor look at the servers at which something failed, unless that is stopped.
+async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &Stop) -> Vec<Examination> {
     let accounts = [Some(check.from()), check.to().account()];
     let mut accounts: Vec<&Account> = accounts.into_iter().flatten().collect();
     accounts.dedup_by(|one, other| one.name == other.name);
@@ -168,20 +221,12 @@ async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &St
         if protocols.is_empty() { None } else { Some(doctor.examine(account, &protocols, stop).await) }
     });
     tokio::select! {
-        examinations = join_all(examinations) => {
-            let style = plain_style();
-            print(&examinations.iter().flatten().map(|one| examination::look(one, &style)).collect::<String>())?;
-            Ok(examinations.iter().flatten().flat_map(examination::told).collect())
-        }
-        () = stop.requested(Reach::Cleanup) => Ok(Vec::new()),
+        examinations = join_all(examinations) => examinations.into_iter().flatten().collect(),
+        () = stop.requested(Reach::Cleanup) => Vec::new(),
     }
 }
 
-async fn verify_check(check: &Check, stop: &Stop, reports: &Reports) -> Outcome {
-    if reports.is_watched() {
-        let live = Live::default();
-        live.while_doing(reports.style().width, verify::run(check, stop, &live)).await
-    } else {
-        verify::run(check, stop, &()).await
-    }
+fn print_look(seen: &[Examination]) -> Result<(), Unable> {
+    let style = plain_style();
+    print(&seen.iter().map(|one| examination::look(one, &style)).collect::<String>())
 }
