@@ -99,6 +99,12 @@ pub struct Verify {
     /// Leave the test message where it is instead of removing it
     #[arg(long)]
     pub keep: bool,
+    /// How many checks at once.
+    #[command(flatten)]
+    pub several: Several,
+    /// What is kept from one run to the next.
+    #[command(flatten)]
+    pub memory: Memory,
     /// By which protocol the message is received [default: imap]
     #[arg(long, value_name = "PROTOCOL")]
     pub receive: Option<ReceiveBy>,
@@ -125,7 +131,49 @@ pub struct Verify {
     pub given: Given,
 }
 
+/// How many checks at once, and how often again.
+#[derive(Debug, Args)]
+pub struct Several {
+    /// So many checks at the same time. Each has its own time limit, from when it begins [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// So many checks at the same time that use the same host, so that a provider does not lock the account [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub per_host: Option<u16>,
+    /// Repeat a check that failed, so many times at most: where it passes then, it is flaky, and a WARNING [default: 0]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=100))]
+    pub retry: Option<u16>,
+    /// How long after it has failed [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = delay, requires = "retry")]
+    pub retry_delay: Option<std::time::Duration>,
+}
+
+/// What is kept from one run to the next: for cron, and for monitoring.
+#[derive(Debug, Args)]
+pub struct Memory {
+    /// Print something, and exit with another code than 0, only where the verdict on a check is not what it was at the run
+    /// before. Reports in files are written anyway
+    #[arg(long)]
+    pub on_change: bool,
+    /// With --on-change, do so again after this time, such as 6h, for as long as a check is not OK
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "on_change")]
+    pub remind: Option<std::time::Duration>,
+    /// A check is CRITICAL or UNKNOWN only after so many failures in a row, and until then a WARNING at most; with
+    /// --on-change, it is no change until then [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub fail_after: Option<u32>,
+    /// Where it is kept, and the lock that lets one run of a check begin at a time [default: $STATE_DIRECTORY,
+    /// $XDG_STATE_HOME/mailtrip, ~/.local/state/mailtrip]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
 impl Verify {
+    /// Whether nobody wants to know anything but how it went.
+    pub fn is_quiet(&self) -> bool {
+        self.show.quiet || self.memory.on_change
+    }
+
     /// Whether there is a file for what is said, and its name as it is given is like this.
     pub fn transcript_is(&self, like: impl Fn(&str) -> bool) -> bool {
         self.transcript.iter().flatten().filter_map(|file| file.to_str()).any(like)
@@ -391,6 +439,10 @@ fn age(text: &str) -> Result<std::time::Duration, String> {
     let expected = || "expected a time such as 1h, 90m or 1h 30m".to_owned();
     let duration: jiff::SignedDuration = text.parse().map_err(|_| expected())?;
     std::time::Duration::try_from(duration).map_err(|_| expected())
+}
+
+fn delay(text: &str) -> Result<std::time::Duration, String> {
+    age(text).map_err(|_| "expected a time such as 10s, 2m or 1m 30s".to_owned())
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {

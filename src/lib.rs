@@ -42,7 +42,7 @@
 //!
 //! ```text
 //! 5   main ─ subcommand ─ cli, console, live, prompt, signals
-//! 4   discover   doctor
+//! 4   discover   doctor   batch
 //! 3   verify   survey               report   history
 //! 2   wire   probe   bounce   config   diagnose      sandbox
 //! 1   outcome   provider
@@ -54,7 +54,8 @@
 //! - `sandbox` imports nothing of this crate and none of the clients' parsers, so that a misunderstanding cannot cancel
 //!   itself out.
 //! - Floor 4 is for what uses a verification or a survey as a whole: `discover` asks who knows an account's servers, and
-//!   surveys them; `doctor` surveys those that an account names, visits them, and judges whose fault it is.
+//!   surveys them; `doctor` surveys those that an account names, visits them, and judges whose fault it is; `batch` runs many
+//!   verifications at the same time, and one that failed again.
 //!
 //! # Where to find what
 //!
@@ -72,6 +73,7 @@
 //! | names of what can go wrong; the server's words | [`failure`] |
 //! | facts, warnings, the JSON form | [`outcome`], [`report::json`] |
 //! | the story from beginning to end | [`verify`] |
+//! | many checks at once, and again where one failed | [`batch`], [`batch::schedule`] |
 //! | whether the server takes mail from anybody | [`verify::relay`], [`wire::smtp::Smtp::would_relay`] |
 //! | what is deleted, and when not | [`verify::cleanup`], [`verify::mailbox::Removal`], [`verify::clearance`] |
 //! | how a sign-in is done: SASL, one place for all protocols | [`wire::sasl`] |
@@ -130,6 +132,7 @@
 #![warn(missing_docs)]
 
 pub mod account;
+pub mod batch;
 pub mod bounce;
 pub mod check;
 mod command;

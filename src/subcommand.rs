@@ -1,16 +1,22 @@
 //! The subcommands, one file each, and what several of them do.
 
+mod audience;
 pub mod clean;
 pub mod demo;
 pub mod discover;
 pub mod doctor;
 mod examination;
 mod given;
+mod in_order;
+mod memory;
 mod options;
 pub mod report;
 mod reports;
+mod run_lock;
 pub mod sandbox;
+mod state_dir;
 mod transcript;
+mod turn;
 pub mod verify;
 mod whole_file;
 

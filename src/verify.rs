@@ -31,7 +31,7 @@ use crate::account::{Account, Endpoint, Protocol};
 use crate::check::{Check, Sent};
 use crate::criteria::Criteria;
 use crate::failure::{Failure, Kind, Skip};
-use crate::outcome::{Fact, Outcome, SCHEMA, Server, StageRecord};
+use crate::outcome::{Fact, Outcome, SCHEMA, Server, StageRecord, Status};
 use crate::probe::leftover::Signs;
 use crate::probe::{Automatic, Probe};
 use crate::stage::{At, Leg, Stage};
@@ -71,24 +71,40 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
     let plan = Plan::of(check);
     let tag = journey(check, reserve, start + total, &recorder).await;
     Outcome {
-        schema: SCHEMA,
-        check: check.name().to_owned(),
-        from: check.from().address.to_string(),
-        to: check.to().address().to_string(),
         began,
         seconds: recorder.elapsed(),
         tag,
-        servers: servers(check),
-        criteria: check.settings().criteria.clone(),
-        earlier: Vec::new(),
-        streak: None,
         conversations: if check.settings().transcript { recorder.conversations() } else { Vec::new() },
-        stages: recorder.finish(&plan),
+        ..outcome(check, recorder.finish(&plan))
     }
 }
 
-/// The outcome of a check that was not verified at all, for this reason.
-pub fn not_begun(check: &Check, why: &Skip) -> Outcome {
+/// The outcome of a verification that was stopped before it began: nothing was connected to.
+pub fn not_begun(check: &Check) -> Outcome {
+    outcome(check, Plan::of(check).complete(Vec::new(), true))
+}
+
+/// The outcome of a check that was not verified, for this reason.
+pub fn skipped(check: &Check, why: &Skip) -> Outcome {
+    outcome(check, Plan::of(check).skipped(why))
+}
+
+/// The outcome of a verification that went to pieces by a fault of mailtrip itself: what it has seen is lost.
+pub fn broken_off(check: &Check, why: &str) -> Outcome {
+    let failure = Failure::new(Kind::Local).detail(format!("mailtrip itself broke off: {why}"));
+    let record = StageRecord {
+        at: At::new(Leg::Submission, Stage::Submit, Protocol::Smtp),
+        account: check.from().name.clone(),
+        span: None,
+        facts: Vec::new(),
+        concerns: Vec::new(),
+        status: Status::Failed(failure),
+    };
+    outcome(check, Plan::of(check).complete(vec![record], false))
+}
+
+/// An outcome with these stages, that took no time.
+fn outcome(check: &Check, stages: Vec<StageRecord>) -> Outcome {
     Outcome {
         schema: SCHEMA,
         check: check.name().to_owned(),
@@ -102,7 +118,7 @@ pub fn not_begun(check: &Check, why: &Skip) -> Outcome {
         earlier: Vec::new(),
         streak: None,
         conversations: Vec::new(),
-        stages: Plan::of(check).skipped(why),
+        stages,
     }
 }
 
@@ -130,7 +146,8 @@ async fn journey(check: &Check, reserve: Duration, until: Instant, recorder: &Re
     probe.tag().to_owned()
 }
 
-fn servers(check: &Check) -> Vec<Server> {
+/// The servers that a check uses, without anything secret.
+pub fn servers(check: &Check) -> Vec<Server> {
     let submissions = [Some(check.from()), check.to().account().filter(|_| check.settings().reply)];
     let submissions = submissions.into_iter().flatten();
     let submissions = submissions.filter_map(|account| Some((account, Protocol::Smtp, account.smtp.as_ref()?)));

@@ -27,6 +27,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("history", 3),
     ("discover", 4),
     ("doctor", 4),
+    ("batch", 4),
     ("cli", 5),
     ("console", 5),
     ("live", 5),

@@ -11,7 +11,7 @@ use mailtrip::report::terminal::Style;
 use mailtrip::report::{self, Format, github};
 
 use crate::cli::{self, ReportTo};
-use crate::console::{Unable, complain, plain_style, print, worst};
+use crate::console::{Unable, complain, note, plain_style, print, worst};
 
 use super::options;
 use super::whole_file::{Readers, WholeFile};
@@ -27,6 +27,8 @@ pub struct Reports {
     quiet: bool,
     /// What was printed when its check was done is not printed again.
     printed: bool,
+    /// Whether there is something new of each check, where nothing else is to be told.
+    news: Option<Vec<bool>>,
     files: Vec<(Format, WholeFile)>,
     summary: Option<Summary>,
     /// UNKNOWN as soon as a report could not be written.
@@ -52,7 +54,7 @@ impl Reports {
         let wanted = format == Format::Github || files.iter().any(|(format, _)| *format == Format::Github);
         let summary = if wanted { Summary::open()? } else { None };
         let style = Style { verbose: show.verbose, ..plain_style() };
-        Ok(Reports { format, style, quiet: show.quiet, printed: false, files, summary, worst: Verdict::Ok })
+        Ok(Reports { format, style, quiet: show.quiet, printed: false, news: None, files, summary, worst: Verdict::Ok })
     }
 
     /// The format on standard output.
@@ -75,6 +77,25 @@ impl Reports {
         self.files.iter().any(|(_, file)| file.path() == path)
     }
 
+    /// Nothing is printed before it is known what there is to tell.
+    pub fn hush(&mut self) {
+        self.quiet = true;
+    }
+
+    /// Of all checks, only those are told of that there are news of, and these news before anything else.
+    pub fn limit_to(&mut self, news: &[Option<String>]) {
+        let sentences: Vec<&str> = news.iter().flatten().map(String::as_str).collect();
+        match self.format {
+            Format::Terminal if !sentences.is_empty() => {
+                let written = print(&(sentences.join("\n") + "\n\n"));
+                self.note(written);
+            }
+            Format::Terminal => {}
+            _ => sentences.into_iter().for_each(note),
+        }
+        (self.news, self.quiet) = (Some(news.iter().map(Option::is_some).collect()), false);
+    }
+
     /// Something is done: a report for people is printed at once; the other formats are one document, printed at the end.
     pub fn print_for_people(&mut self, outcomes: &[Outcome]) {
         if self.format == Format::Terminal {
@@ -94,8 +115,9 @@ impl Reports {
     /// Writes what is not written yet. The verdict is that on the outcomes, and at least UNKNOWN where a report could
     /// not be written.
     pub fn finish(mut self, outcomes: &[Outcome]) -> Verdict {
-        if !self.printed {
-            self.print(outcomes);
+        let told = self.told(outcomes);
+        if !self.printed && !(self.news.is_some() && told.is_empty()) {
+            self.print(&told);
         }
         let style = Style { verbose: self.style.verbose, ..Style::default() };
         for (format, file) in std::mem::take(&mut self.files) {
@@ -104,7 +126,18 @@ impl Reports {
         if let Some(summary) = self.summary.take() {
             self.note(summary.append(outcomes));
         }
-        self.worst.max(worst(outcomes))
+        let nothing = if self.news.is_some() { Verdict::Ok } else { Verdict::Unknown };
+        self.worst.max(if told.is_empty() { nothing } else { worst(&told) })
+    }
+
+    /// Those that are told of on standard output, and by the exit code.
+    fn told(&self, outcomes: &[Outcome]) -> Vec<Outcome> {
+        let is_new = |number: usize| match &self.news {
+            Some(news) => news.get(number).copied().unwrap_or_default(),
+            None => true,
+        };
+        let told = outcomes.iter().enumerate().filter(|(number, _)| is_new(*number));
+        told.map(|(_, outcome)| outcome.clone()).collect()
     }
 
     /// Unless all is well and nobody wants to know.

@@ -155,13 +155,15 @@ enum CleanedUp {
     Wholly,
 }
 
+/// In all its attempts.
 fn cleaned_up(outcome: &Outcome) -> CleanedUp {
     let in_part = |record: &&StageRecord| match &record.status {
         Status::Passed => !record.concerns.is_empty(),
         Status::Failed(_) => true,
         Status::Skipped(skip) => *skip == Skip::Stopped,
     };
-    let mut cleanup = outcome.stages.iter().filter(|record| record.at.leg == Leg::Cleanup);
+    let stages = outcome.earlier.iter().chain([outcome]).flat_map(|attempt| &attempt.stages);
+    let mut cleanup = stages.filter(|record| record.at.leg == Leg::Cleanup);
     match cleanup.clone().find(in_part) {
         Some(_) => CleanedUp::InPart,
         None if cleanup.any(|record| record.status == Status::Passed) => CleanedUp::Wholly,

@@ -1,50 +1,157 @@
 //! The turn of a check: nobody else runs the same check until it is over, and what it has come to is kept for the next run.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use mailtrip::batch::{self, Batch, Terms, Which};
 use mailtrip::check::Check;
 use mailtrip::diagnose::{Verdict, verdict};
 use mailtrip::failure::{Kind, Skip};
-use mailtrip::history::{Options, State, Unreadable};
 use mailtrip::outcome::{Outcome, Status};
 use mailtrip::report::printable::printable;
-use mailtrip::verify::recorder::{Event, Listener};
+use mailtrip::verify;
+use mailtrip::verify::recorder::Event;
+use mailtrip::verify::stop::Stop;
 
 use crate::cli;
-use crate::console::{Unable, complain, note, unable};
+use crate::console::{Unable, complain, note};
 
+use super::memory::Memory;
 use super::run_lock::{NoLock, RunLock};
 use super::state_dir::StateDir;
-use super::whole_file::{Readers, WholeFile};
 
-/// No state is larger.
-const LARGEST: u64 = 64 * 1024;
+/// What to do where the usual folder is no good.
+const NAME_ONE: &str = "; --state-dir names another folder";
 
 /// The turn of one check.
-#[derive(Debug)]
-pub struct Turn {
+#[derive(Debug, Default)]
+struct Turn {
     /// `None`: there is no place for a lock, or another run has it.
-    lock: Mutex<Option<RunLock>>,
+    lock: Option<RunLock>,
     /// Why it is not this run's turn.
     denied: Option<Skip>,
-    /// How the check stood, and where that is kept; `None`: nobody asks for that.
-    kept: Option<Kept>,
+    /// How the check stood; `None`: nobody asks for that.
+    memory: Option<Memory>,
+    /// What is new, in a sentence.
+    news: Option<String>,
 }
 
-#[derive(Debug)]
-struct Kept {
-    path: PathBuf,
-    state: State,
-    options: Options,
-    /// It is to be written.
-    changed: bool,
+/// The turns of all checks of a run, in their order; none where nothing is kept.
+#[derive(Debug, Default)]
+pub struct Turns(Vec<Mutex<Turn>>);
+
+impl Turns {
+    /// Takes the turns of these checks, which are in this configuration.
+    ///
+    /// # Errors
+    /// When something is to be kept, and there is no place for it, or what is there cannot be read.
+    pub fn take(checks: &[Check], config: Option<&Path>, arguments: &cli::Verify) -> Result<Turns, Unable> {
+        let memory = &arguments.memory;
+        let asked_for = memory.state_dir.as_deref();
+        let turns: Result<Vec<Turn>, Unable> = StateDir::open(asked_for).and_then(|dir| {
+            let turn = |check: &Check| Turn::take((check.name(), &identity(check, config)), &dir, memory);
+            checks.iter().map(turn).collect()
+        });
+        match turns {
+            Ok(turns) => Ok(Turns(turns.into_iter().map(Mutex::new).collect())),
+            Err(why) => match (needs_a_place(memory), asked_for) {
+                (Some(option), _) => Err(format!("{option} needs a place to remember: {why}{NAME_ONE}")),
+                (None, Some(_)) => Err(why),
+                (None, None) => {
+                    if !arguments.is_quiet() {
+                        note(&format!("nothing keeps a second run of the same check away: {why}{NAME_ONE}"));
+                    }
+                    Ok(Turns::default())
+                }
+            },
+        }
+    }
+
+    /// The checks whose turn it is, each with its number; they know what earlier runs that were killed have left behind.
+    fn granted(&self, checks: &[Check]) -> (Vec<usize>, Vec<Check>) {
+        let prepared = |(number, check): (usize, &Check)| match self.turn(number) {
+            None => Some((number, check.clone())),
+            Some(turn) if turn.denied.is_some() => None,
+            Some(turn) => {
+                let abandoned = turn.lock.as_ref().map(RunLock::abandoned).unwrap_or_default();
+                Some((number, check.clone().with_abandoned(abandoned)))
+            }
+        };
+        checks.iter().enumerate().filter_map(prepared).unzip()
+    }
+
+    /// The outcomes of the others.
+    fn denied(&self, checks: &[Check]) -> Vec<(usize, Outcome)> {
+        let denied = |(number, check): (usize, &Check)| {
+            let turn = self.turn(number)?;
+            Some((number, verify::skipped(check, turn.denied.as_ref()?)))
+        };
+        checks.iter().enumerate().filter_map(denied).collect()
+    }
+
+    /// What a run has come to: adds to the outcome what follows from earlier ones, and says whether there is something new.
+    pub fn judge(&self, number: usize, outcome: &mut Outcome) -> bool {
+        let Some(mut turn) = self.turn(number) else { return false };
+        let check = printable(&outcome.check);
+        if is_cut_off(outcome) {
+            turn.news = Some(format!("{check} was not verified to the end, so nothing new is known of it"));
+        } else if let Some(memory) = &mut turn.memory {
+            let (streak, news) = memory.after(verdict(outcome), outcome.began);
+            outcome.streak = Some(streak);
+            turn.news = news.sentence(&check);
+        }
+        turn.news.is_some()
+    }
+
+    /// What is new of each check, in a sentence.
+    pub fn news(&self) -> Vec<Option<String>> {
+        (0..self.0.len()).map(|number| self.turn(number)?.news.clone()).collect()
+    }
+
+    /// All are over: keeps what the next run has to know. The verdict is UNKNOWN where that cannot be written.
+    pub fn finish(&self, outcomes: &[Outcome]) -> Verdict {
+        let finish = |(number, outcome): (usize, &Outcome)| {
+            let (lock, memory) = match self.turn(number) {
+                Some(mut turn) => (turn.lock.take(), turn.memory.take()),
+                None => (None, None),
+            };
+            let kept = memory.map_or(Ok(()), Memory::keep);
+            let released = lock.map_or(Ok(()), |lock| lock.release(outcome));
+            let check = printable(&outcome.check);
+            complain(kept).max(complain(released.map_err(|error| format!("the lock of {check}: {error}"))))
+        };
+        outcomes.iter().enumerate().map(finish).max().unwrap_or(Verdict::Ok)
+    }
+
+    fn turn(&self, number: usize) -> Option<MutexGuard<'_, Turn>> {
+        Some(self.0.get(number)?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Turn {
+    fn take(file: (&str, &str), dir: &StateDir, arguments: &cli::Memory) -> Result<Turn, Unable> {
+        let path = dir.file(file, "lock");
+        let lock = match RunLock::take(&path) {
+            Ok(lock) => Some(lock),
+            Err(NoLock::Held(skip)) => return Ok(Turn { denied: Some(skip), ..Turn::default() }),
+            Err(NoLock::Failed(error)) => return Err(format!("{} cannot be locked: {error}", path.display())),
+        };
+        let memory = match needs_a_place(arguments) {
+            Some(_) => Some(Memory::read(dir.file(file, "json"), file.0, arguments)?),
+            None => None,
+        };
+        Ok(Turn { lock, memory, ..Turn::default() })
+    }
+}
+
+/// The option that cannot do without.
+fn needs_a_place(arguments: &cli::Memory) -> Option<&'static str> {
+    let on_change = arguments.on_change.then_some("--on-change");
+    on_change.or(arguments.fail_after.is_some().then_some("--fail-after"))
 }
 
 /// What tells a check from all others: the configuration that it is in, or else its address.
-pub fn identity(check: &Check, config: Option<&Path>) -> String {
+fn identity(check: &Check, config: Option<&Path>) -> String {
     match config {
         Some(path) => {
             let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -57,140 +164,6 @@ pub fn identity(check: &Check, config: Option<&Path>) -> String {
     }
 }
 
-/// Takes the turns of these checks, which are in this configuration, in the same order.
-///
-/// # Errors
-/// When something is to be kept, and there is no place for it, or what is there cannot be read.
-pub fn take(checks: &[Check], config: Option<&Path>, arguments: &cli::Memory, quiet: bool) -> Result<Vec<Turn>, Unable> {
-    let options = arguments.options();
-    let asked_for = arguments.state_dir.as_deref();
-    let whole = StateDir::open(asked_for).and_then(|dir| {
-        let turn = |check| Turn::take(check, &identity(check, config), &dir, options);
-        checks.iter().map(turn).collect()
-    });
-    match whole {
-        Err(why) if options.is_some() => Err(format!("{} needs a place to remember: {why}{NAME_ONE}", arguments.why())),
-        Err(why) if asked_for.is_some() => Err(why),
-        Err(why) => {
-            if !quiet {
-                note(&format!("nothing keeps a second run of the same check away: {why}{NAME_ONE}"));
-            }
-            Ok(checks.iter().map(|_| Turn::free()).collect())
-        }
-        turns => turns,
-    }
-}
-
-/// What to do where the usual folder is no good.
-const NAME_ONE: &str = "; --state-dir names another folder";
-
-impl Turn {
-    /// Without a lock, and without a memory.
-    fn free() -> Turn {
-        Turn { lock: Mutex::default(), denied: None, kept: None }
-    }
-
-    fn take(check: &Check, identity: &str, dir: &StateDir, options: Option<Options>) -> Result<Turn, Unable> {
-        let path = dir.file((check.name(), identity), "lock");
-        let lock = match RunLock::take(&path) {
-            Ok(lock) => lock,
-            Err(NoLock::Held(skip)) => return Ok(Turn { denied: Some(skip), ..Turn::free() }),
-            Err(NoLock::Failed(error)) => return Err(format!("{} cannot be locked: {error}", path.display())),
-        };
-        let path = dir.file((check.name(), identity), "json");
-        let kept = options.map(|options| Kept::read(path, check.name(), options)).transpose()?;
-        Ok(Turn { lock: Mutex::new(Some(lock)), denied: None, kept })
-    }
-
-    /// Why it is not this run's turn, if it is not.
-    pub fn denied(&self) -> Option<&Skip> {
-        self.denied.as_ref()
-    }
-
-    /// The check, which knows what earlier runs that were killed have left behind.
-    pub fn prepare(&self, check: Check) -> Check {
-        match &*self.lock() {
-            Some(lock) => check.with_abandoned(lock.abandoned()),
-            None => check,
-        }
-    }
-
-    /// What the run has come to: adds to the outcome what follows from earlier ones, and says what is new, in a sentence.
-    /// `None`: nothing.
-    pub fn judge(&mut self, outcome: &mut Outcome) -> Option<String> {
-        let check = printable(&outcome.check);
-        if is_cut_off(outcome) {
-            return Some(format!("{check} was not verified to the end, so nothing new is known of it"));
-        }
-        let kept = self.kept.as_mut()?;
-        let (state, news) = kept.state.after(verdict(outcome), outcome.began, &kept.options);
-        outcome.streak = Some(state.streak(&kept.options));
-        (kept.state, kept.changed) = (state, true);
-        news.sentence(&check)
-    }
-
-    /// It is over: keeps what the next run has to know. The verdict is UNKNOWN where that cannot be written.
-    pub fn finish(self, outcome: &Outcome) -> Verdict {
-        let written = match self.kept.filter(|kept| kept.changed) {
-            Some(Kept { path, state, .. }) => {
-                WholeFile::create(&path, Readers::Owner).and_then(|file| file.finish(&state.to_json()))
-            }
-            None => Ok(()),
-        };
-        let lock = self.lock.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let released = lock.map_or(Ok(()), |lock| lock.release(outcome));
-        let released = released.map_err(|error| format!("the lock of {} cannot be written: {error}", outcome.check));
-        complain(written).max(complain(released))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<RunLock>> {
-        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Before anything is sent, the tags are noted by which the next run finds what this one may leave behind.
-impl Listener for Turn {
-    fn on(&self, event: Event<'_>) {
-        if let (Event::Composed { tags }, Some(lock)) = (event, &mut *self.lock())
-            && let Err(error) = lock.composed(tags)
-        {
-            note(&format!("should this run be killed, the next one will not know what it left behind: {error}"));
-        }
-    }
-}
-
-impl Kept {
-    /// What is damaged is begun anew; what this program must not touch, or cannot write, is an error.
-    fn read(path: PathBuf, check: &str, options: Options) -> Result<Kept, Unable> {
-        let cannot = |why: &dyn std::fmt::Display| format!("{} cannot be used: {why}", path.display());
-        let state = match text(&path).map_err(|error| cannot(&error))?.map(|text| State::read(&text)) {
-            None => State::default(),
-            Some(Ok(state)) => state,
-            Some(Err(newer @ Unreadable::Schema(_))) => return Err(cannot(&newer)),
-            Some(Err(damaged)) => {
-                let check = printable(check);
-                unable(&format!(
-                    "what was known of {check} is lost, for {} cannot be read: {damaged}; it is begun anew",
-                    path.display()
-                ));
-                State::default()
-            }
-        };
-        drop(WholeFile::create(&path, Readers::Owner)?); // whether it can be written is known before anything is sent
-        Ok(Kept { path, state, options, changed: false })
-    }
-}
-
-/// What is in a file, if there is one.
-fn text(path: &Path) -> io::Result<Option<String>> {
-    let mut bytes = Vec::new();
-    match File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes)) {
-        Ok(_) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// Whether the run was stopped, or kept out by another one.
 fn is_cut_off(outcome: &Outcome) -> bool {
     outcome.stages.iter().any(|record| match &record.status {
@@ -198,4 +171,60 @@ fn is_cut_off(outcome: &Outcome) -> bool {
         Status::Skipped(skip) => matches!(skip, Skip::Stopped | Skip::AlreadyRunning { .. }),
         Status::Passed => false,
     })
+}
+
+/// The checks under way whose turn it is, and the others, which are over at once.
+pub struct Course {
+    batch: Batch,
+    /// The number of each check of the batch.
+    numbers: Vec<usize>,
+    denied: Vec<(usize, Outcome)>,
+    listener: Arc<dyn batch::Listener>,
+}
+
+impl Course {
+    /// Begins them.
+    pub fn begin(
+        turns: &Arc<Turns>,
+        checks: &[Check],
+        terms: Terms,
+        stop: Stop,
+        listener: Arc<dyn batch::Listener>,
+    ) -> Course {
+        let (numbers, granted) = turns.granted(checks);
+        let notes = Notes { turns: turns.clone(), numbers: numbers.clone(), next: listener.clone() };
+        let batch = Batch::begin(granted, terms, stop, Arc::new(notes));
+        Course { batch, numbers, denied: turns.denied(checks), listener }
+    }
+
+    /// The next one that is over, by its number among all checks. `None` when there are no more.
+    pub async fn next(&mut self) -> Option<(usize, Outcome)> {
+        if let Some((check, outcome)) = self.denied.pop() {
+            self.listener.on(Which { check, attempt: 0 }, batch::Event::Done);
+            return Some((check, outcome));
+        }
+        let (place, outcome) = self.batch.next().await?;
+        Some((*self.numbers.get(place)?, outcome))
+    }
+}
+
+/// Before anything is sent, the tags are noted by which the next run finds what this one may leave behind.
+struct Notes {
+    turns: Arc<Turns>,
+    /// The number of each check that runs.
+    numbers: Vec<usize>,
+    /// Who is told then.
+    next: Arc<dyn batch::Listener>,
+}
+
+impl batch::Listener for Notes {
+    fn on(&self, which: Which, event: batch::Event<'_>) {
+        let Some(&check) = self.numbers.get(which.check) else { return };
+        if let (batch::Event::Within(Event::Composed { tags }), Some(mut turn)) = (&event, self.turns.turn(check))
+            && let Some(Err(error)) = turn.lock.as_mut().map(|lock| lock.composed(tags))
+        {
+            note(&format!("should this run be killed, the next one will not know what it left behind: {error}"));
+        }
+        self.next.on(Which { check, ..which }, event);
+    }
 }
