@@ -12,6 +12,12 @@ mod doctor;
 mod internet;
 #[path = "support/leftover.rs"]
 mod leftover;
+#[cfg(unix)]
+#[path = "command_line/lock.rs"]
+mod lock;
+#[cfg(unix)]
+#[path = "command_line/on_change.rs"]
+mod on_change;
 #[path = "command_line/options.rs"]
 mod options;
 #[path = "command_line/program.rs"]

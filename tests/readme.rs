@@ -32,7 +32,14 @@ fn blocks(language: &str) -> Vec<String> {
 fn mailtrip(arguments: &[String], folder: &Path) -> Output {
     let mut command = Command::new(BINARY);
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
-    for name in ["MAILTRIP_CONFIG", "MAILTRIP_PASSWORD", "XDG_CONFIG_HOME", "GITHUB_STEP_SUMMARY"] {
+    for name in [
+        "MAILTRIP_CONFIG",
+        "MAILTRIP_PASSWORD",
+        "XDG_CONFIG_HOME",
+        "XDG_STATE_HOME",
+        "STATE_DIRECTORY",
+        "GITHUB_STEP_SUMMARY",
+    ] {
         command.env_remove(name);
     }
     command.env("HOME", folder).output().unwrap()
