@@ -12,6 +12,7 @@ mod options;
 pub mod report;
 mod reports;
 pub mod sandbox;
+mod stream;
 mod transcript;
 pub mod verify;
 mod whole_file;

@@ -161,6 +161,7 @@ const WHOLE: &[Code] = &[
     ("local", "Something on this machine did not work.", &[Unknown]),
     ("interrupted", "The run was stopped before it was done.", &[Unknown]),
     ("nothing-verified", "Nothing failed, and nothing was proved either.", &[Unknown]),
+    ("flaky", "It failed, and passed when it was repeated.", &[Warning]),
 ];
 
 const NOTES: &[Code] = &[
@@ -174,5 +175,6 @@ const NOTES: &[Code] = &[
     ("answer-left", "The answer of somebody else is left in the mailbox.", &[Ok]),
     ("session-lost-before-quit", "The message was removed in a second session.", &[Ok]),
     ("leftover-removed", "A message of an earlier verification was found, and removed.", &[Ok]),
+    ("failed-again", "It was repeated, and failed each time.", &[Ok]),
     ("gmail-keeps-a-copy", "Gmail keeps what is removed by IMAP in All Mail.", &[Ok]),
 ];

@@ -5,15 +5,16 @@ use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use mailtrip::diagnose::{Verdict, verdict};
+use mailtrip::diagnose::{Verdict, is_clean_up};
 use mailtrip::outcome::Outcome;
 use mailtrip::report::terminal::Style;
-use mailtrip::report::{self, Format, github};
+use mailtrip::report::{self, Format, github, terminal};
 
 use crate::cli::{self, ReportTo};
 use crate::console::{Unable, complain, plain_style, print, worst};
 
 use super::options;
+use super::stream::Stream;
 use super::whole_file::{Readers, WholeFile};
 
 /// Where GitHub Actions takes the summary of a step from.
@@ -27,6 +28,10 @@ pub struct Reports {
     quiet: bool,
     /// What was printed when its check was done is not printed again.
     printed: bool,
+    /// Something of it was to be seen.
+    shown: bool,
+    /// Nor what was told as it happened.
+    streamed: bool,
     files: Vec<(Format, WholeFile)>,
     summary: Option<Summary>,
     /// UNKNOWN as soon as a report could not be written.
@@ -52,7 +57,17 @@ impl Reports {
         let wanted = format == Format::Github || files.iter().any(|(format, _)| *format == Format::Github);
         let summary = if wanted { Summary::open()? } else { None };
         let style = Style { verbose: show.verbose, ..plain_style() };
-        Ok(Reports { format, style, quiet: show.quiet, printed: false, files, summary, worst: Verdict::Ok })
+        Ok(Reports {
+            format,
+            style,
+            quiet: show.quiet,
+            printed: false,
+            shown: false,
+            streamed: false,
+            files,
+            summary,
+            worst: Verdict::Ok,
+        })
     }
 
     /// The format on standard output.
@@ -75,18 +90,30 @@ impl Reports {
         self.files.iter().any(|(_, file)| file.path() == path)
     }
 
-    /// Something is done: a report for people is printed at once; the other formats are one document, printed at the end.
+    /// The events of a run on standard output, each as it happens, where that is what was asked for. To be silent where all is
+    /// well, one has to wait for the end.
+    pub fn stream(&mut self) -> Option<Stream> {
+        self.streamed = self.format == Format::Ndjson && !self.quiet;
+        self.streamed.then(Stream::begin)
+    }
+
+    /// Something is done: a report for people is printed at once, unless all is well with it and nobody wants to know. The
+    /// other formats are one document, printed at the end.
     pub fn print_for_people(&mut self, outcomes: &[Outcome]) {
-        if self.format == Format::Terminal {
-            self.print(outcomes);
-            self.printed = true;
+        if self.format != Format::Terminal {
+            return;
+        }
+        self.printed = true;
+        if self.is_told(outcomes) {
+            let gap = if self.shown { "\n" } else { "" };
+            self.shown = true;
+            self.note(print(&format!("{gap}{}", report::render(outcomes, self.format, &self.style))));
         }
     }
 
     /// Below a report for people, which options the settings are that it names, or that somebody was `told` of.
     pub fn name_options(&mut self, outcome: &Outcome, told: &[String]) {
-        let is_shown = !(self.quiet && verdict(outcome) == Verdict::Ok);
-        if self.format == Format::Terminal && is_shown {
+        if self.format == Format::Terminal && self.is_told(std::slice::from_ref(outcome)) {
             self.note(print(&options::below_report(outcome, told, &self.style)));
         }
     }
@@ -94,9 +121,7 @@ impl Reports {
     /// Writes what is not written yet. The verdict is that on the outcomes, and at least UNKNOWN where a report could
     /// not be written.
     pub fn finish(mut self, outcomes: &[Outcome]) -> Verdict {
-        if !self.printed {
-            self.print(outcomes);
-        }
+        self.print(outcomes);
         let style = Style { verbose: self.style.verbose, ..Style::default() };
         for (format, file) in std::mem::take(&mut self.files) {
             self.note(file.finish(&report::render(outcomes, format, &style)));
@@ -107,11 +132,26 @@ impl Reports {
         self.worst.max(worst(outcomes))
     }
 
-    /// Unless all is well and nobody wants to know.
+    /// On standard output; below the reports on several checks, they are listed.
     fn print(&mut self, outcomes: &[Outcome]) {
-        if !(self.quiet && worst(outcomes) == Verdict::Ok) {
-            self.note(print(&report::render(outcomes, self.format, &self.style)));
+        let cleaned = outcomes.iter().all(is_clean_up);
+        match self.format {
+            _ if self.streamed => {}
+            Format::Terminal if self.printed => {}
+            Format::Terminal if !cleaned => {
+                outcomes.iter().for_each(|one| self.print_for_people(std::slice::from_ref(one)))
+            }
+            _ if self.is_told(outcomes) => self.note(print(&report::render(outcomes, self.format, &self.style))),
+            _ => {}
         }
+        if self.format == Format::Terminal && outcomes.len() > 1 && !cleaned && self.is_told(outcomes) {
+            self.note(print(&format!("\n{}", terminal::list::render(outcomes, self.quiet, &self.style))));
+        }
+    }
+
+    /// Unless all is well and nobody wants to know.
+    fn is_told(&self, outcomes: &[Outcome]) -> bool {
+        !self.quiet || worst(outcomes) != Verdict::Ok
     }
 
     fn note(&mut self, written: Result<(), Unable>) {
