@@ -8,17 +8,24 @@ use crate::diagnose::{Verdict, round_trip, verdict};
 use crate::outcome::Outcome;
 use crate::report::{Counts, headline, human};
 
-use super::page::{Ink, Page};
+use super::page::{Ink, NARROWEST, Page};
 use super::{Style, verdict_ink};
 
-/// A name that is longer pushes what is behind it to the right.
-const LONGEST_NAME: usize = 24;
+/// On a page that is wider, the columns are as on this one.
+const WIDE: usize = 80;
+
+/// The longest verdict, and the blanks behind it.
+const VERDICT: usize = 10;
+
+/// The mark and the verdict, and the blanks around them.
+const BESIDE: usize = 4 + VERDICT;
 
 /// The list, and the summary below it; `quiet` leaves out of the list what is OK. It ends in a line break.
 pub fn render(outcomes: &[Outcome], quiet: bool, style: &Style) -> String {
     let mut page = Page::new(style);
     let names = outcomes.iter().map(|outcome| outcome.check.chars().count());
-    let width = names.max().unwrap_or(0).min(LONGEST_NAME);
+    // Half of the page is for what is to be said.
+    let width = names.max().unwrap_or(0).min(style.width.max(NARROWEST).min(WIDE) / 2 - BESIDE);
     for (outcome, verdict) in outcomes.iter().map(|outcome| (outcome, verdict(outcome))) {
         if quiet && verdict == Verdict::Ok {
             continue;
@@ -26,13 +33,19 @@ pub fn render(outcomes: &[Outcome], quiet: bool, style: &Style) -> String {
         let cells = [
             (verdict_ink(verdict), mark(verdict).to_owned()),
             (Ink::Plain, format!(" {:width$}  ", outcome.check)),
-            (verdict_ink(verdict), format!("{verdict:10}")),
+            (verdict_ink(verdict), verdict.to_string()),
+            (Ink::Plain, " ".repeat(VERDICT.saturating_sub(verdict.to_string().len()))),
         ];
         let text = match round_trip(outcome).filter(|_| verdict == Verdict::Ok) {
             Some(time) => human::duration(time),
             None => headline(outcome),
         };
-        page.row(&cells, Ink::Plain, &text);
+        if outcome.check.chars().count() > width {
+            page.row(&cells, Ink::Plain, "");
+            page.text(4, Ink::Plain, &text);
+        } else {
+            page.row(&cells, Ink::Plain, &text);
+        }
     }
     page.blank();
     let worst = outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown);
