@@ -5,6 +5,7 @@
 //! and says so by its [`Certainty`]. The wording of an error of a library is never read.
 
 mod alteration;
+mod attempt;
 mod blocked;
 mod case;
 mod certificate;
@@ -186,11 +187,16 @@ impl Diagnosis {
 /// The verdict on a whole verification.
 ///
 /// CRITICAL where mail does not work, UNKNOWN where that could not be found out. Trouble in the clean-up is a
-/// warning at most: mail works then. A verification that proved nothing is never OK. A failure that is still soft
+/// warning at most: mail works then. A verification that proved nothing is never OK. Where it was repeated, the last attempt
+/// counts; one that passed after another had failed is a warning. A failure that is still soft
 /// ([`Streak::is_soft`](crate::outcome::Streak::is_soft)) is a warning at most, too, and so is each of its stages and diagnoses.
 pub fn verdict(outcome: &Outcome) -> Verdict {
+    streak::softened(outcome, attempt::judged(outcome, of_last_attempt(outcome)))
+}
+
+fn of_last_attempt(outcome: &Outcome) -> Verdict {
     let nothing = if proved_nothing(outcome) { Verdict::Unknown } else { Verdict::Ok };
-    streak::softened(outcome, worst_stage(outcome).max(nothing))
+    worst_stage(outcome).max(nothing)
 }
 
 fn worst_stage(outcome: &Outcome) -> Verdict {
@@ -259,6 +265,7 @@ pub fn diagnose(outcome: &Outcome) -> Vec<Diagnosis> {
     diagnoses.extend(other::already_running(outcome));
     diagnoses.extend(other::cleanup_stopped(outcome));
     diagnoses.extend(other::proved_nothing(outcome));
+    diagnoses.extend(attempt::explain(outcome));
     let concerns = outcome.concerns();
     let concerns = concerns.map(|(record, concern)| concern::explain(outcome, record, concern).about(outcome, record));
     diagnoses.extend(merged(concerns));

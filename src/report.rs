@@ -2,12 +2,14 @@
 //!
 //! What servers said is untrusted: every format escapes it for itself, see [`printable`].
 
+mod attempts;
 mod case;
 pub mod github;
 pub mod human;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod ndjson;
 pub mod printable;
 pub mod tap;
 pub mod terminal;
@@ -15,6 +17,8 @@ pub mod words;
 
 use std::fmt;
 use std::str::FromStr;
+
+use serde::Serialize;
 
 use crate::diagnose::{Diagnosis, Verdict, diagnose, is_answered, is_clean_up, round_trip, verdict};
 use crate::outcome::{Outcome, Streak};
@@ -37,12 +41,14 @@ pub enum Format {
     Github,
     /// Markdown as GitHub and GitLab show it.
     Markdown,
+    /// JSON, one object a line: what happened, in the order of time.
+    Ndjson,
 }
 
 impl Format {
     /// All formats, in the order in which they are listed to people.
     pub const ALL: &[Format] =
-        &[Format::Terminal, Format::Json, Format::Junit, Format::Tap, Format::Github, Format::Markdown];
+        &[Format::Terminal, Format::Json, Format::Ndjson, Format::Junit, Format::Tap, Format::Github, Format::Markdown];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -53,6 +59,7 @@ impl Format {
             Format::Tap => "tap",
             Format::Github => "github",
             Format::Markdown => "markdown",
+            Format::Ndjson => "ndjson",
         }
     }
 }
@@ -81,7 +88,10 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
             terminal::clearance::render(outcomes, style)
         }
         Format::Terminal => {
-            let reports: Vec<String> = outcomes.iter().map(|outcome| terminal::render(outcome, style)).collect();
+            let mut reports: Vec<String> = outcomes.iter().map(|outcome| terminal::render(outcome, style)).collect();
+            if outcomes.len() > 1 {
+                reports.push(terminal::list::render(outcomes, false, style));
+            }
             reports.join("\n")
         }
         Format::Json => json::render_all(outcomes),
@@ -89,6 +99,46 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
         Format::Tap => tap::render(outcomes),
         Format::Github => github::render(outcomes),
         Format::Markdown => markdown::render(outcomes),
+        Format::Ndjson => ndjson::render(outcomes),
+    }
+}
+
+/// How many verifications were how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Mail works.
+    pub ok: usize,
+    /// Mail works, and something is not as it should be.
+    pub warning: usize,
+    /// Mail does not work.
+    pub critical: usize,
+    /// It could not be found out whether mail works.
+    pub unknown: usize,
+}
+
+impl Counts {
+    /// Of these.
+    pub fn of(outcomes: &[Outcome]) -> Counts {
+        let mut counts = Counts::default();
+        for outcome in outcomes {
+            *match verdict(outcome) {
+                Verdict::Ok => &mut counts.ok,
+                Verdict::Warning => &mut counts.warning,
+                Verdict::Critical => &mut counts.critical,
+                Verdict::Unknown => &mut counts.unknown,
+            } += 1;
+        }
+        counts
+    }
+}
+
+/// `8 OK, 1 WARNING, 1 CRITICAL`
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { ok, warning, critical, unknown } = *self;
+        let counts = [(ok, Verdict::Ok), (warning, Verdict::Warning), (critical, Verdict::Critical)];
+        let counts = counts.into_iter().chain([(unknown, Verdict::Unknown)]).filter(|(number, _)| *number > 0);
+        f.pad(&counts.map(|(number, verdict)| format!("{number} {verdict}")).collect::<Vec<_>>().join(", "))
     }
 }
 

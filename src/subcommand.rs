@@ -15,6 +15,7 @@ mod reports;
 mod run_lock;
 pub mod sandbox;
 mod state_dir;
+mod stream;
 mod transcript;
 mod turn;
 pub mod verify;

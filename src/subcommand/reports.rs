@@ -5,15 +5,16 @@ use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use mailtrip::diagnose::{Verdict, verdict};
+use mailtrip::diagnose::{Verdict, is_clean_up};
 use mailtrip::outcome::Outcome;
 use mailtrip::report::terminal::Style;
-use mailtrip::report::{self, Format, github};
+use mailtrip::report::{self, Format, github, terminal};
 
 use crate::cli::{self, ReportTo};
 use crate::console::{Unable, complain, note, plain_style, print, worst};
 
 use super::options;
+use super::stream::Stream;
 use super::whole_file::{Readers, WholeFile};
 
 /// Where GitHub Actions takes the summary of a step from.
@@ -29,6 +30,10 @@ pub struct Reports {
     printed: bool,
     /// Whether there is something new of each check, where nothing else is to be told.
     news: Option<Vec<bool>>,
+    /// Something of it was to be seen.
+    shown: bool,
+    /// Nor what was told as it happened.
+    streamed: bool,
     files: Vec<(Format, WholeFile)>,
     summary: Option<Summary>,
     /// UNKNOWN as soon as a report could not be written.
@@ -54,7 +59,18 @@ impl Reports {
         let wanted = format == Format::Github || files.iter().any(|(format, _)| *format == Format::Github);
         let summary = if wanted { Summary::open()? } else { None };
         let style = Style { verbose: show.verbose, ..plain_style() };
-        Ok(Reports { format, style, quiet: show.quiet, printed: false, news: None, files, summary, worst: Verdict::Ok })
+        Ok(Reports {
+            format,
+            style,
+            quiet: show.quiet,
+            printed: false,
+            news: None,
+            shown: false,
+            streamed: false,
+            files,
+            summary,
+            worst: Verdict::Ok,
+        })
     }
 
     /// The format on standard output.
@@ -96,18 +112,30 @@ impl Reports {
         (self.news, self.quiet) = (Some(news.iter().map(Option::is_some).collect()), false);
     }
 
-    /// Something is done: a report for people is printed at once; the other formats are one document, printed at the end.
+    /// The events of a run on standard output, each as it happens, where that is what was asked for. To be silent where all is
+    /// well, one has to wait for the end.
+    pub fn stream(&mut self) -> Option<Stream> {
+        self.streamed = self.format == Format::Ndjson && !self.quiet;
+        self.streamed.then(Stream::begin)
+    }
+
+    /// Something is done: a report for people is printed at once, unless all is well with it and nobody wants to know. The
+    /// other formats are one document, printed at the end.
     pub fn print_for_people(&mut self, outcomes: &[Outcome]) {
-        if self.format == Format::Terminal {
-            self.print(outcomes);
-            self.printed = true;
+        if self.format != Format::Terminal {
+            return;
+        }
+        self.printed = true;
+        if self.is_told(outcomes) {
+            let gap = if self.shown { "\n" } else { "" };
+            self.shown = true;
+            self.note(print(&format!("{gap}{}", report::render(outcomes, self.format, &self.style))));
         }
     }
 
     /// Below a report for people, which options the settings are that it names, or that somebody was `told` of.
     pub fn name_options(&mut self, outcome: &Outcome, told: &[String]) {
-        let is_shown = !(self.quiet && verdict(outcome) == Verdict::Ok);
-        if self.format == Format::Terminal && is_shown {
+        if self.format == Format::Terminal && self.is_told(std::slice::from_ref(outcome)) {
             self.note(print(&options::below_report(outcome, told, &self.style)));
         }
     }
@@ -116,7 +144,7 @@ impl Reports {
     /// not be written.
     pub fn finish(mut self, outcomes: &[Outcome]) -> Verdict {
         let told = self.told(outcomes);
-        if !self.printed && !(self.news.is_some() && told.is_empty()) {
+        if !(self.news.is_some() && told.is_empty()) {
             self.print(&told);
         }
         let style = Style { verbose: self.style.verbose, ..Style::default() };
@@ -140,11 +168,26 @@ impl Reports {
         told.map(|(_, outcome)| outcome.clone()).collect()
     }
 
-    /// Unless all is well and nobody wants to know.
+    /// On standard output; below the reports on several checks, they are listed.
     fn print(&mut self, outcomes: &[Outcome]) {
-        if !(self.quiet && worst(outcomes) == Verdict::Ok) {
-            self.note(print(&report::render(outcomes, self.format, &self.style)));
+        let cleaned = outcomes.iter().all(is_clean_up);
+        match self.format {
+            _ if self.streamed => {}
+            Format::Terminal if self.printed => {}
+            Format::Terminal if !cleaned => {
+                outcomes.iter().for_each(|one| self.print_for_people(std::slice::from_ref(one)))
+            }
+            _ if self.is_told(outcomes) => self.note(print(&report::render(outcomes, self.format, &self.style))),
+            _ => {}
         }
+        if self.format == Format::Terminal && outcomes.len() > 1 && !cleaned && self.is_told(outcomes) {
+            self.note(print(&format!("\n{}", terminal::list::render(outcomes, self.quiet, &self.style))));
+        }
+    }
+
+    /// Unless all is well and nobody wants to know.
+    fn is_told(&self, outcomes: &[Outcome]) -> bool {
+        !self.quiet || worst(outcomes) != Verdict::Ok
     }
 
     fn note(&mut self, written: Result<(), Unable>) {

@@ -154,7 +154,7 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
 pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut besides: Besides) -> Verdict {
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
-    let mut audience = Audience::of(&checks, &reports);
+    let audience = Audience::of(&checks, &mut reports);
     let turns = besides.turns.clone();
     let mut batch = Course::begin(&turns, &checks, besides.terms.clone(), stop.clone(), audience.listener());
     let (mut looks, mut in_order) = (FuturesUnordered::new(), InOrder::default());

@@ -264,10 +264,15 @@ impl<'a> Recorder<'a> {
         })
     }
 
-    /// All stages in the plan's order; those that were never reached are skipped, with the reason.
+    /// All stages in the plan's order; those that were never reached are skipped, with the reason, and told of now.
     pub fn finish(self, plan: &Plan) -> Vec<StageRecord> {
         let records = std::mem::take(&mut *lock(&self.records));
-        plan.complete(records, self.bounds.stop.is_requested(Reach::Journey))
+        let reached: Vec<(At, String)> = records.iter().map(|record| (record.at, record.account.clone())).collect();
+        let all = plan.complete(records, self.bounds.stop.is_requested(Reach::Journey));
+        let is_reached =
+            |record: &&StageRecord| reached.iter().any(|(at, name)| (at, name) == (&record.at, &record.account));
+        all.iter().filter(|record| !is_reached(record)).for_each(|record| self.listener.on(Event::Ended(record)));
+        all
     }
 
     fn put(&self, mut record: StageRecord) {
