@@ -87,7 +87,7 @@
 //! | one sign-in and a look around, without a message | [`verify::visit`] |
 //! | the server or this machine, and the line to change | [`doctor`](mod@doctor), [`doctor::judgement`] |
 //! | causes and advice, one rule a function | [`diagnose`](mod@diagnose) |
-//! | what is known from one run to the next, and what is news | [`history`] |
+//! | what is known from one run to the next, and what is news | [`history`]; the files and the lock: `subcommand/turn.rs` |
 //! | what the code of a diagnosis means | [`diagnose::code`] |
 //! | how it looks | [`report::terminal`] |
 //! | what CI systems read | [`report::junit`], [`report::tap`], [`report::github`], [`report::markdown`] |
@@ -122,6 +122,8 @@
 //! - Which interface this machine would send by is asked of the kernel by netlink: `/proc/net` does not show what rules make of
 //!   the tables, and `wg-quick` works by rules.
 //! - What a configuration is read for decides what has to be in it: the doctor looks at servers without a password.
+//! - A run tells its tags before it sends anything ([`verify::recorder::Event::Composed`]): who is told notes them, so that the
+//!   next run knows what one that was killed has left behind ([`Settings::abandoned`]).
 //! - `probe` is on floor 2, not with the nouns: reading trace headers back yields [`outcome::Fact`]s.
 //! - `wire` has a clock in one place: all addresses of a host are tried at the same time, and when one has answered the
 //!   others are given a moment more, so that "IPv6 does not work" is seen.

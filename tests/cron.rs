@@ -135,6 +135,7 @@ fn command() -> String {
     let lines: Vec<&str> = crontab.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     let [mail_to, line] = lines.try_into().expect("whom to mail to, and one line");
     assert!(mail_to.starts_with("MAILTO="), "{mail_to}");
+    assert!(include_str!("../README.md").contains(&format!("```crontab\n{line}\n```")), "the README has another line");
     let mut words = line.split_whitespace();
     assert_eq!(words.by_ref().take(5).collect::<Vec<_>>(), ["*/15", "*", "*", "*", "*"]);
     let command: Vec<&str> = words.collect();
