@@ -81,8 +81,14 @@ fn codes(outcome: &Outcome) -> Vec<&'static str> {
 }
 
 /// Checks in these mailboxes, with other people's mail in them: some of it marked as deleted, where that does not keep a
-/// server without UIDPLUS from removing anything. IMAP is so far away that what the checks do there overlaps.
-async fn all_is_well(settings: &str, marked: bool, delay: Duration, checks: impl Fn(&Account, &Account) -> Vec<Check>) {
+/// server without UIDPLUS from removing anything. IMAP is so far away that what the checks do there overlaps. What the
+/// sandbox was told.
+async fn all_is_well(
+    settings: &str,
+    marked: bool,
+    delay: Duration,
+    checks: impl Fn(&Account, &Account) -> Vec<Check>,
+) -> Vec<String> {
     let sandbox = sandbox(settings).await;
     let target = (Ipv4Addr::LOCALHOST, sandbox.port(Service::Imaps)).into();
     let far = Way { delay, ..Way::default() };
@@ -102,6 +108,7 @@ async fn all_is_well(settings: &str, marked: bool, delay: Duration, checks: impl
     crowd::assert_well(&crowd::at_once(checks(&alice, &bob)).await);
     let after: Vec<_> = addresses.iter().flat_map(|address| everything(&sandbox, address)).collect();
     assert_eq!(after, before, "what was there before, and nothing else");
+    sandbox.commands()
 }
 
 /// Every message of an account, by folder.
@@ -127,5 +134,11 @@ async fn without_uidplus_checks_at_once_clean_up_one_after_the_other() {
         let check = |number| Check::new(format!("check{number}"), alice.clone(), alice.clone(), settings.clone());
         (0..4).map(|number| check(number).expect("a valid check")).collect()
     };
-    all_is_well("uidplus = false", false, Duration::from_millis(400), same).await;
+    let commands = all_is_well("uidplus = false", false, Duration::from_millis(200), same).await;
+    let is = |command: &&String| command.contains("STORE") || command.contains("EXPUNGE");
+    let removals: Vec<&String> = commands.iter().filter(is).collect();
+    assert_eq!(removals.len(), 2 * 4, "{removals:?}");
+    for (number, command) in removals.iter().enumerate() {
+        assert!(command.contains(if number % 2 == 0 { "STORE" } else { "EXPUNGE" }), "{removals:#?}");
+    }
 }
