@@ -142,3 +142,156 @@ async fn without_uidplus_checks_at_once_clean_up_one_after_the_other() {
         assert!(command.contains(if number % 2 == 0 { "STORE" } else { "EXPUNGE" }), "{removals:#?}");
     }
 }
+
+/// Notes which attempts began, and how many were under way at most; and stops all when it is time.
+#[derive(Default)]
+struct Witness {
+    seen: Mutex<Seen>,
+    /// What is done when so many stages of this kind have begun.
+    stopper: Option<(Stopper, Stage, usize)>,
+}
+
+#[derive(Default)]
+struct Seen {
+    began: Vec<(usize, u32)>,
+    under_way: usize,
+    most: usize,
+    stages: HashMap<Stage, usize>,
+}
+
+impl Listener for Witness {
+    fn on(&self, which: Which, event: Event<'_>) {
+        let mut seen = self.seen.lock().unwrap();
+        match event {
+            Event::Began => {
+                seen.began.push((which.check, which.attempt));
+                seen.under_way += 1;
+                seen.most = seen.most.max(seen.under_way);
+            }
+            Event::Within(recorder::Event::Began { at, .. }) => {
+                let stages = seen.stages.entry(at.stage).or_default();
+                *stages += 1;
+                if let Some((stopper, _, _)) =
+                    self.stopper.as_ref().filter(|(_, stage, n)| (*stage, *n) == (at.stage, *stages))
+                {
+                    stopper.stop();
+                }
+            }
+            Event::Within(recorder::Event::Ended(_)) | Event::Done => {}
+            Event::Ended(_) => seen.under_way -= 1,
+        }
+    }
+}
+
+impl Witness {
+    fn began(&self) -> Vec<(usize, u32)> {
+        self.seen.lock().unwrap().began.clone()
+    }
+
+    fn most(&self) -> usize {
+        self.seen.lock().unwrap().most
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_takes_a_few_at_a_time_however_it_is_written() {
+    let sandbox = sandbox("").await;
+    let witness = Arc::new(Witness::default());
+    let checks = checks(&sandbox, &["localhost", "LOCALHOST", "localhost", "LocalHost", "localhost"]);
+    let outcomes = all(checks, Terms::default(), Stop::new().1, witness.clone()).await;
+    assert!(outcomes.iter().all(|outcome| verdict(outcome) == Verdict::Ok));
+    assert_eq!((witness.began().len(), witness.most()), (5, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_is_read_by_pop3_by_one_at_a_time() {
+    let sandbox = sandbox("").await;
+    let witness = Arc::new(Witness::default());
+    let alice = account(&sandbox, 0, "localhost");
+    let check = |number| {
+        let settings = Settings { receive: Receive::Pop3, ..Settings::default() };
+        Check::new(format!("check{number}"), alice.clone(), alice.clone(), settings).expect("a valid check")
+    };
+    let terms = Terms { per_host: 9, ..Terms::default() };
+    let outcomes = all((0..3).map(check).collect(), terms, Stop::new().1, witness.clone()).await;
+    for outcome in &outcomes {
+        assert_eq!((verdict(outcome), codes(outcome)), (Verdict::Ok, vec![]));
+    }
+    assert_eq!(witness.most(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_all_that_run_and_begins_none_that_wait() {
+    let sandbox = sandbox("faults = [{ fault = \"message-lost\" }]").await;
+    let (stopper, stop) = Stop::new();
+    let witness = Witness { stopper: Some((stopper, Stage::Arrival, 2)), ..Witness::default() };
+    let witness = Arc::new(witness);
+    let outcomes = all(checks(&sandbox, &["localhost"; 5]), Terms::default(), stop, witness.clone()).await;
+    assert_eq!(outcomes.len(), 5);
+    assert!(outcomes.iter().all(|outcome| verdict(outcome) == Verdict::Unknown));
+    assert_eq!(witness.began(), [(0, 1), (1, 1)]);
+    for outcome in &outcomes[..2] {
+        assert!(codes(outcome).contains(&"interrupted"), "{:?}", codes(outcome));
+        let cleaned = outcome.stages.iter().find(|record| record.at.stage == Stage::Remove).expect("a clean-up");
+        assert_eq!(cleaned.status, Status::Passed, "the clean-up was done all the same");
+    }
+    for outcome in &outcomes[2..] {
+        assert!(!outcome.stages.is_empty());
+        assert!(outcome.stages.iter().all(|record| record.status == Status::Skipped(Skip::Stopped)));
+    }
+    let connections = sandbox.commands().iter().filter(|command| command.contains("EHLO")).count();
+    assert_eq!(connections, 2, "no connection was made for the others: {:#?}", sandbox.commands());
+}
+
+/// The first sign-ins to IMAP fail.
+fn flaky(times: u32) -> String {
+    format!("faults = [{{ fault = \"drop\", service = \"imap\", at = \"auth\", times = {times} }}]")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_at_a_later_attempt_is_flaky_and_others_go_first_meanwhile() {
+    let sandbox = sandbox(&flaky(1)).await;
+    let witness = Arc::new(Witness::default());
+    let terms = Terms { jobs: 1, retries: 3, retry_delay: Duration::ZERO, ..Terms::default() };
+    let outcomes = all(checks(&sandbox, &["localhost", "localhost"]), terms, Stop::new().1, witness.clone()).await;
+    assert_eq!(witness.began(), [(0, 1), (1, 1), (0, 2)]);
+    assert_eq!(outcomes.iter().map(verdict).collect::<Vec<_>>(), [Verdict::Warning, Verdict::Ok]);
+    assert_eq!(codes(&outcomes[0]), ["flaky"]);
+    let [earlier] = &outcomes[0].earlier[..] else { panic!("{} attempts before", outcomes[0].earlier.len()) };
+    assert_eq!((verdict(earlier), codes(earlier)), (Verdict::Critical, vec!["connection-lost"]));
+    let evidence = diagnose(&outcomes[0])[0].evidence.join("\n");
+    assert!(evidence.starts_with("attempt 1: CRITICAL, delivery login [connection-lost]: "), "{evidence}");
+    assert_ne!(earlier.tag, outcomes[0].tag, "it is repeated whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_each_time_is_what_it_was_and_says_how_often() {
+    let sandbox = sandbox(&flaky(99)).await;
+    let terms = Terms { retries: 2, retry_delay: Duration::ZERO, ..Terms::default() };
+    let outcomes = all(checks(&sandbox, &["localhost"]), terms, Stop::new().1, Arc::new(())).await;
+    assert_eq!((verdict(&outcomes[0]), outcomes[0].earlier.len()), (Verdict::Critical, 2));
+    let again = diagnose(&outcomes[0]).into_iter().find(|diagnosis| diagnosis.code == "failed-again").expect("a note");
+    assert_eq!((again.verdict, again.evidence.len()), (Verdict::Ok, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_retry_there_is_one_attempt() {
+    let sandbox = sandbox(&flaky(1)).await;
+    let outcomes = all(checks(&sandbox, &["localhost"]), Terms::default(), Stop::new().1, Arc::new(())).await;
+    assert_eq!((verdict(&outcomes[0]), outcomes[0].earlier.len()), (Verdict::Critical, 0));
+}
+
+/// The delay is longer than any test: what ends it is the stop.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_cuts_the_time_before_the_next_attempt_short() {
+    let sandbox = sandbox(&flaky(99)).await;
+    let (stopper, stop) = Stop::new();
+    let terms = Terms { jobs: 1, retries: 2, retry_delay: Duration::from_secs(3600), ..Terms::default() };
+    // While the second check is under way, the first one waits for its next attempt.
+    let witness = Witness { stopper: Some((stopper, Stage::Login, 4)), ..Witness::default() };
+    let witness = Arc::new(witness);
+    let outcomes = all(checks(&sandbox, &["localhost", "localhost"]), terms, stop, witness.clone()).await;
+    assert_eq!(witness.began(), [(0, 1), (1, 1)]);
+    assert_eq!((verdict(&outcomes[0]), outcomes[0].earlier.len()), (Verdict::Critical, 0));
+    assert_eq!(outcomes[1].earlier.len(), 0);
+}
