@@ -15,6 +15,7 @@ pub mod recorder;
 pub mod relay;
 pub mod sent;
 pub mod stop;
+mod turn;
 pub mod veil;
 pub mod visit;
 

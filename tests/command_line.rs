@@ -26,6 +26,8 @@ mod program;
 mod reports;
 #[path = "command_line/sandbox.rs"]
 mod sandbox;
+#[path = "command_line/several.rs"]
+mod several;
 #[cfg(unix)]
 #[path = "command_line/stopped.rs"]
 mod stopped;

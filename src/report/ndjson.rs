@@ -160,8 +160,8 @@ fn was_begun(attempt: &Outcome) -> bool {
     attempt.stages.iter().any(|record| record.status != Status::Skipped(Skip::Stopped))
 }
 
-/// So long after the beginning of an attempt.
+/// So long after the beginning of an attempt, as exactly as a report is.
 fn after(attempt: &Outcome, time: Duration) -> Timestamp {
-    let time = SignedDuration::try_from(time).ok();
+    let time = SignedDuration::try_from(seconds::lenient(seconds::rounded(time))).ok();
     time.and_then(|time| attempt.began.checked_add(time).ok()).unwrap_or(attempt.began)
 }
