@@ -14,6 +14,7 @@ use mailtrip::outcome::Outcome;
 use mailtrip::provider;
 use mailtrip::report::Format;
 use mailtrip::verify::stop::{Reach, Stop};
+use tokio::sync::Semaphore;
 
 use crate::cli;
 use crate::console::{Unable, complain, note, plain_style, print};
@@ -29,6 +30,9 @@ use super::{configuration, examination, given, signals, stop_on_signals};
 
 /// How long the doctor's look after a failed check may take.
 const A_LOOK: Duration = Duration::from_secs(30);
+
+/// So many of them at the same time.
+const LOOKS: usize = 2;
 
 /// Verifies them.
 ///
@@ -146,6 +150,7 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
     let audience = Audience::of(&checks, &mut reports);
     let mut batch = Batch::begin(checks.clone(), besides.terms.clone(), stop.clone(), audience.listener());
     let (mut looks, mut in_order) = (FuturesUnordered::new(), InOrder::default());
+    let turns = Semaphore::new(LOOKS);
     let (mut told, mut outcomes) = (Verdict::Ok, Vec::new());
     loop {
         let next = async {
@@ -163,7 +168,7 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
                 }
                 audience.done(&outcome);
                 let doctor = besides.doctor.as_ref().filter(|_| !stop.is_requested(Reach::Journey));
-                looks.push(looked_again(doctor, &checks[check], check, outcome, &stop));
+                looks.push(looked_again(doctor, &turns, (check, &checks[check]), outcome, &stop));
             }
             Some(Next::Looked(check, reported)) => in_order.put(check, reported),
             None => break,
@@ -196,13 +201,16 @@ type Reported = (Outcome, Vec<Examination>);
 /// With what the doctor, if there is one, sees at the servers at which something failed; nobody signs in again.
 async fn looked_again(
     doctor: Option<&Doctor>,
-    check: &Check,
-    number: usize,
+    turns: &Semaphore,
+    (number, check): (usize, &Check),
     outcome: Outcome,
     stop: &Stop,
 ) -> (usize, Reported) {
     let seen = match doctor {
-        Some(doctor) => look_again(doctor, check, &outcome, stop).await,
+        Some(doctor) => {
+            let _turn = turns.acquire().await;
+            look_again(doctor, check, &outcome, stop).await
+        }
         None => Vec::new(),
     };
     (number, (outcome, seen))
