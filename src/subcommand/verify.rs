@@ -149,8 +149,8 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
     tokio::spawn(stop_on_signals(signals, stopper));
     let audience = Audience::of(&checks, &mut reports);
     let mut batch = Batch::begin(checks.clone(), besides.terms.clone(), stop.clone(), audience.listener());
-    let (mut looks, mut in_order) = (FuturesUnordered::new(), InOrder::default());
     let turns = Semaphore::new(LOOKS);
+    let (mut looks, mut in_order) = (FuturesUnordered::new(), InOrder::default());
     let (mut told, mut outcomes) = (Verdict::Ok, Vec::new());
     loop {
         let next = async {
