@@ -1,4 +1,4 @@
-//! Many checks at once: each in a task of its own, as many at the same time as there may be, and again where one failed.
+//! Many checks at once: each in a task of its own, as many at the same time as may be, and again where one failed.
 //!
 //! Checks may share accounts: each finds its own message only, by the tag.
 
@@ -79,7 +79,7 @@ impl Batch {
     /// Begins them. A stop reaches all of them: those under way clean up, and those that wait are not begun.
     pub fn begin(checks: Vec<Check>, terms: Terms, stop: Stop, listener: Arc<dyn Listener>) -> Batch {
         let (sender, receiver) = unbounded_channel();
-        tokio::spawn(Run::new(checks, terms, stop, listener, sender).to_the_end());
+        tokio::spawn(Run::new(checks, terms, stop, listener, sender).finish());
         Batch(receiver)
     }
 
@@ -105,7 +105,7 @@ struct Run {
 /// What a task has come to.
 enum Step {
     /// An attempt is over.
-    Attempt(usize, Outcome),
+    Attempt(usize, Box<Outcome>),
     /// So is the time before the next one.
     Pause(usize),
 }
@@ -125,7 +125,7 @@ impl Run {
         Run { checks, terms, stop, listener, schedule, failed, tasks: JoinSet::new(), outcomes }
     }
 
-    async fn to_the_end(mut self) {
+    async fn finish(mut self) {
         loop {
             if self.stop.is_requested(Reach::Journey) {
                 self.schedule.give_up().into_iter().for_each(|check| self.give_up(check));
@@ -135,7 +135,7 @@ impl Run {
             }
             tokio::select! {
                 done = self.tasks.join_next() => match done {
-                    Some(Ok(Step::Attempt(check, outcome))) => self.attempted(check, outcome),
+                    Some(Ok(Step::Attempt(check, outcome))) => self.attempted(check, *outcome),
                     Some(Ok(Step::Pause(check))) => self.queue(check),
                     Some(Err(_)) => {} // these tasks are not aborted, and what may panic is in one of its own
                     None => return,
@@ -155,7 +155,7 @@ impl Run {
             let outcome = tokio::spawn(async move { verify::run(&again, &stop, &ear).await }).await;
             let outcome = outcome.unwrap_or_else(|error| verify::broken_off(&verified, &error.to_string()));
             listener.on(which, Event::Ended(&outcome));
-            Step::Attempt(check, outcome)
+            Step::Attempt(check, Box::new(outcome))
         });
     }
 

@@ -134,16 +134,16 @@ pub struct Verify {
 /// How many checks at once, and how often again.
 #[derive(Debug, Args)]
 pub struct Several {
-    /// So many checks at the same time. Each has its own time limit, from when it begins [default: 8]
+    /// At most so many checks at the same time. Each has its own time limit, from when it begins [default: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    /// So many checks at the same time that use the same host, so that a provider does not lock the account [default: 2]
+    /// At most so many checks at the same time that use the same host, so that a provider does not lock the account [default: 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub per_host: Option<u16>,
-    /// Repeat a check that failed, so many times at most: where it passes then, it is flaky, and a WARNING [default: 0]
+    /// Repeat a check that failed, at most so many times. Where it passes then, it is flaky: a WARNING [default: 0]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=100))]
     pub retry: Option<u16>,
-    /// How long after it has failed [default: 10s]
+    /// How long after a check has failed it is repeated [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = delay, requires = "retry")]
     pub retry_delay: Option<std::time::Duration>,
 }

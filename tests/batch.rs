@@ -177,7 +177,7 @@ impl Listener for Witness {
                     stopper.stop();
                 }
             }
-            Event::Within(recorder::Event::Ended(_)) | Event::Done => {}
+            Event::Within(recorder::Event::Composed { .. } | recorder::Event::Ended(_)) | Event::Done => {}
             Event::Ended(_) => seen.under_way -= 1,
         }
     }

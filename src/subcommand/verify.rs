@@ -15,6 +15,7 @@ use mailtrip::outcome::Outcome;
 use mailtrip::provider;
 use mailtrip::report::Format;
 use mailtrip::verify::stop::{Reach, Stop};
+use tokio::sync::Semaphore;
 
 use crate::cli;
 use crate::console::{Unable, complain, note, plain_style, print};
@@ -31,6 +32,9 @@ use super::{configuration, examination, given, signals, stop_on_signals};
 
 /// How long the doctor's look after a failed check may take.
 const A_LOOK: Duration = Duration::from_secs(30);
+
+/// So many of them at the same time.
+const LOOKS: usize = 2;
 
 /// Verifies them.
 ///
@@ -155,8 +159,9 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
     let audience = Audience::of(&checks, &mut reports);
-    let turns = besides.turns.clone();
-    let mut batch = Course::begin(&turns, &checks, besides.terms.clone(), stop.clone(), audience.listener());
+    let kept = besides.turns.clone();
+    let mut batch = Course::begin(&kept, &checks, besides.terms.clone(), stop.clone(), audience.listener());
+    let turns = Semaphore::new(LOOKS);
     let (mut looks, mut in_order) = (FuturesUnordered::new(), InOrder::default());
     let (mut told, mut reported) = (Verdict::Ok, Vec::new());
     loop {
@@ -173,10 +178,10 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
                 if let Some(transcript) = &mut besides.transcript {
                     transcript.take(check, &mut outcome);
                 }
-                let is_told = turns.judge(check, &mut outcome) || !besides.on_change;
+                let is_told = kept.judge(check, &mut outcome) || !besides.on_change;
                 audience.done(&outcome);
                 let doctor = besides.doctor.as_ref().filter(|_| is_told && !stop.is_requested(Reach::Journey));
-                looks.push(looked_again(doctor, &checks[check], check, outcome, &stop));
+                looks.push(looked_again(doctor, &turns, (check, &checks[check]), outcome, &stop));
             }
             Some(Next::Looked(check, reported)) => in_order.put(check, reported),
             None => break,
@@ -189,7 +194,7 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
         }
     }
     if besides.on_change {
-        let news = turns.news();
+        let news = kept.news();
         reports.limit_to(&news);
         let new = reported.iter().zip(&news).filter(|(_, news)| news.is_some());
         told = new.map(|(one, _)| tell(&mut reports, one, besides.options)).fold(told, Verdict::max);
@@ -199,7 +204,7 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
     let streamed = complain(audience.finish(&outcomes));
     let reported = reports.finish(&outcomes);
     // Last, so that what could not be told is told by the next run.
-    turns.finish(&outcomes).max(reported).max(written).max(streamed).max(told)
+    kept.finish(&outcomes).max(reported).max(written).max(streamed).max(told)
 }
 
 /// Prints a report for people, if that is what is wanted.
@@ -226,13 +231,16 @@ type Reported = (Outcome, Vec<Examination>);
 /// With what the doctor, if there is one, sees at the servers at which something failed; nobody signs in again.
 async fn looked_again(
     doctor: Option<&Doctor>,
-    check: &Check,
-    number: usize,
+    turns: &Semaphore,
+    (number, check): (usize, &Check),
     outcome: Outcome,
     stop: &Stop,
 ) -> (usize, Reported) {
     let seen = match doctor {
-        Some(doctor) => look_again(doctor, check, &outcome, stop).await,
+        Some(doctor) => {
+            let _turn = turns.acquire().await;
+            look_again(doctor, check, &outcome, stop).await
+        }
         None => Vec::new(),
     };
     (number, (outcome, seen))

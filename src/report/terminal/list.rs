@@ -25,7 +25,7 @@ pub fn render(outcomes: &[Outcome], quiet: bool, style: &Style) -> String {
     let mut page = Page::new(style);
     let names = outcomes.iter().map(|outcome| outcome.check.chars().count());
     // Half of the page is for what is to be said.
-    let width = names.max().unwrap_or(0).min(style.width.max(NARROWEST).min(WIDE) / 2 - BESIDE);
+    let width = names.max().unwrap_or(0).min(style.width.clamp(NARROWEST, WIDE) / 2 - BESIDE);
     for (outcome, verdict) in outcomes.iter().map(|outcome| (outcome, verdict(outcome))) {
         if quiet && verdict == Verdict::Ok {
             continue;
