@@ -9,6 +9,7 @@ mod examination;
 mod given;
 mod in_order;
 mod options;
+mod pushes;
 pub mod report;
 mod reports;
 pub mod sandbox;

@@ -12,6 +12,7 @@ use mailtrip::diagnose::Verdict;
 use mailtrip::doctor::{Doctor, Examination};
 use mailtrip::outcome::Outcome;
 use mailtrip::provider;
+use mailtrip::push::{self, Target};
 use mailtrip::report::Format;
 use mailtrip::verify::stop::{Reach, Stop};
 use tokio::sync::Semaphore;
@@ -26,7 +27,7 @@ use super::given::Targets;
 use super::in_order::InOrder;
 use super::reports::Reports;
 use super::transcript::TranscriptFile;
-use super::{configuration, examination, given, signals, stop_on_signals};
+use super::{configuration, examination, given, pushes, signals, stop_on_signals};
 
 /// How long the doctor's look after a failed check may take.
 const A_LOOK: Duration = Duration::from_secs(30);
@@ -40,12 +41,14 @@ const LOOKS: usize = 2;
 /// When it cannot be begun.
 pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
     let mut signals = signals()?;
+    let push = pushes::targets(&arguments.pushes)?;
     let reports = Reports::open(&arguments.show)?;
     // Who is asked for a password, and a command that is, may take their time.
     let checks = tokio::select! {
         checks = wanted_checks(&arguments) => checks?,
         () = signals.next() => return Err("stopped before anything was verified".to_owned()),
     };
+    reports.mask_secrets(&checks);
     let doctor = arguments.diagnose.then(|| {
         let mut doctor = doctor(&arguments.neighbours, Some(A_LOOK));
         doctor.sign_in = false;
@@ -63,7 +66,7 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
     }
     let options = Targets::is_address(&arguments.targets);
     let terms = terms(&arguments.several);
-    Ok(all(checks, reports, signals, Besides { terms, doctor, transcript, options }).await)
+    Ok(all(checks, reports, signals, Besides { terms, doctor, transcript, options, push }).await)
 }
 
 /// What is done beside the verification itself.
@@ -77,6 +80,8 @@ pub struct Besides {
     transcript: Option<TranscriptFile>,
     /// It is told what settings are called on the command line, for there is no configuration.
     options: bool,
+    /// Who else is told of the run.
+    push: Vec<Target>,
 }
 
 fn terms(several: &cli::Several) -> Terms {
@@ -147,6 +152,7 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
 pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut besides: Besides) -> Verdict {
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
+    let pushes = push::start(std::mem::take(&mut besides.push), push::PATIENCE);
     let audience = Audience::of(&checks, &mut reports);
     let mut batch = Batch::begin(checks.clone(), besides.terms.clone(), stop.clone(), audience.listener());
     let turns = Semaphore::new(LOOKS);
@@ -184,7 +190,10 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
     }
     let written = complain(besides.transcript.map_or(Ok(()), TranscriptFile::finish));
     let streamed = complain(audience.finish(&outcomes));
-    reports.finish(&outcomes).max(written).max(streamed).max(told)
+    let quiet = reports.is_quiet();
+    let verdict = reports.finish(&outcomes).max(written).max(streamed).max(told);
+    pushes::finish(pushes, &outcomes, true, quiet, &stop).await;
+    verdict
 }
 
 /// What comes next while checks are under way.
