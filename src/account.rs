@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 
 pub(crate) use token::is_token;
 pub use token::{Grant, TokenEndpoint, TokenSource};
-pub use url::HttpsUrl;
+pub(crate) use url::form;
+pub use url::{HttpsUrl, WebUrl};
 
 /// A mail account as somebody would set it up in a mail client.
 #[derive(Debug, Clone)]
@@ -234,6 +235,25 @@ impl Proof {
         match self {
             Proof::Password(password) => Some(password),
             Proof::Token(_) => None,
+        }
+    }
+
+    /// Everything secret in it: the password, the token, or what tokens are asked for with. A command has none.
+    pub fn secrets(&self) -> Vec<&Secret> {
+        let source = match self {
+            Proof::Password(password) => return vec![password],
+            Proof::Token(source) => &**source,
+        };
+        match source {
+            TokenSource::AtHand(token) => vec![token],
+            TokenSource::Command(_) => Vec::new(),
+            TokenSource::Endpoint(endpoint) => {
+                let refresh = match &endpoint.grant {
+                    Grant::RefreshToken(token) => Some(token),
+                    Grant::ClientCredentials => None,
+                };
+                endpoint.client_secret.iter().chain(refresh).collect()
+            }
         }
     }
 

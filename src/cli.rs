@@ -1,10 +1,11 @@
 //! The command line: clap types and nothing else.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mailtrip::account::{Family, Location};
+use mailtrip::account::{Family, Location, Secret};
 use mailtrip::check::{Receive, Sent};
 use mailtrip::report::Format;
 
@@ -126,6 +127,10 @@ pub struct Verify {
     /// What to do about the Sent folder [default: auto]
     #[arg(long, value_name = "MODE")]
     pub sent: Option<SentMode>,
+    /// Tell a service of the run: healthchecks (at its beginning, too), kuma, ntfy, or webhook (JSON), which is meant where
+    /// the URL does not show the kind. Can be given several times; $MAILTRIP_PUSH may hold more, which nobody else can read
+    #[arg(long = "push", value_name = "[KIND=]URL", value_parser = secret)]
+    pub pushes: Vec<Secret>,
     /// Without a configuration.
     #[command(flatten)]
     pub given: Given,
@@ -418,6 +423,15 @@ fn formats() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name())).try_map(|name| name.parse::<Format>())
 }
 
+/// The format that is asked for on standard output, as far as that can be told of arguments that may be wrong.
+pub fn on_standard_output(arguments: impl Iterator<Item = OsString>) -> Option<Format> {
+    let arguments: Vec<String> = arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let apart = arguments.windows(2).filter_map(|pair| Some((pair.first()?.as_str(), pair.get(1)?.as_str())));
+    let joined = arguments.iter().filter_map(|argument| argument.split_once('='));
+    let mut formats = apart.chain(joined).filter(|(option, _)| matches!(*option, "--format" | "--report"));
+    formats.find_map(|(_, name)| name.parse().ok())
+}
+
 fn report_to(text: &str) -> Result<ReportTo, String> {
     let (format, file) = text.split_once('=').map_or((text, None), |(format, file)| (format, Some(file)));
     let format: Format = format.parse()?;
@@ -426,6 +440,11 @@ fn report_to(text: &str) -> Result<ReportTo, String> {
         Some("-") => Err(format!("- is no name of a file: for standard output, write {format}, without =")),
         file => Ok(ReportTo { format, file: file.map(PathBuf::from) }),
     }
+}
+
+/// It is looked at later: what clap says of an argument repeats it.
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), String> {

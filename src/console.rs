@@ -27,6 +27,11 @@ fn aside(label: &str, text: &str) {
     let _ = std::io::stderr().write_all(asided(label, text, width).as_bytes()); // where nobody listens, nobody is told
 }
 
+/// A command to whoever runs this program and reads its standard error, as it is.
+pub fn command(line: &str) {
+    let _ = std::io::stderr().write_all(line.as_bytes()); // where nobody reads, nobody obeys
+}
+
 /// Text of several lines is laid out already.
 fn asided(label: &str, text: &str, width: Option<usize>) -> String {
     let text = text.trim_end();

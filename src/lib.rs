@@ -42,7 +42,7 @@
 //!
 //! ```text
 //! 5   main ─ subcommand ─ cli, console, live, prompt, signals
-//! 4   discover   doctor   batch
+//! 4   discover   doctor   batch   push
 //! 3   verify   survey               report   history
 //! 2   wire   probe   bounce   config   diagnose      sandbox
 //! 1   outcome   provider
@@ -55,7 +55,7 @@
 //!   itself out.
 //! - Floor 4 is for what uses a verification or a survey as a whole: `discover` asks who knows an account's servers, and
 //!   surveys them; `doctor` surveys those that an account names, visits them, and judges whose fault it is; `batch` runs many
-//!   verifications at the same time, and one that failed again.
+//!   verifications at the same time, and one that failed again; `push` tells others of a run.
 //!
 //! # Where to find what
 //!
@@ -81,7 +81,7 @@
 //! | sockets, TLS, SMTP, IMAP, POP3 | [`wire`], [`wire::tls`], [`wire::smtp`], [`wire::imap`], [`wire::pop3`] |
 //! | what is spoken, by the first bytes | [`wire::speech`], [`failure::Speech`] |
 //! | what a port speaks, without a sign-in | [`survey`] |
-//! | the settings of an address: presets, DNS, autoconfig, guesses | [`discover`](mod@discover), [`wire::names`], [`wire::https`] |
+//! | the settings of an address: presets, DNS, autoconfig, guesses | [`discover`](mod@discover), [`wire::names`], [`wire::http`] |
 //! | how full a mailbox is | [`verify::quota`] |
 //! | what was changed in a message on its way | [`probe::Probe::compare`] |
 //! | one sign-in and a look around, without a message | [`verify::visit`] |
@@ -91,6 +91,10 @@
 //! | what the code of a diagnosis means | [`diagnose::code`] |
 //! | how it looks | [`report::terminal`] |
 //! | what CI systems read | [`report::junit`], [`report::tap`], [`report::github`], [`report::markdown`] |
+//! | one file for a browser: the waterfall, the causes, the way | [`report::html`] |
+//! | who else is told of a run: Healthchecks, Uptime Kuma, ntfy, JSON | [`push`] |
+//! | what Prometheus reads: names and labels of the metrics | [`report::prometheus::metric`], `examples/prometheus` |
+//! | what monitoring systems read: one line, numbers with their bounds, long text | [`report::nagios`], [`report::checkmk`] |
 //! | a mail system to test against, and its faults | [`sandbox`] |
 //!
 //! # Rules
@@ -115,8 +119,8 @@
 //!   from the wire and looks at the certificate a second time, with nothing secret on that connection.
 //! - async-imap's sign-in fails at a challenge that is not base64, and cannot take an exchange back: challenges and `*`
 //!   pass beside it, through the guard.
-//! - HTTPS, to a token endpoint or for an autoconfig file, is hyper over our own connection and TLS, so that certificates are
-//!   judged as everywhere.
+//! - HTTP, to a token endpoint, for an autoconfig file or to tell others of a run, is hyper over our own connection and TLS, so
+//!   that certificates are judged as everywhere.
 //! - A survey does not begin TLS where the server is expected to speak first, until that had its time, and never on port
 //!   25: who is impatient there is taken for a spammer.
 //! - Which interface this machine would send by is asked of the kernel by netlink: `/proc/net` does not show what rules make of
@@ -148,6 +152,7 @@ pub mod history;
 pub mod outcome;
 pub mod probe;
 pub mod provider;
+pub mod push;
 pub mod report;
 pub mod sandbox;
 pub mod stage;

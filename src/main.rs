@@ -14,17 +14,22 @@ use std::process::ExitCode;
 use clap::Parser;
 use mailtrip::config;
 use mailtrip::diagnose::Verdict;
+use mailtrip::report;
 
 use cli::{Cli, Command};
 use console::Unable;
-use subcommand::{clean, demo, discover, doctor, report, sandbox, verify};
+use subcommand::{clean, demo, discover, doctor, sandbox, verify};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print(); // where it cannot be printed there is nobody to tell
-            return if error.use_stderr() { exit_code(Verdict::Unknown) } else { ExitCode::SUCCESS };
+            if !error.use_stderr() {
+                return ExitCode::SUCCESS;
+            }
+            report_unable(&error.to_string());
+            return exit_code(Verdict::Unknown);
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -46,7 +51,16 @@ fn exit_code(verdict: Verdict) -> ExitCode {
 
 fn unable(sentence: &str) -> ExitCode {
     console::unable(sentence);
+    report_unable(sentence);
     exit_code(Verdict::Unknown)
+}
+
+/// On standard output, for a monitoring system, which reads nothing else.
+fn report_unable(sentence: &str) {
+    let format = cli::on_standard_output(std::env::args_os());
+    if let Some(report) = format.and_then(|format| report::unable(sentence, format)) {
+        let _ = console::print(&report); // where it cannot be printed there is nobody to tell
+    }
 }
 
 async fn run(command: Command) -> Result<Verdict, Unable> {
@@ -58,6 +72,6 @@ async fn run(command: Command) -> Result<Verdict, Unable> {
         Command::Discover(arguments) => discover::run(arguments).await,
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Config => console::print(config::EXAMPLE).map(|()| Verdict::Ok),
-        Command::Report(arguments) => report::run(arguments),
+        Command::Report(arguments) => subcommand::report::run(arguments),
     }
 }

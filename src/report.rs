@@ -4,13 +4,19 @@
 
 mod attempts;
 mod case;
+pub mod checkmk;
 pub mod github;
+pub mod html;
 pub mod human;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+mod metrics;
+pub mod nagios;
 pub mod ndjson;
+mod plugin;
 pub mod printable;
+pub mod prometheus;
 pub mod tap;
 pub mod terminal;
 pub mod words;
@@ -43,12 +49,31 @@ pub enum Format {
     Markdown,
     /// JSON, one object a line: what happened, in the order of time.
     Ndjson,
+    /// One HTML file for a browser, with all that is known.
+    Html,
+    /// Metrics for the textfile collector of Prometheus's node_exporter.
+    Prometheus,
+    /// A plugin's output for Nagios and Icinga: one line with performance data, then long text.
+    Nagios,
+    /// Local checks of Checkmk: a line a check.
+    Checkmk,
 }
 
 impl Format {
     /// All formats, in the order in which they are listed to people.
-    pub const ALL: &[Format] =
-        &[Format::Terminal, Format::Json, Format::Ndjson, Format::Junit, Format::Tap, Format::Github, Format::Markdown];
+    pub const ALL: &[Format] = &[
+        Format::Terminal,
+        Format::Json,
+        Format::Ndjson,
+        Format::Junit,
+        Format::Tap,
+        Format::Github,
+        Format::Markdown,
+        Format::Html,
+        Format::Prometheus,
+        Format::Nagios,
+        Format::Checkmk,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -60,7 +85,16 @@ impl Format {
             Format::Github => "github",
             Format::Markdown => "markdown",
             Format::Ndjson => "ndjson",
+            Format::Html => "html",
+            Format::Prometheus => "prometheus",
+            Format::Nagios => "nagios",
+            Format::Checkmk => "checkmk",
         }
+    }
+
+    /// Whether whoever asked for it takes silence for a failure, so that it is never left out.
+    pub fn is_awaited(self) -> bool {
+        unable("", self).is_some()
     }
 }
 
@@ -100,6 +134,10 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
         Format::Github => github::render(outcomes),
         Format::Markdown => markdown::render(outcomes),
         Format::Ndjson => ndjson::render(outcomes),
+        Format::Html => html::render(outcomes),
+        Format::Prometheus => prometheus::render(outcomes),
+        Format::Nagios => nagios::render(outcomes),
+        Format::Checkmk => checkmk::render(outcomes),
     }
 }
 
@@ -139,6 +177,15 @@ impl fmt::Display for Counts {
         let counts = [(ok, Verdict::Ok), (warning, Verdict::Warning), (critical, Verdict::Critical)];
         let counts = counts.into_iter().chain([(unknown, Verdict::Unknown)]).filter(|(number, _)| *number > 0);
         f.pad(&counts.map(|(number, verdict)| format!("{number} {verdict}")).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// What stands in the place of the report of a run that could not begin, where a format has something for that.
+pub fn unable(sentence: &str, format: Format) -> Option<String> {
+    match format {
+        Format::Nagios => Some(nagios::unable(sentence)),
+        Format::Checkmk => Some(checkmk::unable(sentence)),
+        _ => None,
     }
 }
 

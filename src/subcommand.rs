@@ -10,6 +10,7 @@ mod given;
 mod in_order;
 mod memory;
 mod options;
+mod pushes;
 pub mod report;
 mod reports;
 mod run_lock;

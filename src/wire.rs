@@ -4,7 +4,7 @@
 //! was dropped in the middle of one is out of step and must not be used again, which ownership sees to:
 //! whoever gives up on an operation loses the stream with it.
 
-pub mod https;
+pub mod http;
 pub mod imap;
 pub mod names;
 pub mod pop3;

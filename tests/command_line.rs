@@ -22,6 +22,10 @@ mod on_change;
 mod options;
 #[path = "command_line/program.rs"]
 mod program;
+#[path = "support/provider.rs"]
+mod provider;
+#[path = "command_line/push.rs"]
+mod push;
 #[path = "command_line/reports.rs"]
 mod reports;
 #[path = "command_line/sandbox.rs"]

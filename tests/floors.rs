@@ -28,6 +28,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("discover", 4),
     ("doctor", 4),
     ("batch", 4),
+    ("push", 4),
     ("cli", 5),
     ("console", 5),
     ("live", 5),
@@ -92,6 +93,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("survey", &["stage", "check", "config", "provider", "sandbox", "std::fs", "std::env", "std::process"]),
     ("discover", &["check", "config", "sandbox", "std::fs", "std::env", "std::process"]),
     ("doctor", &["check", "config", "sandbox", "std::env", "std::process"]),
+    ("push", &["check", "config", "provider", "sandbox", "std::fs", "std::env", "std::process"]),
     ("wire", &["stage", "check", "provider"]),
     // It shares no parser with the clients, so that a misunderstanding cannot cancel itself out.
     (

@@ -9,7 +9,9 @@ use std::process::{Command, Output, Stdio};
 use mailtrip::diagnose::code;
 use mailtrip::doctor::code as finding;
 use mailtrip::doctor::judgement::Fault;
+use mailtrip::push::{Run, Service, Target};
 use mailtrip::report::Format;
+use mailtrip::report::prometheus::metric::{self, Metric};
 use mailtrip::{config, provider, sandbox};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_mailtrip");
@@ -35,6 +37,7 @@ fn mailtrip(arguments: &[String], folder: &Path) -> Output {
     for name in [
         "MAILTRIP_CONFIG",
         "MAILTRIP_PASSWORD",
+        "MAILTRIP_PUSH",
         "XDG_CONFIG_HOME",
         "XDG_STATE_HOME",
         "STATE_DIRECTORY",
@@ -128,6 +131,9 @@ fn complaint(arguments: &[String], folder: &Path) -> Option<String> {
         let is_it = |word: &&mut String| **word == format!("${variable}") || **word == format!("$MAIL_{variable}");
         run.iter_mut().filter(is_it).for_each(|word| value.clone_into(word));
     }
+    // Where the textfile collector looks, if there is one on this machine.
+    let textfiles = run.iter_mut().filter(|word| word.starts_with("prometheus=/"));
+    textfiles.for_each(|word| "prometheus=mailtrip.prom".clone_into(word));
     let output = mailtrip(&run, folder);
     let errors = String::from_utf8_lossy(&output.stderr);
     let fine = match expected {
@@ -152,8 +158,16 @@ fn every_command_line_is_one() {
     let in_text = lines.len();
     lines.extend(command_lines(&blocks("sh").join("\n")));
     let in_blocks = lines.len() - in_text;
-    let examples =
-        ["examples/ci-github.yml", "examples/ci-gitlab.yml", "examples/crontab", "examples/systemd/mailtrip.service"];
+    let examples = [
+        "examples/ci-github.yml",
+        "examples/ci-gitlab.yml",
+        "examples/crontab",
+        "examples/systemd/mailtrip.service",
+        "examples/nagios/mailtrip.cfg",
+        "examples/checkmk/mailtrip",
+        "examples/prometheus/mailtrip.cron",
+        "examples/prometheus/textfile.conf",
+    ];
     for example in examples {
         let found = command_lines(&read(example));
         assert!(!found.is_empty(), "no command in {example}");
@@ -214,8 +228,10 @@ fn every_configuration_loads() {
         }
     }
     assert!(configurations > 0);
-    let loaded = config::parse(&read("examples/systemd/config.toml"), "config.toml").unwrap();
-    assert!(loaded.checks.len() == 1 && loaded.notices.is_empty());
+    for example in ["examples/systemd/config.toml", "examples/nagios/config.toml"] {
+        let loaded = config::parse(&read(example), "config.toml").unwrap();
+        assert!(loaded.checks.len() == 1 && loaded.notices.is_empty(), "{example}");
+    }
 }
 
 #[test]
@@ -232,7 +248,14 @@ fn every_format_is_there_with_lines_of_a_real_report() {
     let readme = read("README.md");
     let (_, section) = readme.split_once("\n## Reports for CI\n").unwrap();
     let (section, _) = section.split_once("\n## JSON\n").unwrap();
-    let excerpts = [("xml", "junit.xml"), ("tap", "tap"), ("text", "github.txt"), ("markdown", "md")];
+    let excerpts = [
+        ("xml", "junit.xml"),
+        ("tap", "tap"),
+        ("text", "github.txt"),
+        ("markdown", "md"),
+        ("nagios", "nagios.txt"),
+        ("checkmk", "checkmk.txt"),
+    ];
     for (language, ending) in excerpts {
         let (_, excerpt) = section.split_once(&format!("\n```{language}\n")).unwrap_or_else(|| panic!("no {language}"));
         let report = read(&format!("tests/report/login-refused.{ending}"));
@@ -442,6 +465,25 @@ fn every_code_of_a_finding_is_explained_and_no_other() {
     is_what_the_readme_has("findings", &format!("| code | means | fault |\n|---|---|---|\n{rows}"));
 }
 
+#[test]
+fn every_metric_is_explained_and_no_other() {
+    let rows = |metrics: &[Metric], first| {
+        let row = |metric: &Metric| {
+            let labels = std::iter::once(&first).chain(metric.labels).map(|label| format!("`{label}`"));
+            let labels = labels.collect::<Vec<_>>().join(", ");
+            format!("| `{}` | {labels} | {} |\n", metric.name, metric.help)
+        };
+        metrics.iter().map(row).collect::<String>()
+    };
+    let head = "| metric | labels | means |\n|---|---|---|\n";
+    is_what_the_readme_has("metrics", &format!("{head}{}", rows(metric::OF_CHECKS, "check")));
+    is_what_the_readme_has("clean-metrics", &format!("{head}{}", rows(metric::OF_CLEAN_UPS, "account")));
+    let report = read("tests/report/ok.prom");
+    let shown = report_from("# HELP mailtrip_");
+    let missing = shown.lines().find(|line| *line != "…" && !report.lines().any(|other| other == *line));
+    assert_eq!(missing, None, "tests/report/ok.prom does not have it");
+}
+
 /// Holds a table of the README against the one of the source; where it differs, the right one is printed to be copied.
 fn is_what_the_readme_has(kind: &str, expected: &str) {
     let [(_, there)] = marked(kind).try_into().unwrap();
@@ -453,6 +495,25 @@ fn keys(json: &serde_json::Value, pointer: &str) -> BTreeSet<String> {
     json.pointer(pointer).unwrap().as_object().unwrap().keys().cloned().collect()
 }
 
+/// What a webhook is sent of an outcome.
+fn pushed(outcome: &str) -> serde_json::Value {
+    let outcomes = mailtrip::report::json::read(outcome).unwrap();
+    let run = Run { id: uuid::Uuid::nil(), outcomes: &outcomes, news: true, quiet: false };
+    let target: Target = "webhook=http://localhost/".parse().unwrap();
+    serde_json::from_str(&target.end(&run).unwrap().body).unwrap()
+}
+
+#[test]
+fn every_service_that_is_told_is_there_and_no_other() {
+    let [(_, table)] = marked("pushes").try_into().unwrap();
+    let documented: Vec<&str> = rows(&table).iter().map(|cells| cells[0].trim_matches(['|', ' ', '`'])).collect();
+    let mut services: Vec<&str> = Service::ALL.iter().map(|service| service.name()).collect();
+    let mut sorted = documented.clone();
+    services.sort_unstable();
+    sorted.sort_unstable();
+    assert_eq!(sorted, services);
+}
+
 #[test]
 fn every_field_is_there_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
@@ -462,7 +523,7 @@ fn every_field_is_there_and_no_other() {
         mailtrip(&["discover", "jane@icloud.com", "--offline", "--format", "json"].map(str::to_owned), folder.path());
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let tables = marked("keys");
-    assert_eq!(tables.len(), 12);
+    assert_eq!(tables.len(), 13);
     for (title, table) in tables {
         let documented: BTreeSet<String> =
             rows(&table).iter().flat_map(|cells| quoted(cells[0])).filter(|name| !name.is_empty()).collect();
@@ -473,6 +534,7 @@ fn every_field_is_there_and_no_other() {
             "stage" => keys(&json, "/stages/0"),
             "reply" => names("Reply", "src/failure.rs"),
             "diagnosis" => names("Diagnosis", "src/diagnose.rs"),
+            "webhook" => keys(&pushed(&json.to_string()), ""),
             "discovery" => keys(&found, ""),
             "candidate" => keys(&found, "/servers/0"),
             "examination" => names("Examination", "src/doctor.rs"),

@@ -90,6 +90,9 @@ fn outcome(place: &str, when: When, line: &str) -> Outcome {
         tag: "tag".into(),
         servers: vec![server],
         stages: vec![record],
+        criteria: Default::default(),
+        earlier: Vec::new(),
+        streak: None,
         conversations: Vec::new(),
     }
 }

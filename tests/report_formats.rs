@@ -4,12 +4,22 @@
 //! `UPDATE_GOLDEN=1 cargo test --test report_formats` writes the texts anew; look at the difference before it is committed.
 //! Tests with a program that is missing here show as ignored.
 
+#[path = "report_formats/checkmk.rs"]
+mod checkmk;
 #[path = "report_formats/consumer.rs"]
 mod consumer;
+#[path = "support/exposition.rs"]
+mod exposition;
 #[path = "support/golden.rs"]
 mod golden;
+#[path = "report_formats/html.rs"]
+mod html;
+#[path = "report_formats/nagios.rs"]
+mod nagios;
 #[path = "report_formats/ndjson.rs"]
 mod ndjson;
+#[path = "report_formats/prometheus.rs"]
+mod prometheus;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,8 +52,16 @@ const TOLD: &[&str] = &[
 ];
 
 /// The formats, and how the names of their files end.
-const FORMATS: &[(Format, &str)] =
-    &[(Format::Junit, "junit.xml"), (Format::Tap, "tap"), (Format::Github, "github.txt"), (Format::Markdown, "md")];
+const FORMATS: &[(Format, &str)] = &[
+    (Format::Junit, "junit.xml"),
+    (Format::Tap, "tap"),
+    (Format::Github, "github.txt"),
+    (Format::Markdown, "md"),
+    (Format::Html, "html"),
+    (Format::Prometheus, "prom"),
+    (Format::Nagios, "nagios.txt"),
+    (Format::Checkmk, "checkmk.txt"),
+];
 
 /// What a server might say to get out of any of the formats.
 const EVIL: &str = "```\n````\n| a | b |\n</td><img src=x onerror=alert(1)> [a](javascript:b) <!--\n::error title=x::owned\r\n\
@@ -66,6 +84,26 @@ const TESTS: &[Test] = &[
     ("github_has_one_command_a_line", github_has_commands_only, None),
     ("a_summary_fits_into_its_room_with_the_verdict_first", summary_fits, None),
     ("markdown_keeps_text_in_its_cell_and_its_block", markdown_is_well_formed, None),
+    ("html_has_nothing_that_acts_or_is_fetched", html::nothing_acts_or_is_fetched, None),
+    ("html_says_the_same", html::it_says_the_same, None),
+    ("html_has_all_bars_on_the_axis", html::bars_are_on_the_axis, None),
+    ("html_tells_all_that_there_is", html::all_that_there_is_is_told, None),
+    ("html_is_text_wherever_a_server_spoke", html::servers_cannot_get_out, Some("python3")),
+    ("prometheus_is_well_formed", prometheus::is_well_formed, None),
+    ("prometheus_has_every_planned_stage", prometheus::every_planned_stage_is_there, None),
+    ("prometheus_says_what_was_seen", prometheus::it_says_what_was_seen, None),
+    ("prometheus_tells_attempts_and_streaks", prometheus::attempts_and_streaks_are_told, None),
+    ("prometheus_has_thresholds", prometheus::thresholds_have_the_unit_and_the_labels_of_what_they_bound, None),
+    ("prometheus_has_the_last_run_of_a_check", prometheus::the_last_run_of_a_check_counts, None),
+    ("prometheus_files_have_nothing_in_common", prometheus::files_side_by_side_have_nothing_in_common, None),
+    ("prometheus_keeps_text_in_its_label", prometheus::hostile_text_stays_in_its_label, None),
+    ("prometheus_is_read_by_promtool_without_a_remark", consumer::prometheus_is_clean, Some("promtool")),
+    ("nagios_has_one_bar_and_numbers_that_plugins_may_have", nagios::is_well_formed, None),
+    ("nagios_gives_thresholds_as_they_are", nagios::thresholds, None),
+    ("nagios_has_the_same_labels_whatever_became_of_the_run", nagios::labels_are_stable, None),
+    ("nagios_has_room_for_many_checks_and_many_words", nagios::fits, None),
+    ("checkmk_is_what_its_documentation_says", checkmk::is_well_formed, None),
+    ("checkmk_gives_levels_where_it_knows_them", checkmk::levels, None),
 ];
 
 fn main() -> ExitCode {
@@ -276,7 +314,7 @@ fn summary_fits() {
 fn markdown_is_well_formed() {
     for (name, outcomes) in data() {
         let text = render(&outcomes, Format::Markdown);
-        let verdict = verdict(&outcomes[0]);
+        let verdict = worst(&outcomes);
         let first = text.lines().next().unwrap();
         assert!(first.starts_with("## mailtrip ") && first.ends_with(&format!(": {verdict}")), "{name}: {first}");
         let mut fence: Option<&str> = None;

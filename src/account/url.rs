@@ -1,56 +1,130 @@
-//! An address on the web.
+//! Addresses on the web.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 
-/// An address on the web: always HTTPS, since secrets go there (RFC 6749 §3.2), or settings that secrets go to come from there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpsUrl {
+/// An address on the web, HTTP or HTTPS. What is in it may be a secret, so that it is not printed by mistake.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebUrl {
+    /// Whether it is HTTPS.
+    pub tls: bool,
     /// Host name or IP address, without brackets.
     pub host: String,
-    /// TCP port, by default 443.
+    /// TCP port, by default 443, or 80 without TLS.
     pub port: u16,
     /// Path and query, as they are requested.
     pub target: String,
+}
+
+/// An address on the web that is always HTTPS, since secrets go there (RFC 6749 §3.2), or settings that secrets go to come
+/// from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpsUrl(WebUrl);
+
+impl WebUrl {
+    /// Reads one. It has no username, no password and no fragment.
+    pub fn read(text: &str) -> Option<WebUrl> {
+        let uri: hyper::Uri = text.parse().ok()?;
+        let tls = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let authority = uri.authority()?;
+        if authority.as_str().contains('@') || text.contains('#') || authority.host().is_empty() {
+            return None;
+        }
+        let host = authority.host();
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let target = uri.path_and_query().map_or("/", |target| target.as_str());
+        let port = authority.port_u16().unwrap_or(usual_port(tls));
+        Some(WebUrl { tls, host: host.to_owned(), port, target: target.to_owned() })
+    }
+
+    /// Host and port as in a URL; the port only where it is not the usual one.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == usual_port(self.tls) { host } else { format!("{host}:{}", self.port) }
+    }
+
+    /// The path, without the query.
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// The fields of the query as they are written, each with its name.
+    pub fn query(&self) -> impl Iterator<Item = (&str, &str)> {
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        let fields = query.split('&').filter(|field| !field.is_empty());
+        fields.map(|field| (field.split('=').next().unwrap_or_default(), field))
+    }
+
+    /// The same with these fields in its query, in the place of those that are called so.
+    pub fn asking(&self, fields: &[(&str, &str)]) -> WebUrl {
+        let is_kept = |&(name, _): &(&str, &str)| !fields.iter().any(|(ours, _)| *ours == name);
+        let mut query: Vec<String> = self.query().filter(is_kept).map(|(_, field)| field.to_owned()).collect();
+        query.push(form(fields));
+        WebUrl { target: format!("{}?{}", self.path(), query.join("&")), ..self.clone() }
+    }
+}
+
+fn usual_port(tls: bool) -> u16 {
+    if tls { 443 } else { 80 }
+}
+
+/// `application/x-www-form-urlencoded` (WHATWG URL §5.2), as forms and queries have it.
+pub(crate) fn form(fields: &[(&str, &str)]) -> String {
+    let mut form = String::new();
+    for (name, value) in fields {
+        let between = if form.is_empty() { "" } else { "&" };
+        form.extend([between, name, "="]);
+        for byte in value.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => form.push(char::from(byte)),
+                b' ' => form.push('+'),
+                _ => form.push_str(&format!("%{byte:02X}")),
+            }
+        }
+    }
+    form
+}
+
+/// Only where it leads.
+impl fmt::Debug for WebUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}/…", if self.tls { "https" } else { "http" }, self.authority())
+    }
+}
+
+impl Deref for HttpsUrl {
+    type Target = WebUrl;
+
+    fn deref(&self) -> &WebUrl {
+        &self.0
+    }
 }
 
 impl FromStr for HttpsUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<HttpsUrl, String> {
-        let expected = || "is not an address such as https://login.example.net/oauth2/token".to_owned();
-        let uri: hyper::Uri = text.parse().map_err(|_| expected())?;
-        if uri.scheme_str() == Some("http") {
-            return Err("is not https: a secret would go over the network in the clear".to_owned());
+        match WebUrl::read(text) {
+            Some(url) if url.tls => Ok(HttpsUrl(url)),
+            Some(_) => Err("is not https: a secret would go over the network in the clear".to_owned()),
+            None => Err("is not an address such as https://login.example.net/oauth2/token".to_owned()),
         }
-        let authority = uri.authority().filter(|_| uri.scheme_str() == Some("https")).ok_or_else(expected)?;
-        if authority.as_str().contains('@') || text.contains('#') || authority.host().is_empty() {
-            return Err(expected());
-        }
-        let host = authority.host();
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        let port = authority.port_u16().unwrap_or(443);
-        Ok(HttpsUrl { host: host.to_owned(), port, target: target.to_owned() })
     }
 }
 
 /// Without the query, whatever may be in it.
 impl fmt::Display for HttpsUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("https://")?;
-        f.write_str(&self.authority())?;
-        f.write_str(self.target.split('?').next().unwrap_or_default())
+        write!(f, "https://{}{}", self.authority(), self.path())
     }
 }
 
 impl HttpsUrl {
-    /// Host and port as in a URL; the port only where it is not the usual one.
-    pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == 443 { host } else { format!("{host}:{}", self.port) }
-    }
-
     /// Where a redirection leads (RFC 9110 §10.2.2): an address, or what differs from this one.
     ///
     /// # Errors
@@ -65,8 +139,7 @@ impl HttpsUrl {
         } else if location.starts_with('/') {
             format!("{place}{location}").parse()
         } else {
-            let path = self.target.split('?').next().unwrap_or_default();
-            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let folder = self.path().rsplit_once('/').map_or("", |(folder, _)| folder);
             format!("{place}{folder}/{location}").parse()
         }
     }
@@ -86,6 +159,21 @@ mod tests {
         for wrong in ["", "login.example.net", "http://a/", "ftp://a/", "https://", "https://a:b@c/", "https://a/#b"] {
             assert!(wrong.parse::<HttpsUrl>().is_err(), "{wrong} was taken");
         }
+    }
+
+    #[test]
+    fn an_address_that_need_not_be_https_keeps_its_path_to_itself() {
+        let url = WebUrl::read("http://kuma.lan/api/push/Zq9?a=b").unwrap();
+        assert_eq!((url.tls, url.port, url.authority()), (false, 80, "kuma.lan".to_owned()));
+        assert_eq!(format!("{url:?}"), "http://kuma.lan/…");
+        assert!(WebUrl::read("http://user@kuma.lan/").is_none() && WebUrl::read("kuma.lan").is_none());
+    }
+
+    #[test]
+    fn fields_of_a_query_are_added_or_replaced_and_the_others_stay() {
+        let asked = |text: &str| WebUrl::read(text).unwrap().asking(&[("msg", "a b&ü"), ("ping", "1")]).target;
+        assert_eq!(asked("https://a/x"), "/x?msg=a+b%26%C3%BC&ping=1");
+        assert_eq!(asked("https://a/x?ping=&msg=OK&k=%20&msgs&"), "/x?k=%20&msgs&msg=a+b%26%C3%BC&ping=1");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::account::Security::{Starttls, Tls};
 use crate::account::{HttpsUrl, Location, Protocol, Security};
 use crate::failure::{Failure, Kind};
 use crate::provider;
-use crate::wire::https;
+use crate::wire::http;
 use crate::wire::names::Service;
 
 use super::autoconfig::{self, is_host};
@@ -135,7 +135,7 @@ impl Search<'_> {
         let asked = |failure| Asked { what: shown.clone(), failure };
         let parsed: HttpsUrl =
             url.parse().map_err(|why| asked(Some(Failure::new(Kind::Local).detail(format!("{url} {why}")))))?;
-        let document = self.within(https::get(&parsed, self.names, self.sources.ca.as_deref())).await;
+        let document = self.within(http::get(&parsed, self.names, self.sources.ca.as_deref())).await;
         let document = document.map_err(|failure| asked(Some(failure)))?;
         if document.status != 200 {
             let unusual = !matches!(document.status, 404 | 410);

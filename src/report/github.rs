@@ -1,7 +1,7 @@
 //! GitHub Actions: an annotation for each thing that is not right, and the summary of the step.
 //!
-//! Nothing is masked (`::add-mask::`), because there is nothing secret in an outcome. The runner itself masks what the
-//! workflow took from its secrets, an address or a username, too, in the log and in the summary.
+//! There is nothing secret in an outcome; [`mask`] is for what else may be said in the same job. The runner itself masks
+//! what the workflow took from its secrets, an address or a username, too, in the log and in the summary.
 
 use std::fmt::Write;
 
@@ -29,6 +29,12 @@ pub fn render(outcomes: &[Outcome]) -> String {
         }
     }
     text
+}
+
+/// The command that has the runner put `***` in place of a secret, in all that this job says from now on. It is the secret
+/// itself, and is only for the runner.
+pub fn mask(secret: &str) -> String {
+    format!("::add-mask::{}\n", secret.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A"))
 }
 
 /// What the report for people says of it, below the line that is the title here.
@@ -60,7 +66,7 @@ fn property(text: &str) -> String {
 /// The summary of a step, in as many bytes as there is room for, the verdict on a check and its causes first.
 pub fn summary(outcomes: &[Outcome], room: usize) -> String {
     let left_out = "\nThe rest was left out: GitHub shows summaries of 1 MiB at most.\n";
-    let blocks: Vec<String> = outcomes.iter().flat_map(markdown::blocks).map(|block| format!("\n{block}")).collect();
+    let blocks: Vec<String> = markdown::blocks(outcomes).into_iter().map(|block| format!("\n{block}")).collect();
     if blocks.iter().map(String::len).sum::<usize>() <= room {
         return blocks.concat();
     }

@@ -67,8 +67,13 @@ pub fn render(outcome: &Outcome) -> String {
 pub fn render_all(outcomes: &[Outcome]) -> String {
     match outcomes {
         [outcome] => render(outcome),
-        several => write(&several.iter().map(Judged::from).collect::<Vec<_>>()),
+        several => write(&judged(several)),
     }
+}
+
+/// Outcomes with what is derived from them, to be part of something else.
+pub fn judged(outcomes: &[Outcome]) -> Vec<impl Serialize + '_> {
+    outcomes.iter().map(Judged::from).collect()
 }
 
 /// A value as JSON, laid out to be read. What JSON itself allows in a string and a terminal would act on is written as `\u`, too: the meaning is the same.

@@ -10,13 +10,33 @@ use super::{headline, human, words};
 
 /// The report on these outcomes.
 pub fn render(outcomes: &[Outcome]) -> String {
-    let blocks: Vec<String> = outcomes.iter().flat_map(blocks).collect();
-    blocks.join("\n")
+    blocks(outcomes).join("\n")
 }
 
-/// The report on one of them in blocks that can be read alone, what matters most first. Each ends in a line break, and
-/// wants an empty line before the next.
-pub fn blocks(outcome: &Outcome) -> Vec<String> {
+/// The report in blocks that can be read alone, what matters most first. Each ends in a line break, and wants an empty line
+/// before the next.
+pub fn blocks(outcomes: &[Outcome]) -> Vec<String> {
+    let all = if outcomes.len() > 1 { vec![overview(outcomes)] } else { Vec::new() };
+    all.into_iter().chain(outcomes.iter().flat_map(of_one)).collect()
+}
+
+/// Of several checks, what became of each.
+fn overview(outcomes: &[Outcome]) -> String {
+    let row = |outcome: &Outcome| {
+        let verdict = verdict(outcome);
+        let sign = if verdict == Verdict::Ok { "✓" } else { sign(verdict) };
+        let (check, line) = (escape(&outcome.check), escape(&headline(outcome)));
+        format!("| {sign} | {check} | {verdict} | {line} |\n")
+    };
+    let rows: String = outcomes.iter().map(row).collect();
+    let worst = outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown);
+    let count = outcomes.len();
+    format!(
+        "## mailtrip of {count} checks: {worst}\n\n|  | check | verdict | what was seen |\n| --- | --- | --- | --- |\n{rows}"
+    )
+}
+
+fn of_one(outcome: &Outcome) -> Vec<String> {
     let mut blocks = vec![opening(outcome)];
     let (notes, causes): (Vec<Diagnosis>, Vec<Diagnosis>) =
         diagnose(outcome).into_iter().partition(|diagnosis| diagnosis.verdict == Verdict::Ok);
@@ -25,6 +45,10 @@ pub fn blocks(outcome: &Outcome) -> Vec<String> {
     blocks.extend(table::groups(outcome).iter().map(|group| stages(outcome, group)));
     blocks.extend(outcome.conversations.iter().map(said));
     blocks
+}
+
+fn sign(verdict: Verdict) -> &'static str {
+    if verdict == Verdict::Warning { "!" } else { "✗" }
 }
 
 fn opening(outcome: &Outcome) -> String {
@@ -44,7 +68,7 @@ fn opening(outcome: &Outcome) -> String {
 }
 
 fn cause(outcome: &Outcome, diagnosis: &Diagnosis) -> String {
-    let sign = if diagnosis.verdict == Verdict::Warning { "!" } else { "✗" };
+    let sign = sign(diagnosis.verdict);
     let place = diagnosis.at.map_or_else(|| "verification".to_owned(), |at| at.to_string());
     let lead = words::lead(diagnosis.certainty);
     let mut text = format!("### {sign} {place}: {}\n\n", diagnosis.code);

@@ -1,17 +1,20 @@
 //! The reports of a run: one on standard output, any number in files. Each has what it needs before the run begins, and
 //! one that cannot be written in the end does not silence the others.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use mailtrip::account::Secret;
+use mailtrip::check::Check;
 use mailtrip::diagnose::{Verdict, is_clean_up};
 use mailtrip::outcome::Outcome;
 use mailtrip::report::terminal::Style;
 use mailtrip::report::{self, Format, github, terminal};
 
 use crate::cli::{self, ReportTo};
-use crate::console::{Unable, complain, note, plain_style, print, worst};
+use crate::console::{Unable, command, complain, note, plain_style, print, worst};
 
 use super::options;
 use super::stream::Stream;
@@ -19,6 +22,9 @@ use super::whole_file::{Readers, WholeFile};
 
 /// Where GitHub Actions takes the summary of a step from.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// What says `true` in a job of GitHub Actions.
+const ACTIONS: &str = "GITHUB_ACTIONS";
 
 /// The reports that were asked for, ready to be written.
 pub struct Reports {
@@ -73,6 +79,22 @@ impl Reports {
         })
     }
 
+    /// In a job of GitHub Actions, has the runner mask what these checks sign in by, should anything else in the job say it.
+    /// That goes to standard error, where the runner reads commands, too: a report that is piped into a file has no secret.
+    pub fn mask_secrets(&self, checks: &[Check]) {
+        if self.format != Format::Github || std::env::var_os(ACTIONS).is_none_or(|yes| yes != "true") {
+            return;
+        }
+        let accounts = checks.iter().flat_map(|check| [Some(check.from()), check.to().account()]).flatten();
+        let endpoints = accounts.flat_map(|account| [&account.smtp, &account.imap, &account.pop3]).flatten();
+        let secrets: BTreeSet<&str> =
+            endpoints.flat_map(|endpoint| endpoint.credentials.proof.secrets()).map(Secret::expose).collect();
+        secrets
+            .into_iter()
+            .filter(|secret| !secret.trim().is_empty())
+            .for_each(|secret| command(&github::mask(secret)));
+    }
+
     /// The format on standard output.
     pub fn format(&self) -> Format {
         self.format
@@ -81,6 +103,11 @@ impl Reports {
     /// How it looks there.
     pub fn style(&self) -> &Style {
         &self.style
+    }
+
+    /// Whether nothing is to be heard of a run if all is well.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Whether somebody follows the run at a terminal.
@@ -185,9 +212,9 @@ impl Reports {
         }
     }
 
-    /// Unless all is well and nobody wants to know.
+    /// Unless all is well, and nobody wants to know that or takes silence for a failure.
     fn is_told(&self, outcomes: &[Outcome]) -> bool {
-        !self.quiet || worst(outcomes) != Verdict::Ok
+        !self.quiet || self.format.is_awaited() || worst(outcomes) != Verdict::Ok
     }
 
     fn note(&mut self, written: Result<(), Unable>) {

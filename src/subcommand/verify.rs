@@ -13,6 +13,7 @@ use mailtrip::diagnose::Verdict;
 use mailtrip::doctor::{Doctor, Examination};
 use mailtrip::outcome::Outcome;
 use mailtrip::provider;
+use mailtrip::push::{self, Target};
 use mailtrip::report::Format;
 use mailtrip::verify::stop::{Reach, Stop};
 use tokio::sync::Semaphore;
@@ -28,7 +29,7 @@ use super::in_order::InOrder;
 use super::reports::Reports;
 use super::transcript::TranscriptFile;
 use super::turn::{Course, Turns};
-use super::{configuration, examination, given, signals, stop_on_signals};
+use super::{configuration, examination, given, pushes, signals, stop_on_signals};
 
 /// How long the doctor's look after a failed check may take.
 const A_LOOK: Duration = Duration::from_secs(30);
@@ -42,6 +43,7 @@ const LOOKS: usize = 2;
 /// When it cannot be begun.
 pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
     let mut signals = signals()?;
+    let push = pushes::targets(&arguments.pushes)?;
     let mut reports = Reports::open(&arguments.show)?;
     if arguments.memory.on_change {
         reports.hush();
@@ -51,6 +53,7 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
         checks = wanted_checks(&arguments) => checks?,
         () = signals.next() => return Err("stopped before anything was verified".to_owned()),
     };
+    reports.mask_secrets(&checks);
     let doctor = arguments.diagnose.then(|| {
         let mut doctor = doctor(&arguments.neighbours, Some(A_LOOK));
         doctor.sign_in = false;
@@ -70,7 +73,7 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
     let config = if options { None } else { Some(configuration(&arguments.config, "verify")?) };
     let turns = Arc::new(Turns::take(&checks, config.as_deref(), &arguments)?);
     let (terms, on_change) = (terms(&arguments.several), arguments.memory.on_change);
-    Ok(all(checks, reports, signals, Besides { terms, turns, on_change, doctor, transcript, options }).await)
+    Ok(all(checks, reports, signals, Besides { terms, turns, on_change, doctor, transcript, options, push }).await)
 }
 
 /// What is done beside the verification itself.
@@ -88,6 +91,8 @@ pub struct Besides {
     transcript: Option<TranscriptFile>,
     /// It is told what settings are called on the command line, for there is no configuration.
     options: bool,
+    /// Who else is told of the run.
+    push: Vec<Target>,
 }
 
 fn terms(several: &cli::Several) -> Terms {
@@ -158,6 +163,7 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
 pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut besides: Besides) -> Verdict {
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
+    let pushes = push::start(std::mem::take(&mut besides.push), push::PATIENCE);
     let audience = Audience::of(&checks, &mut reports);
     let kept = besides.turns.clone();
     let mut batch = Course::begin(&kept, &checks, besides.terms.clone(), stop.clone(), audience.listener());
@@ -202,9 +208,12 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
     let outcomes: Vec<Outcome> = reported.into_iter().map(|(outcome, _)| outcome).collect();
     let written = complain(besides.transcript.map_or(Ok(()), TranscriptFile::finish));
     let streamed = complain(audience.finish(&outcomes));
-    let reported = reports.finish(&outcomes);
-    // Last, so that what could not be told is told by the next run.
-    kept.finish(&outcomes).max(reported).max(written).max(streamed).max(told)
+    let (is_news, quiet) = (!besides.on_change || kept.news().iter().any(Option::is_some), reports.is_quiet());
+    let verdict = reports.finish(&outcomes).max(written).max(streamed).max(told);
+    // Not before it is told, so that what could not be told is news at the next run, too.
+    let verdict = kept.finish(&outcomes).max(verdict);
+    pushes::finish(pushes, &outcomes, is_news, quiet, &stop).await;
+    verdict
 }
 
 /// Prints a report for people, if that is what is wanted.

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
-use crate::account::{Account, Credentials, Grant, Proof, Secret, TokenSource};
+use crate::account::{Account, Credentials, Proof, Secret};
 use crate::check::Check;
 use crate::failure::{Failure, Kind, Reply, Skip};
 use crate::outcome::{Concern, Fact, StageRecord, Status};
@@ -101,17 +101,7 @@ impl Veil {
 fn forms(credentials: &Credentials) -> Vec<Form> {
     match &credentials.proof {
         Proof::Password(password) => forms_of_password(&credentials.username, password.expose()),
-        Proof::Token(source) => match &**source {
-            TokenSource::AtHand(token) => forms_of_token(token).collect(),
-            TokenSource::Command(_) => Vec::new(),
-            TokenSource::Endpoint(endpoint) => {
-                let refresh = match &endpoint.grant {
-                    Grant::RefreshToken(token) => Some(token),
-                    Grant::ClientCredentials => None,
-                };
-                endpoint.client_secret.iter().chain(refresh).flat_map(forms_of_token).collect()
-            }
-        },
+        tokens @ Proof::Token(_) => tokens.secrets().into_iter().flat_map(forms_of_token).collect(),
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::account::{Grant, Secret, TokenEndpoint, TokenSource, is_token};
+use crate::account::{self, Grant, Secret, TokenEndpoint, TokenSource, is_token};
 use crate::command;
 use crate::failure::{Failure, Kind};
-use crate::wire::https::{self, Answer};
+use crate::wire::http::{self, Answer, Request};
 
 /// No token is longer than this many bytes; those of Microsoft have some 3000.
 const LARGEST: usize = 64 * 1024;
@@ -94,7 +94,9 @@ async fn fetch(source: &TokenSource) -> Result<Token, Failure> {
         TokenSource::Command(words) => from_command(words).await,
         TokenSource::Endpoint(endpoint) => {
             let shown = endpoint.url.to_string();
-            let answer = https::post_form(&endpoint.url, endpoint.ca.as_deref(), form(endpoint)).await;
+            let request = Request::post(&endpoint.url, "application/x-www-form-urlencoded", form(endpoint));
+            let request = request.header("accept", "application/json");
+            let answer = http::send(&request, endpoint.ca.as_deref()).await;
             let token = answer.and_then(|answer| read(&answer));
             token.map_err(|failure| {
                 let detail = failure.detail.as_ref().map(|detail| format!("{shown}: {detail}"));
@@ -124,38 +126,16 @@ async fn from_command(words: &[String]) -> Result<Token, Failure> {
 
 /// RFC 6749 §6 and §4.4.2. The application's secret goes into the form (§2.3.1), as Google and Microsoft document it.
 fn form(endpoint: &TokenEndpoint) -> String {
-    let mut form = String::new();
-    let mut add = |name: &str, value: &str| {
-        let between = if form.is_empty() { "" } else { "&" };
-        form.extend([between, name, "="]);
-        encode(value, &mut form);
-    };
-    add("client_id", &endpoint.client_id);
-    if let Some(secret) = &endpoint.client_secret {
-        add("client_secret", secret.expose());
-    }
+    let mut fields = vec![("client_id", endpoint.client_id.as_str())];
+    fields.extend(endpoint.client_secret.as_ref().map(|secret| ("client_secret", secret.expose())));
     match &endpoint.grant {
         Grant::RefreshToken(token) => {
-            add("grant_type", "refresh_token");
-            add("refresh_token", token.expose());
+            fields.extend([("grant_type", "refresh_token"), ("refresh_token", token.expose())]);
         }
-        Grant::ClientCredentials => add("grant_type", "client_credentials"),
+        Grant::ClientCredentials => fields.push(("grant_type", "client_credentials")),
     }
-    if let Some(scope) = &endpoint.scope {
-        add("scope", scope);
-    }
-    form
-}
-
-/// `application/x-www-form-urlencoded` (WHATWG URL §5.2).
-fn encode(value: &str, form: &mut String) {
-    for byte in value.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => form.push(char::from(byte)),
-            b' ' => form.push('+'),
-            _ => form.push_str(&format!("%{byte:02X}")),
-        }
-    }
+    fields.extend(endpoint.scope.as_ref().map(|scope| ("scope", scope.as_str())));
+    account::form(&fields)
 }
 
 /// RFC 6749 §5.1. Other fields are of no use here.

@@ -37,8 +37,8 @@ impl Watched {
     /// The file with this ending, in the folder of the state.
     fn file(&self, extension: &str) -> PathBuf {
         let folder = self.0.place.path().join(".local/state/mailtrip");
-        let files = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-        files.filter(|path| path.extension().is_some_and(|ending| ending == extension)).next().expect("a file")
+        let mut files = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        files.find(|path| path.extension().is_some_and(|ending| ending == extension)).expect("a file")
     }
 }
 

@@ -59,7 +59,8 @@ impl Place {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mailtrip"));
         command.args(arguments).current_dir(self.path());
         command.env("HOME", self.path()).env("APPDATA", self.path()).env("TMPDIR", self.path());
-        let of_mailtrip = ["MAILTRIP_CONFIG", "MAILTRIP_PASSWORD", "XDG_CONFIG_HOME", "GITHUB_STEP_SUMMARY"];
+        let of_mailtrip =
+            ["MAILTRIP_CONFIG", "MAILTRIP_PASSWORD", "MAILTRIP_PUSH", "XDG_CONFIG_HOME", "GITHUB_STEP_SUMMARY"];
         let of_state = ["XDG_STATE_HOME", "STATE_DIRECTORY"];
         for name in of_mailtrip.into_iter().chain(of_state).chain(["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"]) {
             command.env_remove(name);

@@ -59,7 +59,7 @@ fn what_does_not_go_together_is_told_before_anything_is_sent() {
         ),
         (&["--report", "junit=-"], "- is no name of a file: for standard output, write junit, without ="),
         (&["--report", "junit="], "behind = goes the name of a file, as in junit=FILE"),
-        (&["--report", "xml=a"], "a format is one of terminal, json, junit, tap, github, markdown, not \"xml\""),
+        (&["--report", "xml=a"], "a format is one of terminal, json, junit, "),
         (&["--report", "tap=a", "--report", "json=./a"], "./a is to hold two reports"),
         (&["--report", "tap=a", "--transcript", "a"], "a is to hold both a report and the transcript"),
         (&["--report", "tap=no/a"], "no/a cannot be written: there is no folder no, and mailtrip creates none"),
@@ -176,6 +176,22 @@ fn a_step_of_github_actions_gets_its_summary() {
     assert!(text.len() <= 1024 * 1024 && text.ends_with("shows summaries of 1 MiB at most.\n"), "{}", text.len());
 }
 
+/// Only there, only once each, and not among what is piped on.
+#[test]
+fn the_runner_of_github_actions_is_told_what_to_mask() {
+    let system = System::start("");
+    let run = |actions: &str, format: &str| -> Done {
+        let mut command = system.place.command(&["verify", "alice", "bob", "--report", format]);
+        command.env("GITHUB_ACTIONS", actions).output().expect("the command runs").into()
+    };
+    let done = run("true", "github");
+    let masks: Vec<&str> = done.stderr.lines().filter(|line| line.starts_with("::")).collect();
+    assert_eq!(masks, ["::add-mask::alice's sandbox password", "::add-mask::bob's sandbox password"], "{done:#?}");
+    for done in [run("true", "github").stdout, run("", "github").stderr, run("true", "terminal").stderr] {
+        assert!(!done.contains("add-mask") && !done.contains("sandbox password"), "{done}");
+    }
+}
+
 #[test]
 fn a_summary_that_cannot_be_written_is_told_before_anything_is_sent() {
     let system = System::start("");
@@ -183,4 +199,76 @@ fn a_summary_that_cannot_be_written_is_told_before_anything_is_sent() {
     assert!(done.code == Some(3) && done.stdout.is_empty(), "{done:#?}");
     assert!(done.stderr.starts_with("error: GITHUB_STEP_SUMMARY: "), "{done:#?}");
     assert!(system.sandbox.commands().is_empty());
+}
+
+#[test]
+fn a_plugin_is_never_silent() {
+    let place = Place::new();
+    for (format, begin) in
+        [("nagios", "MAILTRIP OK - mail sent from "), ("checkmk", "0 \"Mailtrip\" - 1 check: 1 OK\n")]
+    {
+        let done = place.run(&["demo", "--quiet", "--report", format]);
+        assert!(done.code == Some(0) && done.stdout.starts_with(begin), "{done:#?}");
+    }
+}
+
+#[test]
+fn a_run_that_could_not_begin_says_so_on_standard_output_to_a_monitoring_system() {
+    let place = Place::new();
+    place.write(
+        "mailtrip.toml",
+        "[accounts.jane]\naddress = \"jane@centurylink.net\"\npassword = { file = \"none\" }\n",
+    );
+    place.write("wrong.toml", "[accounts.jane]\naddress = \"jane@centurylink.net\"\npasword = { env = \"P\" }\n");
+    let cases: &[(&[&str], &str)] = &[
+        (&["verify", "-c", "missing.toml"], "the configuration `missing.toml` cannot be read: "),
+        (
+            &["verify", "-c", "wrong.toml"],
+            "account `jane` has no `password`\nin wrong.toml:1:11\n1 ¦ [accounts.jane]\nhelp: ",
+        ),
+        (&["verify"], "the password of account `jane`"),
+        (&["verify", "--report", "tap=no/a"], "no/a cannot be written: "),
+        (&["report", "missing.json"], "missing.json: "),
+        (&["verify", "--tiemout", "5s"], "unexpected argument '--tiemout' found"),
+    ];
+    for (arguments, why) in cases {
+        for format in [&["--format", "nagios"][..], &["--report=nagios"]] {
+            let done = place.run(&[*arguments, format].concat());
+            let begin = format!("MAILTRIP UNKNOWN - {why}");
+            assert!(done.code == Some(3) && done.stdout.starts_with(&begin) && !done.stdout.contains('|'), "{done:#?}");
+            assert!(done.stderr.starts_with("error: "), "people are told, too: {done:#?}");
+        }
+        let done = place.run(&[*arguments, &["--format=checkmk"]].concat());
+        let begin = format!("3 \"Mailtrip\" - {}", why.replace('\n', "\\n").replace('¦', "|"));
+        assert!(done.stdout.starts_with(&begin) && done.stdout.lines().count() == 1, "{done:#?}");
+        // In a file it is for whoever reads files.
+        let done = place.run(&[*arguments, &["--report", "nagios=out.txt"]].concat());
+        assert!(done.code == Some(3) && done.stdout.is_empty(), "{done:#?}");
+    }
+}
+
+/// The local check as it stands, with the command and the configuration of this test.
+#[test]
+#[cfg(unix)]
+fn the_local_check_of_the_examples_runs() {
+    let system = System::start("");
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/checkmk/mailtrip");
+    let text = std::fs::read_to_string(script).expect("the script");
+    let run = |binary: &str, config: &str| -> Done {
+        let text = text.replace("/usr/local/bin/mailtrip", binary).replace("/etc/mailtrip/config.toml", config);
+        let script = system.place.write("local-check", &text);
+        let output = std::process::Command::new("sh").arg(script).current_dir(system.place.path()).output();
+        output.expect("a shell").into()
+    };
+    let binary = env!("CARGO_BIN_EXE_mailtrip");
+    let done = run(binary, "mailtrip.toml");
+    let services: Vec<&str> = done.stdout.lines().filter_map(|line| line.split('"').nth(1)).collect();
+    assert_eq!(services, ["Mailtrip", "Mailtrip alice", "Mailtrip bob", "Mailtrip alice-to-bob"], "{done:#?}");
+    assert!(done.stdout.lines().all(|line| line.starts_with("0 ")) && done.code == Some(0), "{done:#?}");
+    // An agent throws away what a script has printed that fails.
+    let done = run(binary, "missing.toml");
+    assert!(done.code == Some(0) && done.stdout.starts_with("3 \"Mailtrip\" - the configuration "), "{done:#?}");
+    let done = run("./no-such-command", "mailtrip.toml");
+    let missing = "3 \"Mailtrip\" - it could not be run, or was killed: exit code 127\n";
+    assert!(done.code == Some(0) && done.stdout == missing, "{done:#?}");
 }

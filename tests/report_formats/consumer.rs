@@ -1,5 +1,6 @@
 //! The reports in the hands of programs that read them.
 
+use std::io::{Seek, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -59,5 +60,25 @@ pub fn tap_is_read() {
         assert_eq!(output.status.success(), worst(&outcomes) < Verdict::Unknown, "{name}: {said}");
         let failed = text.lines().filter(|line| line.starts_with("not ok ")).count();
         assert!(failed == 0 || said.contains(&format!("Failed: {failed})")), "{name}, {failed}: {said}");
+    }
+}
+
+/// `promtool check metrics` reads as Prometheus does, and then finds fault with names and texts.
+pub fn prometheus_is_clean() {
+    let check = |text: &str| {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        file.write_all(text.as_bytes()).and_then(|()| file.rewind()).expect("a temporary file is written");
+        Command::new("promtool").args(["check", "metrics"]).stdin(file).output().expect("it runs")
+    };
+    for (name, outcomes) in data() {
+        let output = check(&render(&outcomes, Format::Prometheus));
+        let said = [output.stdout.as_slice(), &output.stderr].concat();
+        assert!(output.status.success() && said.is_empty(), "{name}: {}", String::from_utf8_lossy(&said));
+    }
+    let (_, outcomes) = data().remove(0);
+    let good = render(&outcomes, Format::Prometheus);
+    for (from, to) in [(" gauge\n", " count\n"), ("\"} 1\n", "} 1\n"), ("mailtrip_success", "mailtrip_success_total")] {
+        let bad = good.replace(from, to);
+        assert!(bad != good && !check(&bad).status.success(), "{to:?} is taken, so this test proves nothing");
     }
 }

@@ -1,13 +1,13 @@
-//! A token endpoint on loopback, with TLS: what it says well, badly, or not at all.
+//! A web server on loopback, such as a token endpoint: what it says well, badly, or not at all. With TLS, or without.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
-use async_native_tls::{TlsAcceptor, TlsStream};
+use async_native_tls::TlsAcceptor;
 use mailtrip::account::{Grant, Secret, TokenEndpoint, TokenSource};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub const REFRESH: &str = "1//Zq9-refresh";
@@ -26,7 +26,7 @@ pub enum Answer {
     Stalls,
 }
 
-/// A token endpoint. It ends when it is dropped.
+/// The server. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Provider {
     pub port: u16,
@@ -63,6 +63,20 @@ impl Provider {
         Provider { port, ca, requests, task }
     }
 
+    /// Without TLS.
+    pub async fn plain(answer: Answer) -> Provider {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let heard = requests.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                tokio::spawn(serve(socket, answer.clone(), heard.clone()));
+            }
+        });
+        Provider { port, ca: String::new(), requests, task }
+    }
+
     pub fn source(&self) -> Arc<TokenSource> {
         Arc::new(TokenSource::Endpoint(Box::new(self.endpoint())))
     }
@@ -83,7 +97,7 @@ impl Provider {
     }
 }
 
-async fn serve(mut stream: TlsStream<TcpStream>, answer: Answer, heard: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut stream: impl Socket, answer: Answer, heard: Arc<Mutex<Vec<String>>>) {
     let request = request(&mut stream).await;
     if request.is_empty() {
         return; // a second look at the certificate
@@ -110,6 +124,10 @@ async fn serve(mut stream: TlsStream<TcpStream>, answer: Answer, heard: Arc<Mute
     let _ = stream.shutdown().await;
 }
 
+/// With TLS, or without.
+trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket for S {}
+
 /// What the form of a request amounts to.
 fn judgement(request: &str, token: &str) -> String {
     let form = request.rsplit("\r\n\r\n").next().unwrap_or_default();
@@ -129,16 +147,19 @@ fn judgement(request: &str, token: &str) -> String {
 }
 
 /// A whole request: its body is as long as it says.
-async fn request(stream: &mut TlsStream<TcpStream>) -> String {
+async fn request(stream: &mut impl Socket) -> String {
     let mut request = String::new();
     let mut chunk = [0; 4096];
     loop {
         let length = stream.read(&mut chunk).await.unwrap_or(0);
         request += &String::from_utf8_lossy(&chunk[..length]);
-        let header = request.to_ascii_lowercase();
-        let announced = header.split_once("content-length: ").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
-        let body = request.split_once("\r\n\r\n").map_or(0, |(_, body)| body.len());
-        if length == 0 || announced.is_some_and(|announced: usize| body >= announced && body > 0) {
+        let whole = request.split_once("\r\n\r\n").is_some_and(|(header, body)| {
+            let header = header.to_ascii_lowercase();
+            let announced =
+                header.split_once("content-length: ").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
+            body.len() >= announced.unwrap_or(0)
+        });
+        if length == 0 || whole {
             return request;
         }
     }

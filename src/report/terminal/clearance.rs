@@ -64,7 +64,8 @@ fn is_dry(outcome: &Outcome) -> bool {
     facts(outcome).any(|fact| *fact == Fact::Kept)
 }
 
-fn became(outcome: &Outcome, fact: &Fact) -> (&'static str, Ink) {
+/// What became of a message that was left behind, in a word or two.
+pub fn became(outcome: &Outcome, fact: &Fact) -> (&'static str, Ink) {
     match fact {
         Fact::Leftover { removed: true, .. } => ("removed", Ink::Good),
         _ if is_dry(outcome) => ("would remove", Ink::Plain),
@@ -84,17 +85,20 @@ pub fn sentence(outcomes: &[Outcome]) -> String {
             number => parts.push(format!("{number} {told}")),
         }
     }
-    let unfinished = |outcome: &&Outcome| {
-        let failed = outcome.stages.iter().any(|record| !matches!(record.status, Status::Passed));
-        failed || outcome.concerns().any(|(_, concern)| matches!(concern, Concern::NotLookedInto { .. }))
-    };
-    let unfinished: Vec<String> = outcomes.iter().filter(unfinished).map(|outcome| outcome.check.clone()).collect();
+    let unfinished = outcomes.iter().filter(|outcome| is_unfinished(outcome));
+    let unfinished: Vec<String> = unfinished.map(|outcome| outcome.check.clone()).collect();
     match unfinished.is_empty() {
         true if parts.is_empty() => parts.push("nothing of an earlier verification was found".to_owned()),
         true => {}
         false => parts.push(format!("not cleaned up to the end: {}", human::few(&unfinished, 5))),
     }
     parts.join(", ")
+}
+
+/// Whether something may be left that was not looked for.
+pub fn is_unfinished(outcome: &Outcome) -> bool {
+    let failed = outcome.stages.iter().any(|record| !matches!(record.status, Status::Passed));
+    failed || outcome.concerns().any(|(_, concern)| matches!(concern, Concern::NotLookedInto { .. }))
 }
 
 fn is(outcome: &Outcome, fact: &Fact, word: &str) -> bool {

@@ -1,6 +1,6 @@
-//! HTTPS requests, on hyper, over our own connection and TLS: so certificates are judged as everywhere else, and they
+//! HTTP requests, on hyper, over our own connection and TLS: so certificates are judged as everywhere else, and they
 //! end when they are dropped. No proxy is used, whatever the environment says. Redirections are followed to HTTPS only, and
-//! only for what may be read by anybody: a form goes where it was to go, or nowhere.
+//! only for what may be read by anybody: what is sent goes where it was to go, or nowhere.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,14 +11,14 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, LOCATION, USER_AGENT};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, USER_AGENT};
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper::{Request, Response};
+use hyper::{Method, Response};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
-use crate::account::HttpsUrl;
+use crate::account::{HttpsUrl, WebUrl};
 use crate::failure::{Failure, Kind};
 use crate::wire::names::Names;
 use crate::wire::{Io, dial, excerpt, resolve, tls};
@@ -26,7 +26,7 @@ use crate::wire::{Io, dial, excerpt, resolve, tls};
 /// How long connecting may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The largest header of an answer, and the largest body of one to a form.
+/// The largest header of an answer, and the largest body of one to what was sent.
 const LARGEST: usize = 64 * 1024;
 
 /// The largest document that is read.
@@ -38,11 +38,54 @@ const MOST_REDIRECTIONS: usize = 3;
 /// What our requests say of us.
 const AGENT: &str = concat!("mailtrip/", env!("CARGO_PKG_VERSION"));
 
+/// What is asked of a web server. `Host` and `User-Agent` belong to every request.
+pub struct Request {
+    /// GET, POST.
+    pub method: Method,
+    /// Where it goes.
+    pub url: WebUrl,
+    /// What else the header says.
+    pub headers: Vec<(&'static str, String)>,
+    /// What is sent.
+    pub body: String,
+}
+
+impl Request {
+    /// Asks for what is there.
+    pub fn get(url: &WebUrl) -> Request {
+        Request { method: Method::GET, url: url.clone(), headers: Vec::new(), body: String::new() }
+    }
+
+    /// Sends something of this type.
+    pub fn post(url: &WebUrl, media_type: &str, body: String) -> Request {
+        let request = Request { method: Method::POST, body, ..Request::get(url) };
+        request.header("content-type", media_type)
+    }
+
+    /// The same with one header more.
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Request {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    fn built(&self) -> Result<hyper::Request<String>, Failure> {
+        let request = hyper::Request::builder().method(&self.method).uri(&self.url.target);
+        let request = request.header(HOST, self.url.authority()).header(USER_AGENT, AGENT);
+        // hyper leaves it out where nothing is sent, and there are servers that insist on it (RFC 9110 §8.6).
+        let length = (self.method == Method::POST).then_some(self.body.len());
+        let request = length.into_iter().fold(request, |request, length| request.header(CONTENT_LENGTH, length));
+        let request = self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+        request.body(self.body.clone()).map_err(|error| Failure::new(Kind::Local).detail(error.to_string()))
+    }
+}
+
 /// What came back.
-pub(super) struct Answer {
+pub struct Answer {
+    /// The HTTP status (RFC 9110 §15).
     pub status: u16,
     /// `application/json`, or what else the server says that it is.
     pub media_type: String,
+    /// Its bytes, which may repeat what was sent.
     pub body: Zeroizing<Vec<u8>>,
 }
 
@@ -57,20 +100,13 @@ pub struct Document {
     pub body: Vec<u8>,
 }
 
-/// Sends a form (`application/x-www-form-urlencoded`), once.
+/// Asks once, and follows no redirection. `ca` is trusted in addition to the system's trust store.
 ///
 /// # Errors
 /// The kinds of an opening connection, [`Kind::ConnectionLost`], and [`Kind::Malformed`] for what is not HTTP or too large.
-pub(super) async fn post_form(url: &HttpsUrl, ca: Option<&[u8]>, form: String) -> Result<Answer, Failure> {
-    let request = Request::post(&url.target)
-        .header(HOST, url.authority())
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(ACCEPT, "application/json")
-        .header(USER_AGENT, AGENT)
-        .body(form)
-        .map_err(|error| Failure::new(Kind::Local).detail(error.to_string()))?;
-    let addresses = resolve(&url.host, url.port).await?;
-    Ok(ask(open(url, &addresses, ca).await?, request, LARGEST).await?.0)
+pub async fn send(request: &Request, ca: Option<&[u8]>) -> Result<Answer, Failure> {
+    let addresses = resolve(&request.url.host, request.url.port).await?;
+    Ok(ask(request, &addresses, ca, LARGEST).await?.0)
 }
 
 /// Gets a document that anybody may read. A few redirections are followed, to other hosts too, but never away from HTTPS.
@@ -81,13 +117,8 @@ pub(super) async fn post_form(url: &HttpsUrl, ca: Option<&[u8]>, form: String) -
 pub async fn get(url: &HttpsUrl, names: &Names, ca: Option<&[u8]>) -> Result<Document, Failure> {
     let mut url = url.clone();
     for _ in 0..=MOST_REDIRECTIONS {
-        let request = Request::get(&url.target)
-            .header(HOST, url.authority())
-            .header(USER_AGENT, AGENT)
-            .body(String::new())
-            .map_err(|error| Failure::new(Kind::Local).detail(error.to_string()))?;
         let addresses = names.addresses(&url.host, url.port).await?;
-        let (answer, location) = ask(open(&url, &addresses, ca).await?, request, LARGEST_DOCUMENT).await?;
+        let (answer, location) = ask(&Request::get(&url), &addresses, ca, LARGEST_DOCUMENT).await?;
         match (answer.status, location) {
             (301 | 302 | 303 | 307 | 308, Some(location)) => {
                 let next = url.join(&location);
@@ -102,12 +133,19 @@ pub async fn get(url: &HttpsUrl, names: &Names, ca: Option<&[u8]>) -> Result<Doc
 }
 
 /// One request, and where the answer leads to, if anywhere.
-async fn ask(stream: Io, request: Request<String>, largest: usize) -> Result<(Answer, Option<String>), Failure> {
+async fn ask(
+    request: &Request,
+    addresses: &[SocketAddr],
+    ca: Option<&[u8]>,
+    largest: usize,
+) -> Result<(Answer, Option<String>), Failure> {
+    let built = request.built()?;
+    let stream = open(&request.url, addresses, ca).await?;
     let begun = http1::Builder::new().max_buf_size(LARGEST).handshake(Hyper(stream)).await;
     let (mut sender, connection) = begun.map_err(|error| broken(&error))?;
     let mut task = JoinSet::new(); // it ends with this function
     task.spawn(connection);
-    let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
+    let response = sender.send_request(built).await.map_err(|error| broken(&error))?;
     let location = header(&response, &LOCATION);
     Ok((answer(response, largest).await?, location))
 }
@@ -141,8 +179,11 @@ fn broken(error: &hyper::Error) -> Failure {
     failure.detail(error.to_string())
 }
 
-async fn open(url: &HttpsUrl, addresses: &[SocketAddr], ca: Option<&[u8]>) -> Result<Io, Failure> {
+async fn open(url: &WebUrl, addresses: &[SocketAddr], ca: Option<&[u8]>) -> Result<Io, Failure> {
     let (tap, address) = dial(addresses, PATIENCE).await?;
+    if !url.tls {
+        return Ok(Io::Plain(tap));
+    }
     match tls::handshake(tap, &url.host, ca).await {
         Ok((stream, _)) => Ok(Io::Tls(stream)),
         Err(failure) => {
