@@ -68,6 +68,8 @@ pub struct Settings {
     pub limits: Limits,
     /// By what it is judged beyond whether the stages passed.
     pub criteria: Criteria,
+    /// Tags of messages of earlier runs that were killed: where these are found they are removed, however young they are.
+    pub abandoned: Vec<String>,
 }
 
 impl Default for Settings {
@@ -82,6 +84,7 @@ impl Default for Settings {
             transcript: false,
             limits: Limits::default(),
             criteria: Criteria::default(),
+            abandoned: Vec::new(),
         }
     }
 }
@@ -261,6 +264,12 @@ impl Check {
     /// Who receives.
     pub fn to(&self) -> &Recipient {
         &self.to
+    }
+
+    /// The same check, which removes the messages with these tags that it finds, too: those of runs that were killed.
+    pub fn with_abandoned(mut self, tags: Vec<String>) -> Check {
+        self.settings.abandoned = tags;
+        self
     }
 
     /// How strictly to verify.

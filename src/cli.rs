@@ -1,14 +1,17 @@
 //! The command line: clap types and nothing else.
 
+mod value;
+mod verify;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mailtrip::account::{Family, Location, Secret};
-use mailtrip::check::{Receive, Sent};
-use mailtrip::criteria::{Measure, Range};
+use mailtrip::account::{Family, Location};
 use mailtrip::report::Format;
+
+use value::{age, duration, formats, host_and_port, report_to};
+pub use verify::{Memory, Several, Verify};
 
 /// Proves that a mailbox can send and receive: submits a tagged message over SMTP, follows it to the inbox, checks the
 /// Sent folder, cleans up, and says which stage failed and why.
@@ -88,72 +91,6 @@ pub struct Demo {
     /// Show what was said on each connection, without passwords
     #[arg(long)]
     pub transcript: bool,
-}
-
-/// `mailtrip verify`
-#[derive(Debug, Args)]
-#[command(mut_arg("neighbour", |arg| arg.requires("diagnose")))]
-#[command(mut_arg("offline_neighbours", |arg| arg.requires("diagnose")))]
-pub struct Verify {
-    /// Names of checks in the configuration (all of them if none is named), or one address
-    #[arg(value_name = "CHECK|ADDRESS")]
-    pub targets: Vec<String>,
-    /// The configuration [default: $MAILTRIP_CONFIG, ./mailtrip.toml, ~/.config/mailtrip/config.toml]
-    #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// How the report is shown.
-    #[command(flatten)]
-    pub show: Show,
-    /// Limit of the whole run, such as 2m or 90s: there is a complete report by then. A quarter of it, 15 s at most, is kept
-    /// for the clean-up [default: 2m]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub timeout: Option<std::time::Duration>,
-    /// Leave the test message where it is instead of removing it
-    #[arg(long)]
-    pub keep: bool,
-    /// By which protocol the message is received [default: imap]
-    #[arg(long, value_name = "PROTOCOL")]
-    pub receive: Option<ReceiveBy>,
-    /// Let the receiving account reply, and follow the reply home
-    #[arg(long)]
-    pub reply: bool,
-    /// Which addresses are used.
-    #[command(flatten)]
-    pub network: Network,
-    /// After a check that failed, look at its servers and at this machine, without another sign-in, for up to 30 seconds
-    #[arg(long)]
-    pub diagnose: bool,
-    /// Whom else to ask.
-    #[command(flatten)]
-    pub neighbours: Neighbours,
-    /// Show what was said on each connection, without passwords; or write it to FILE, for nobody else to read
-    #[arg(long, value_name = "FILE")]
-    pub transcript: Option<Option<PathBuf>>,
-    /// What to do about the Sent folder [default: auto]
-    #[arg(long, value_name = "MODE")]
-    pub sent: Option<SentMode>,
-    /// Tell a service of the run: healthchecks (at its beginning, too), kuma, ntfy, or webhook (JSON), which is meant where
-    /// the URL does not show the kind. Can be given several times; $MAILTRIP_PUSH may hold more, which nobody else can read
-    #[arg(long = "push", value_name = "[KIND=]URL", value_parser = secret)]
-    pub pushes: Vec<Secret>,
-    /// A warning where a measure is outside of RANGE: a time such as 30s, or a range of monitoring plugins. MEASURE is
-    /// round-trip (the default), certificate-days, a stage such as login, or one of a leg such as submission-login. Can be
-    /// given several times
-    #[arg(long, value_name = "[MEASURE=]RANGE", value_parser = bound)]
-    pub warn: Vec<(Measure, Range)>,
-    /// The same for what is critical
-    #[arg(long, value_name = "[MEASURE=]RANGE", value_parser = bound)]
-    pub critical: Vec<(Measure, Range)>,
-    /// Without a configuration.
-    #[command(flatten)]
-    pub given: Given,
-}
-
-impl Verify {
-    /// Whether there is a file for what is said, and its name as it is given is like this.
-    pub fn transcript_is(&self, like: impl Fn(&str) -> bool) -> bool {
-        self.transcript.iter().flatten().filter_map(|file| file.to_str()).any(like)
-    }
 }
 
 /// `mailtrip clean`
@@ -358,55 +295,6 @@ pub struct Man {
     pub write: Option<PathBuf>,
 }
 
-/// By which protocol the message is received.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum ReceiveBy {
-    /// IMAP
-    Imap,
-    /// POP3
-    Pop3,
-    /// Both: it must be visible through each
-    Both,
-}
-
-impl From<ReceiveBy> for Receive {
-    fn from(protocol: ReceiveBy) -> Receive {
-        match protocol {
-            ReceiveBy::Imap => Receive::Imap,
-            ReceiveBy::Pop3 => Receive::Pop3,
-            ReceiveBy::Both => Receive::Both,
-        }
-    }
-}
-
-/// What to do about the Sent folder.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum SentMode {
-    /// Look for a copy filed by the server, else file one
-    Auto,
-    /// The server must file a copy
-    Server,
-    /// File a copy as a mail client does
-    Append,
-    /// Leave the Sent folder alone
-    Off,
-}
-
-impl From<SentMode> for Sent {
-    fn from(mode: SentMode) -> Sent {
-        match mode {
-            SentMode::Auto => Sent::Auto,
-            SentMode::Server => Sent::Server,
-            SentMode::Append => Sent::Append,
-            SentMode::Off => Sent::Off,
-        }
-    }
-}
-
-fn formats() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name())).try_map(|name| name.parse::<Format>())
-}
-
 /// The format that is asked for on standard output, as far as that can be told of arguments that may be wrong.
 pub fn on_standard_output(arguments: impl Iterator<Item = OsString>) -> Option<Format> {
     let arguments: Vec<String> = arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
@@ -414,45 +302,4 @@ pub fn on_standard_output(arguments: impl Iterator<Item = OsString>) -> Option<F
     let joined = arguments.iter().filter_map(|argument| argument.split_once('='));
     let mut formats = apart.chain(joined).filter(|(option, _)| matches!(*option, "--format" | "--report"));
     formats.find_map(|(_, name)| name.parse().ok())
-}
-
-fn report_to(text: &str) -> Result<ReportTo, String> {
-    let (format, file) = text.split_once('=').map_or((text, None), |(format, file)| (format, Some(file)));
-    let format: Format = format.parse()?;
-    match file {
-        Some("") => Err(format!("behind = goes the name of a file, as in {format}=FILE")),
-        Some("-") => Err(format!("- is no name of a file: for standard output, write {format}, without =")),
-        file => Ok(ReportTo { format, file: file.map(PathBuf::from) }),
-    }
-}
-
-/// It is looked at later: what clap says of an argument repeats it.
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
-    Ok(Secret::new(text))
-}
-
-fn bound(text: &str) -> Result<(Measure, Range), String> {
-    let (measure, range) = match text.split_once('=') {
-        Some((measure, range)) => (measure.trim().parse()?, range),
-        None => (Measure::RoundTrip, text),
-    };
-    Ok((measure, measure.range(range)?))
-}
-
-fn host_and_port(text: &str) -> Result<(String, u16), String> {
-    // The same form as that of a server, without its security.
-    let Location { host, port, .. } =
-        format!("{text}/tls").parse().map_err(|_| "expected HOST:PORT, such as smtp.example.net:587".to_owned())?;
-    Ok((host, port))
-}
-
-fn age(text: &str) -> Result<std::time::Duration, String> {
-    let expected = || "expected a time such as 1h, 90m or 1h 30m".to_owned();
-    let duration: jiff::SignedDuration = text.parse().map_err(|_| expected())?;
-    std::time::Duration::try_from(duration).map_err(|_| expected())
-}
-
-fn duration(text: &str) -> Result<std::time::Duration, String> {
-    let duration = age(text).map_err(|_| "expected a time such as 2m, 90s or 1m 30s".to_owned())?;
-    if duration.is_zero() { Err("a limit of zero leaves no time for anything".to_owned()) } else { Ok(duration) }
 }

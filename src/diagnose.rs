@@ -5,6 +5,7 @@
 //! and says so by its [`Certainty`]. The wording of an error of a library is never read.
 
 mod alteration;
+mod attempt;
 pub mod authentication;
 mod blocked;
 pub mod breach;
@@ -30,6 +31,7 @@ mod published;
 mod reach;
 mod root;
 mod service;
+mod streak;
 pub mod threshold;
 mod token;
 mod transaction;
@@ -39,17 +41,18 @@ mod way;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Reply, Skip};
 use crate::outcome::{Outcome, Server, Span, StageRecord, Status};
 use crate::stage::{At, Leg, Stage};
 
 use case::Case;
+pub(crate) use leftover::human as long_time;
 pub use root::Root;
 
 /// How a verification is judged. The exit codes are those of monitoring plugins, the same in every format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Mail works.
@@ -187,15 +190,21 @@ impl Diagnosis {
 /// The verdict on a whole verification.
 ///
 /// CRITICAL where mail does not work, or works in a way that the check calls critical ([`breach`]); UNKNOWN where that could
-/// not be found out. Trouble in the clean-up is a
-/// warning at most: mail works then. A verification that proved nothing is never OK.
+/// not be found out. Trouble in the clean-up is a warning at most: mail works then. A verification that proved nothing is
+/// never OK. Where it was repeated, the last attempt counts; one that passed after another had failed is a warning. A failure
+/// that is still soft ([`Streak::is_soft`](crate::outcome::Streak::is_soft)) is a warning at most, too, and so is each of its
+/// stages and diagnoses.
 pub fn verdict(outcome: &Outcome) -> Verdict {
+    streak::softened(outcome, attempt::judged(outcome, of_last_attempt(outcome)))
+}
+
+fn of_last_attempt(outcome: &Outcome) -> Verdict {
     let nothing = if proved_nothing(outcome) { Verdict::Unknown } else { Verdict::Ok };
     worst_stage(outcome).max(nothing)
 }
 
 fn worst_stage(outcome: &Outcome) -> Verdict {
-    outcome.stages.iter().map(|record| stage_verdict(outcome, record)).max().unwrap_or(Verdict::Ok)
+    outcome.stages.iter().map(|record| judged(outcome, record)).max().unwrap_or(Verdict::Ok)
 }
 
 /// Whether this is the outcome of `mailtrip clean`, which sends nothing.
@@ -205,17 +214,22 @@ pub fn is_clean_up(outcome: &Outcome) -> bool {
 }
 
 /// What one stage makes of the verification.
+pub fn stage_verdict(outcome: &Outcome, record: &StageRecord) -> Verdict {
+    streak::softened(outcome, judged(outcome, record))
+}
+
+/// The same, where every failure counts.
 ///
 /// Greylisting leaves open whether mail works: it refuses every first attempt, and a verification makes no second one. Any
 /// other refusal counts as mail that does not work, a temporary one, too: nothing tells that a later attempt would be
 /// taken, and a mail program would be refused by the same words in the same moment. That holds for limits on sign-ins and
 /// on messages as well: while they last, nobody sends from this account.
-pub fn stage_verdict(outcome: &Outcome, record: &StageRecord) -> Verdict {
+fn judged(outcome: &Outcome, record: &StageRecord) -> Verdict {
     let worst = match &record.status {
         Status::Failed(failure) if failure.could_not_run() || offline::is_likely(outcome) => Verdict::Unknown,
         Status::Failed(failure) if limit::is_greylisting(&Case::new(outcome, record, failure)) => Verdict::Unknown,
         Status::Failed(_) => Verdict::Critical,
-        Status::Skipped(Skip::Stopped) => Verdict::Unknown,
+        Status::Skipped(Skip::Stopped | Skip::AlreadyRunning { .. }) => Verdict::Unknown,
         _ if !record.concerns.is_empty() => Verdict::Warning,
         _ => Verdict::Ok,
     };
@@ -253,8 +267,10 @@ pub fn diagnose(outcome: &Outcome) -> Vec<Diagnosis> {
     let failures = outcome.failed().map(|(record, failure)| explain(&Case::new(outcome, record, failure)));
     let mut diagnoses: Vec<Diagnosis> = offline::explain(outcome).into_iter().chain(failures).collect();
     diagnoses.extend(other::stopped(outcome));
+    diagnoses.extend(other::already_running(outcome));
     diagnoses.extend(other::cleanup_stopped(outcome));
     diagnoses.extend(other::proved_nothing(outcome));
+    diagnoses.extend(attempt::explain(outcome));
     let concerns = outcome.concerns();
     let concerns = concerns.map(|(record, concern)| concern::explain(outcome, record, concern).about(outcome, record));
     diagnoses.extend(merged(concerns));
@@ -262,7 +278,7 @@ pub fn diagnose(outcome: &Outcome) -> Vec<Diagnosis> {
     diagnoses.extend(note::notes(outcome));
     diagnoses.extend(outcome.stages.iter().filter_map(|record| leftover::removed(outcome, record)));
     diagnoses.sort_by_key(|diagnosis| (std::cmp::Reverse(diagnosis.verdict), diagnosis.certainty));
-    root::arranged(outcome, diagnoses)
+    streak::told(outcome, root::arranged(outcome, diagnoses))
 }
 
 /// What is the same but for its evidence is told once, with the first pieces of evidence of all.

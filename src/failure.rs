@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Family, Protocol};
@@ -350,6 +351,13 @@ pub enum Skip {
     InboxOnly,
     /// The run was stopped before it began.
     Stopped,
+    /// Another run of the same check was under way, and two of them would be in each other's way.
+    AlreadyRunning {
+        /// Which process it is, on the machine or in the container that it runs in; null where that is not known.
+        process: Option<u32>,
+        /// Since when (RFC 3339); null where that is not known.
+        since: Option<Timestamp>,
+    },
     /// It was tried and came to nothing, which says nothing about mail.
     Inconclusive {
         /// What went wrong.

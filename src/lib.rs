@@ -42,8 +42,8 @@
 //!
 //! ```text
 //! 5   main ─ subcommand ─ cli, console, live, prompt, signals
-//! 4   discover   doctor   push
-//! 3   verify   survey               report
+//! 4   discover   doctor   batch   push
+//! 3   verify   survey               report   history
 //! 2   wire   probe   bounce   config   diagnose      sandbox
 //! 1   outcome   provider
 //! 0   command   account ◂ stage ◂ criteria ◂ check   stage ◂ failure
@@ -54,8 +54,8 @@
 //! - `sandbox` imports nothing of this crate and none of the clients' parsers, so that a misunderstanding cannot cancel
 //!   itself out.
 //! - Floor 4 is for what uses a verification or a survey as a whole: `discover` asks who knows an account's servers, and
-//!   surveys them; `doctor` surveys those that an account names, visits them, and judges whose fault it is; `push` tells
-//!   others of a run.
+//!   surveys them; `doctor` surveys those that an account names, visits them, and judges whose fault it is; `batch` runs many
+//!   verifications at the same time, and one that failed again; `push` tells others of a run.
 //!
 //! # Where to find what
 //!
@@ -73,6 +73,7 @@
 //! | names of what can go wrong; the server's words | [`failure`] |
 //! | facts, warnings, the JSON form | [`outcome`], [`report::json`] |
 //! | the story from beginning to end | [`verify`] |
+//! | many checks at once, and again where one failed | [`batch`], [`batch::schedule`] |
 //! | whether the server takes mail from anybody | [`verify::relay`], [`wire::smtp::Smtp::would_relay`] |
 //! | what is deleted, and when not | [`verify::cleanup`], [`verify::mailbox::Removal`], [`verify::clearance`] |
 //! | how a sign-in is done: SASL, one place for all protocols | [`wire::sasl`] |
@@ -87,6 +88,7 @@
 //! | the server or this machine, and the line to change | [`doctor`](mod@doctor), [`doctor::judgement`] |
 //! | causes and advice, one rule a function | [`diagnose`](mod@diagnose) |
 //! | what is too slow, or not passed, by the criteria of a check | [`diagnose::breach`], [`diagnose::threshold`], [`diagnose::authentication`] |
+//! | what is known from one run to the next, and what is news | [`history`]; the files and the lock: `subcommand/turn.rs` |
 //! | what the code of a diagnosis means | [`diagnose::code`] |
 //! | how it looks | [`report::terminal`] |
 //! | what CI systems read | [`report::junit`], [`report::tap`], [`report::github`], [`report::markdown`] |
@@ -125,6 +127,8 @@
 //! - Which interface this machine would send by is asked of the kernel by netlink: `/proc/net` does not show what rules make of
 //!   the tables, and `wg-quick` works by rules.
 //! - What a configuration is read for decides what has to be in it: the doctor looks at servers without a password.
+//! - A run tells its tags before it sends anything ([`verify::recorder::Event::Composed`]): who is told notes them, so that the
+//!   next run knows what one that was killed has left behind ([`Settings::abandoned`]).
 //! - `probe` is on floor 2, not with the nouns: reading trace headers back yields [`outcome::Fact`]s.
 //! - `wire` has a clock in one place: all addresses of a host are tried at the same time, and when one has answered the
 //!   others are given a moment more, so that "IPv6 does not work" is seen.
@@ -136,6 +140,7 @@
 #![warn(missing_docs)]
 
 pub mod account;
+pub mod batch;
 pub mod bounce;
 pub mod check;
 mod command;
@@ -145,6 +150,7 @@ pub mod diagnose;
 pub mod discover;
 pub mod doctor;
 pub mod failure;
+pub mod history;
 pub mod outcome;
 pub mod probe;
 pub mod provider;

@@ -7,6 +7,7 @@ mod concern;
 mod conversation;
 mod manner;
 pub(crate) mod seconds;
+mod streak;
 mod written;
 
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::stage::At;
 pub use concern::Concern;
 pub use conversation::{Conversation, Line, Side};
 pub use manner::{Change, FiledBy, KnownBy, Noticed, Role};
+pub use streak::Streak;
 
 /// Version of the JSON form of an [`Outcome`]. It changes only when a name goes or changes its meaning.
 pub const SCHEMA: u32 = 1;
@@ -61,16 +63,6 @@ pub struct Outcome {
     /// What was said on each connection, if that was asked for.
     #[serde(default)]
     pub conversations: Vec<Conversation>,
-}
-
-/// How often a check has failed in a row: until that is often enough, a failure is soft, as it is called in Nagios, and
-/// no more than a warning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Streak {
-    /// Failures in a row, this run included; 0 where it has not failed.
-    pub failures: u32,
-    /// So many make it hard.
-    pub fail_after: u32,
 }
 
 impl Outcome {

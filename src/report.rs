@@ -2,6 +2,7 @@
 //!
 //! What servers said is untrusted: every format escapes it for itself, see [`printable`].
 
+mod attempts;
 mod case;
 pub mod checkmk;
 pub mod github;
@@ -12,6 +13,7 @@ pub mod junit;
 pub mod markdown;
 mod metrics;
 pub mod nagios;
+pub mod ndjson;
 mod plugin;
 pub mod printable;
 pub mod prometheus;
@@ -22,8 +24,10 @@ pub mod words;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::diagnose::{Verdict, diagnose, is_answered, is_clean_up, round_trip, verdict};
-use crate::outcome::Outcome;
+use serde::Serialize;
+
+use crate::diagnose::{Diagnosis, Verdict, diagnose, is_answered, is_clean_up, round_trip, verdict};
+use crate::outcome::{Outcome, Streak};
 
 use terminal::Style;
 
@@ -43,6 +47,8 @@ pub enum Format {
     Github,
     /// Markdown as GitHub and GitLab show it.
     Markdown,
+    /// JSON, one object a line: what happened, in the order of time.
+    Ndjson,
     /// One HTML file for a browser, with all that is known.
     Html,
     /// Metrics for the textfile collector of Prometheus's node_exporter.
@@ -58,6 +64,7 @@ impl Format {
     pub const ALL: &[Format] = &[
         Format::Terminal,
         Format::Json,
+        Format::Ndjson,
         Format::Junit,
         Format::Tap,
         Format::Github,
@@ -77,6 +84,7 @@ impl Format {
             Format::Tap => "tap",
             Format::Github => "github",
             Format::Markdown => "markdown",
+            Format::Ndjson => "ndjson",
             Format::Html => "html",
             Format::Prometheus => "prometheus",
             Format::Nagios => "nagios",
@@ -114,7 +122,10 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
             terminal::clearance::render(outcomes, style)
         }
         Format::Terminal => {
-            let reports: Vec<String> = outcomes.iter().map(|outcome| terminal::render(outcome, style)).collect();
+            let mut reports: Vec<String> = outcomes.iter().map(|outcome| terminal::render(outcome, style)).collect();
+            if outcomes.len() > 1 {
+                reports.push(terminal::list::render(outcomes, false, style));
+            }
             reports.join("\n")
         }
         Format::Json => json::render_all(outcomes),
@@ -122,10 +133,50 @@ pub fn render(outcomes: &[Outcome], format: Format, style: &Style) -> String {
         Format::Tap => tap::render(outcomes),
         Format::Github => github::render(outcomes),
         Format::Markdown => markdown::render(outcomes),
+        Format::Ndjson => ndjson::render(outcomes),
         Format::Html => html::render(outcomes),
         Format::Prometheus => prometheus::render(outcomes),
         Format::Nagios => nagios::render(outcomes),
         Format::Checkmk => checkmk::render(outcomes),
+    }
+}
+
+/// How many verifications were how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Mail works.
+    pub ok: usize,
+    /// Mail works, and something is not as it should be.
+    pub warning: usize,
+    /// Mail does not work.
+    pub critical: usize,
+    /// It could not be found out whether mail works.
+    pub unknown: usize,
+}
+
+impl Counts {
+    /// Of these.
+    pub fn of(outcomes: &[Outcome]) -> Counts {
+        let mut counts = Counts::default();
+        for outcome in outcomes {
+            *match verdict(outcome) {
+                Verdict::Ok => &mut counts.ok,
+                Verdict::Warning => &mut counts.warning,
+                Verdict::Critical => &mut counts.critical,
+                Verdict::Unknown => &mut counts.unknown,
+            } += 1;
+        }
+        counts
+    }
+}
+
+/// `8 OK, 1 WARNING, 1 CRITICAL`
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { ok, warning, critical, unknown } = *self;
+        let counts = [(ok, Verdict::Ok), (warning, Verdict::Warning), (critical, Verdict::Critical)];
+        let counts = counts.into_iter().chain([(unknown, Verdict::Unknown)]).filter(|(number, _)| *number > 0);
+        f.pad(&counts.map(|(number, verdict)| format!("{number} {verdict}")).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -159,10 +210,16 @@ pub fn headline(outcome: &Outcome) -> String {
     };
     let place = first.at.map(|at| format!("{at}: ")).unwrap_or_default();
     let mut line = format!("{place}{}", first.cause.trim_end_matches('.'));
-    match diagnoses.iter().filter(|other| other.verdict == verdict && other.follows_from.is_none()).count() {
+    // That it is soft is told at the end.
+    let counts =
+        |other: &&Diagnosis| other.verdict == verdict && other.follows_from.is_none() && other.code != "soft-failure";
+    match diagnoses.iter().filter(counts).count() {
         0 | 1 => (),
         2 => line.push_str(" (and 1 more)"),
         several => line.push_str(&format!(" (and {} more)", several - 1)),
+    }
+    if let Some(Streak { failures, fail_after }) = outcome.streak.filter(|streak| streak.is_soft()) {
+        line.push_str(&format!("; failure {failures} of {fail_after} in a row"));
     }
     // Also where what is critical is no failure: that it took too long, for one.
     let works = verdict == Verdict::Warning || (verdict == Verdict::Critical && first.failure(outcome).is_none());

@@ -1,5 +1,6 @@
 //! The subcommands, one file each, and what several of them do.
 
+mod audience;
 pub mod clean;
 pub mod completions;
 pub mod demo;
@@ -7,13 +8,19 @@ pub mod discover;
 pub mod doctor;
 mod examination;
 mod given;
+mod in_order;
 pub mod man;
+mod memory;
 mod options;
 mod pushes;
 pub mod report;
 mod reports;
+mod run_lock;
 pub mod sandbox;
+mod state_dir;
+mod stream;
 mod transcript;
+mod turn;
 pub mod verify;
 mod whole_file;
 

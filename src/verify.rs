@@ -15,6 +15,7 @@ pub mod recorder;
 pub mod relay;
 pub mod sent;
 pub mod stop;
+mod turn;
 pub mod veil;
 pub mod visit;
 
@@ -31,7 +32,7 @@ use crate::account::{Account, Endpoint, Protocol};
 use crate::check::{Check, Sent};
 use crate::criteria::Criteria;
 use crate::failure::{Failure, Kind, Skip};
-use crate::outcome::{Fact, Outcome, SCHEMA, Server, StageRecord};
+use crate::outcome::{Fact, Outcome, SCHEMA, Server, StageRecord, Status};
 use crate::probe::leftover::Signs;
 use crate::probe::{Automatic, Probe};
 use crate::stage::{At, Leg, Stage};
@@ -41,7 +42,7 @@ use berth::{Berth, News, Patience};
 use dial::Dial;
 use plan::Plan;
 use quarry::Quarry;
-use recorder::{Bounds, Halted, Listener, Recorder, Seen};
+use recorder::{Bounds, Event, Halted, Listener, Recorder, Seen};
 use relay::Scouts;
 use stop::{Reach, Stop};
 use veil::Veil;
@@ -71,19 +72,54 @@ pub async fn run(check: &Check, stop: &Stop, listener: &dyn Listener) -> Outcome
     let plan = Plan::of(check);
     let tag = journey(check, reserve, start + total, &recorder).await;
     Outcome {
+        began,
+        seconds: recorder.elapsed(),
+        tag,
+        conversations: if check.settings().transcript { recorder.conversations() } else { Vec::new() },
+        ..outcome(check, recorder.finish(&plan))
+    }
+}
+
+/// The outcome of a verification that was stopped before it began: nothing was connected to.
+pub fn not_begun(check: &Check) -> Outcome {
+    outcome(check, Plan::of(check).complete(Vec::new(), true))
+}
+
+/// The outcome of a check that was not verified, for this reason.
+pub fn skipped(check: &Check, why: &Skip) -> Outcome {
+    outcome(check, Plan::of(check).skipped(why))
+}
+
+/// The outcome of a verification that went to pieces by a fault of mailtrip itself: what it has seen is lost.
+pub fn broken_off(check: &Check, why: &str) -> Outcome {
+    let failure = Failure::new(Kind::Local).detail(format!("mailtrip itself broke off: {why}"));
+    let record = StageRecord {
+        at: At::new(Leg::Submission, Stage::Submit, Protocol::Smtp),
+        account: check.from().name.clone(),
+        span: None,
+        facts: Vec::new(),
+        concerns: Vec::new(),
+        status: Status::Failed(failure),
+    };
+    outcome(check, Plan::of(check).complete(vec![record], false))
+}
+
+/// An outcome with these stages, that took no time.
+fn outcome(check: &Check, stages: Vec<StageRecord>) -> Outcome {
+    Outcome {
         schema: SCHEMA,
         check: check.name().to_owned(),
         from: check.from().address.to_string(),
         to: check.to().address().to_string(),
-        began,
-        seconds: recorder.elapsed(),
-        tag,
+        began: Timestamp::now(),
+        seconds: Duration::ZERO,
+        tag: String::new(),
         servers: servers(check),
         criteria: check.settings().criteria.clone(),
         earlier: Vec::new(),
         streak: None,
-        conversations: if check.settings().transcript { recorder.conversations() } else { Vec::new() },
-        stages: recorder.finish(&plan),
+        conversations: Vec::new(),
+        stages,
     }
 }
 
@@ -98,6 +134,8 @@ async fn journey(check: &Check, reserve: Duration, until: Instant, recorder: &Re
             return String::new();
         }
     };
+    let tags: Vec<&str> = [Some(&probe), reply.as_ref()].into_iter().flatten().map(Probe::tag).collect();
+    recorder.announce(Event::Composed { tags: &tags });
     let (scouts, inquiries) = relay::inquiries(check);
     let voyage = Voyage::new(check, &probe, reply.as_ref(), scouts);
     let (over, ended) = watch::channel(false);
@@ -109,7 +147,8 @@ async fn journey(check: &Check, reserve: Duration, until: Instant, recorder: &Re
     probe.tag().to_owned()
 }
 
-fn servers(check: &Check) -> Vec<Server> {
+/// The servers that a check uses, without anything secret.
+pub fn servers(check: &Check) -> Vec<Server> {
     let submissions = [Some(check.from()), check.to().account().filter(|_| check.settings().reply)];
     let submissions = submissions.into_iter().flatten();
     let submissions = submissions.filter_map(|account| Some((account, Protocol::Smtp, account.smtp.as_ref()?)));
@@ -362,11 +401,12 @@ impl<'a> Voyage<'a> {
 }
 
 /// What tells the leftover of an earlier verification: it was sent by one of the accounts of the check, long before any
-/// verification began that may still be under way in the same mailbox.
+/// verification began that may still be under way in the same mailbox, or by one that was killed.
 fn signs(check: &Check) -> Signs {
     let accounts = [Some(check.from()), check.to().account()];
     let own = accounts.into_iter().flatten().map(|account| account.address.clone()).collect();
-    Signs::new(own, AN_EARLIER_ONE.max(check.settings().limits.total.min(LONGEST) * 2))
+    let signs = Signs::new(own, AN_EARLIER_ONE.max(check.settings().limits.total.min(LONGEST) * 2));
+    Signs { abandoned: check.settings().abandoned.clone(), ..signs }
 }
 
 /// Opens a submission server; who scouts is told where it was reached.

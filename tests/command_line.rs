@@ -12,6 +12,12 @@ mod doctor;
 mod internet;
 #[path = "support/leftover.rs"]
 mod leftover;
+#[cfg(unix)]
+#[path = "command_line/lock.rs"]
+mod lock;
+#[cfg(unix)]
+#[path = "command_line/on_change.rs"]
+mod on_change;
 #[path = "command_line/options.rs"]
 mod options;
 #[path = "command_line/program.rs"]
@@ -24,6 +30,8 @@ mod push;
 mod reports;
 #[path = "command_line/sandbox.rs"]
 mod sandbox;
+#[path = "command_line/several.rs"]
+mod several;
 #[cfg(unix)]
 #[path = "command_line/stopped.rs"]
 mod stopped;

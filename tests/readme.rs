@@ -214,6 +214,30 @@ fn quoted(text: &str) -> BTreeSet<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
+#[test]
+fn every_event_is_there_with_its_fields() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = mailtrip(&["demo", "--format", "ndjson"].map(str::to_owned), folder.path());
+    let mut events: std::collections::BTreeMap<String, BTreeSet<String>> = Default::default();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let fields = keys(&event, "").into_iter().filter(|key| !["event", "time"].contains(&key.as_str()));
+        events.entry(event["event"].as_str().unwrap().to_owned()).or_default().extend(fields);
+    }
+    let fields_of = |title: &str| {
+        let (_, table) = marked("keys").into_iter().find(|(other, _)| other == title).unwrap();
+        rows(&table).iter().flat_map(|cells| quoted(cells[0])).collect::<BTreeSet<String>>()
+    };
+    let [(_, table)] = marked("events").try_into().unwrap();
+    let documented = rows(&table).into_iter().map(|cells| {
+        let mut fields = quoted(cells[2]);
+        fields.extend(if cells[2].contains("[a stage]") { fields_of("stage") } else { BTreeSet::new() });
+        fields.extend(if cells[2].contains("[the object]") { fields_of("outcome") } else { BTreeSet::new() });
+        (cells[0].trim_matches(['|', ' ', '`']).to_owned(), fields)
+    });
+    assert_eq!(documented.collect::<std::collections::BTreeMap<_, _>>(), events);
+}
+
 /// The cells of each row of a table, without its head.
 fn rows(table: &str) -> Vec<Vec<&str>> {
     let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);

@@ -16,6 +16,8 @@ mod golden;
 mod html;
 #[path = "report_formats/nagios.rs"]
 mod nagios;
+#[path = "report_formats/ndjson.rs"]
+mod ndjson;
 #[path = "report_formats/prometheus.rs"]
 mod prometheus;
 
@@ -34,8 +36,21 @@ use mailtrip::report::{self, Format, github, json};
 use golden::golden;
 
 /// The outcomes that have their reports beside them.
-const TOLD: &[&str] =
-    &["ok", "junk", "left-behind", "login-refused", "interrupted", "offline", "several", "clean", "too-slow"];
+const TOLD: &[&str] = &[
+    "ok",
+    "flaky",
+    "failed-again",
+    "junk",
+    "left-behind",
+    "login-refused",
+    "interrupted",
+    "offline",
+    "several",
+    "clean",
+    "soft-failure",
+    "already-running",
+    "too-slow",
+];
 
 /// The formats, and how the names of their files end.
 const FORMATS: &[(Format, &str)] = &[
@@ -64,6 +79,9 @@ const TESTS: &[Test] = &[
     ("junit_is_valid", consumer::junit_is_valid, Some("xmllint")),
     ("tap_has_a_point_a_stage_and_no_other_line", tap_is_well_formed, None),
     ("tap_is_read_by_prove", consumer::tap_is_read, Some("prove")),
+    ("ndjson_is_the_text_beside_the_outcome", ndjson::text, None),
+    ("ndjson_has_an_object_a_line_in_the_order_of_time", ndjson::is_well_formed, None),
+    ("ndjson_ends_with_what_the_exit_code_says", ndjson::says_the_same, None),
     ("github_has_one_command_a_line", github_has_commands_only, None),
     ("a_summary_fits_into_its_room_with_the_verdict_first", summary_fits, None),
     ("markdown_keeps_text_in_its_cell_and_its_block", markdown_is_well_formed, None),

@@ -191,6 +191,7 @@ impl Options {
         }
         Ok(Settings {
             receive: pick_one(overrides.receive, &self.receive, &defaults.receive, usual.receive),
+            abandoned: usual.abandoned,
             reply: pick_one(overrides.reply, &self.reply, &defaults.reply, usual.reply),
             sent: pick_one(overrides.sent, &self.sent, &defaults.sent, usual.sent),
             sent_missing: stated(&self.sent_missing, &defaults.sent_missing),

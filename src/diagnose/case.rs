@@ -8,7 +8,7 @@ use crate::outcome::{Dialled, Fact, Outcome, Server, StageRecord, Status};
 use crate::stage::{Leg, Stage};
 
 use super::way::Way;
-use super::{Certainty, Diagnosis, answered, configured, stage_verdict};
+use super::{Certainty, Diagnosis, answered, configured, judged};
 
 /// A failed stage, its failure, and the server as it is configured.
 pub struct Case<'a> {
@@ -29,7 +29,7 @@ impl<'a> Case<'a> {
 
     /// A diagnosis of this stage, with the evidence that every diagnosis has: the server and its own words.
     pub fn because(&self, code: &'static str, certainty: Certainty, cause: impl Into<String>) -> Diagnosis {
-        let verdict = stage_verdict(self.outcome, self.record);
+        let verdict = judged(self.outcome, self.record);
         let mut diagnosis = Diagnosis::new(code, verdict, Some(self.record.at), certainty, cause.into());
         // A token comes from somewhere else.
         if let Some(server) = self.server.filter(|_| self.stage() != Stage::Token) {

@@ -174,7 +174,10 @@ const WHOLE: &[Code] = &[
     ("unexplained", "A stage failed in a way that no rule knows.", &[Critical]),
     ("local", "Something on this machine did not work.", &[Unknown]),
     ("interrupted", "The run was stopped before it was done.", &[Unknown]),
+    ("already-running", "Another run of the same check was under way, so this one did nothing.", &[Unknown]),
     ("nothing-verified", "Nothing failed, and nothing was proved either.", &[Unknown]),
+    ("soft-failure", "It has failed, and not yet so often in a row that it is more than a warning.", &[Warning]),
+    ("flaky", "It failed, and passed when it was repeated.", &[Warning]),
 ];
 
 const NOTES: &[Code] = &[
@@ -187,5 +190,6 @@ const NOTES: &[Code] = &[
     ("answer-left", "The answer of somebody else is left in the mailbox.", &[Ok]),
     ("session-lost-before-quit", "The message was removed in a second session.", &[Ok]),
     ("leftover-removed", "A message of an earlier verification was found, and removed.", &[Ok]),
+    ("failed-again", "It was repeated, and failed each time.", &[Ok]),
     ("gmail-keeps-a-copy", "Gmail keeps what is removed by IMAP in All Mail.", &[Ok]),
 ];

@@ -60,7 +60,7 @@ fn after(fact: &Fact) -> Option<f64> {
 }
 
 /// `12 s`, `2 min 5 s`, `2 h 5 min`, `3 days 4 h`.
-fn human(seconds: f64) -> String {
+pub fn human(seconds: f64) -> String {
     let whole = (seconds as u64).min(1_000_000_000_000); // what is no time is none
     let (days, hours, minutes) = (whole / 86_400, whole / 3600, whole / 60);
     match (days, hours, minutes) {

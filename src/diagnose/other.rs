@@ -165,6 +165,22 @@ pub fn stopped(outcome: &Outcome) -> Option<Diagnosis> {
     Some(diagnosis.advise("Run it again and let it finish."))
 }
 
+/// Another run of the same check was under way, so that nothing was done.
+pub fn already_running(outcome: &Outcome) -> Option<Diagnosis> {
+    let (process, since) = outcome.stages.iter().find_map(|record| match &record.status {
+        Status::Skipped(Skip::AlreadyRunning { process, since }) => Some((process, since)),
+        _ => None,
+    })?;
+    let process = process.map(|process| format!(" (process {process})")).unwrap_or_default();
+    let since = since.map(|since| since.strftime(", since %Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default();
+    let cause = format!("Another run of this check is under way{process}{since}, so this one did nothing.");
+    Some(
+        Diagnosis::new("already-running", Verdict::Unknown, None, Certain, cause)
+            .advise("Let it finish; then run this one again.")
+            .advise("If a schedule starts them, let more time pass between two runs, or lower `timeout`."),
+    )
+}
+
 /// The clean-up was stopped before it began.
 pub fn cleanup_stopped(outcome: &Outcome) -> Option<Diagnosis> {
     let record = skipped(outcome).find(|record| !outside(record)).filter(|_| !is_clean_up(outcome))?;

@@ -4,7 +4,7 @@
 //! Whatever is taken for one may be deleted, so all of this must hold: it bears our tag in a header of ours, once; it has
 //! the Message-ID that we make of that tag, or, since some relays give a message a new one, our subject; it is from an
 //! address of ours; and by its Date, which is by our clock, it is old enough to belong to no verification that is still
-//! under way. A bounce, an answer or a quotation has no such header, and is none.
+//! under way, or its tag is known to be that of a run that was killed. A bounce, an answer or a quotation has no such header, and is none.
 
 use std::time::Duration;
 
@@ -58,15 +58,17 @@ impl Leftover {
 pub struct Signs {
     /// The addresses that verifications send from.
     pub own: Vec<Address>,
-    /// A leftover was sent before this.
+    /// A leftover was sent before this,
     pub before: Timestamp,
+    /// or bears the tag of a verification that is known to be over.
+    pub abandoned: Vec<String>,
 }
 
 impl Signs {
     /// Messages from these addresses that are older than `age`.
     pub fn new(own: Vec<Address>, age: Duration) -> Signs {
         let before = Timestamp::now().checked_sub(age).unwrap_or(Timestamp::MIN);
-        Signs { own, before }
+        Signs { own, before, abandoned: Vec::new() }
     }
 
     /// The leftover that these header fields ([`FIELDS`]) are of; `None` for every other message.
@@ -79,6 +81,7 @@ impl Signs {
             return None;
         }
         let sent = timestamp(only(&parsed, "Date")?.as_datetime()?)?;
+        let over = sent < self.before || self.abandoned.contains(&tag);
         let leftover = || Leftover {
             tag,
             from: own.to_string(),
@@ -86,7 +89,7 @@ impl Signs {
             arrived_after: received(&parsed).and_then(|at| Duration::try_from(at.duration_since(sent)).ok()),
             kept: fields(&parsed, KEEP_HEADER).next().is_some(),
         };
-        (sent < self.before).then(leftover)
+        over.then(leftover)
     }
 }
 
@@ -257,6 +260,10 @@ mod tests {
             assert_eq!(signs().read(message.message()), None, "it may belong to a verification under way");
             let later = Signs { before: Timestamp::now().checked_add(HOUR).unwrap(), ..signs() };
             assert_eq!(later.read(message.message()).unwrap().tag, message.tag());
+            let known = Signs { abandoned: vec![TAG.to_owned(), message.tag().to_owned()], ..signs() };
+            assert_eq!(known.read(message.message()).unwrap().tag, message.tag(), "its run was killed");
+            let other = Signs { own: vec!["mallory@elsewhere.test".parse().unwrap()], ..known };
+            assert_eq!(other.read(message.message()), None, "all other signs hold all the same");
         }
     }
 

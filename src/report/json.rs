@@ -14,7 +14,7 @@ use super::printable::is_unsafe;
 
 /// An outcome with its verdict, round trip and diagnoses, in the order in which a person looks for them.
 #[derive(Serialize)]
-struct Judged<'a> {
+pub(super) struct Judged<'a> {
     schema: u32,
     check: &'a str,
     verdict: Verdict,
@@ -76,10 +76,18 @@ pub fn judged(outcomes: &[Outcome]) -> Vec<impl Serialize + '_> {
     outcomes.iter().map(Judged::from).collect()
 }
 
-/// A value as JSON. What JSON itself allows in a string and a terminal would act on is written as `\u`, too: the meaning is the same.
+/// A value as JSON, laid out to be read. What JSON itself allows in a string and a terminal would act on is written as `\u`, too: the meaning is the same.
 pub fn write(value: &impl Serialize) -> String {
     // Strings, numbers and names known at compile time: nothing here can fail to serialize.
-    let json = serde_json::to_string_pretty(value).unwrap_or_default();
+    written(&serde_json::to_string_pretty(value).unwrap_or_default())
+}
+
+/// The same on one line.
+pub(super) fn line(value: &impl Serialize) -> String {
+    written(&serde_json::to_string(value).unwrap_or_default())
+}
+
+fn written(json: &str) -> String {
     let mut text = String::with_capacity(json.len() + 1);
     for c in json.chars() {
         if is_unsafe(c) && c != '\n' {

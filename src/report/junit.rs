@@ -10,6 +10,7 @@ use crate::diagnose::{Diagnosis, Verdict, round_trip, verdict};
 use crate::outcome::{Outcome, Server, seconds};
 use crate::stage::Leg;
 
+use super::attempts::attempts;
 use super::case::{Case, End, Names, cases};
 use super::printable::printable;
 use super::{terminal, words};
@@ -94,6 +95,7 @@ impl Suite<'_> {
         ];
         let round_trip = round_trip(self.outcome).map(seconds::rounded);
         properties.extend(round_trip.map(|time| ("round_trip_seconds".to_owned(), time.to_string())));
+        properties.extend(attempts(self.outcome).into_iter().map(|attempt| (attempt.name, attempt.text)));
         let records = self.cases.iter().filter_map(|case| case.record);
         let mut servers: Vec<&Server> = records.filter_map(|record| self.outcome.server(record)).collect();
         servers.dedup();

@@ -3,6 +3,7 @@
 use crate::diagnose::{Diagnosis, Verdict, diagnose, verdict};
 use crate::outcome::{Conversation, Outcome, StageRecord};
 
+use super::attempts::attempts;
 use super::printable::{lines, printable};
 use super::terminal::{self, causes, table};
 use super::{headline, human, words};
@@ -53,8 +54,11 @@ fn sign(verdict: Verdict) -> &'static str {
 fn opening(outcome: &Outcome) -> String {
     let Outcome { check, from, to, began, seconds, .. } = outcome;
     let journey = if from == to { format!("{from} to itself") } else { format!("{from} to {to}") };
+    let attempts: String =
+        attempts(outcome).iter().map(|one| format!("- {}: {}\n", one.name, escape(&one.text))).collect();
+    let attempts = if attempts.is_empty() { attempts } else { format!("\n{attempts}") };
     format!(
-        "## mailtrip {}: {}\n\n{}.\n\nFrom {}, {began}, took {}.\n",
+        "## mailtrip {}: {}\n\n{}.\n\nFrom {}, {began}, took {}.\n{attempts}",
         escape(check),
         verdict(outcome),
         escape(headline(outcome).trim_end_matches('.')),

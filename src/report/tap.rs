@@ -8,6 +8,7 @@ use std::fmt::Write;
 use crate::diagnose::{Diagnosis, Verdict, verdict};
 use crate::outcome::Outcome;
 
+use super::attempts::attempts;
 use super::case::{Case, End, Names, cases};
 use super::{headline, printable, terminal};
 
@@ -29,6 +30,9 @@ pub fn render(outcomes: &[Outcome]) -> String {
             point(&mut tap, number, outcome, case);
         }
         let name = printable::printable(&outcome.check);
+        for attempt in attempts(outcome) {
+            push(&mut tap, format_args!("# {name}: {}: {}", attempt.name, attempt.text));
+        }
         push(&mut tap, format_args!("# {name}: {}: {}", verdict(outcome), headline(outcome)));
     }
     tap

@@ -2,6 +2,7 @@
 
 pub(super) mod causes;
 pub mod clearance;
+pub mod list;
 mod live;
 pub mod page;
 pub(super) mod table;
@@ -11,6 +12,7 @@ pub use live::{stage_line, waiting};
 use crate::diagnose::{Diagnosis, Verdict, breach, verdict};
 use crate::outcome::{Conversation, Line, Mark, Outcome, Side, StageRecord};
 
+use super::attempts::{Attempt, attempts};
 use super::{headline, human};
 use page::{Ink, Page};
 
@@ -35,6 +37,7 @@ impl Default for Style {
 pub fn render(outcome: &Outcome, style: &Style) -> String {
     let mut page = Page::new(style);
     title(&mut page, outcome);
+    attempted(&mut page, outcome);
     table::write(&mut page, outcome);
     causes::write(&mut page, outcome);
     conversations(&mut page, outcome);
@@ -74,6 +77,16 @@ fn title(page: &mut Page, outcome: &Outcome) {
         let took = human::duration(outcome.seconds);
         page.text(0, Ink::Dim, &format!("began {}, took {took}", outcome.began));
         page.text(0, Ink::Dim, &format!("tag {}", outcome.tag));
+    }
+}
+
+/// The attempts, where there were several: what follows is about the last one.
+fn attempted(page: &mut Page, outcome: &Outcome) {
+    for (index, Attempt { name, verdict, text }) in attempts(outcome).into_iter().enumerate() {
+        if index == 0 {
+            page.blank();
+        }
+        page.row(&[(verdict_ink(verdict), format!("  {name}  "))], Ink::Plain, &text);
     }
 }
 

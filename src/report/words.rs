@@ -75,6 +75,7 @@ pub fn skip(skip: &Skip) -> String {
         Skip::NoImap => "not to be seen by POP3, and the account has no IMAP".to_owned(),
         Skip::InboxOnly => "POP3 shows the inbox only, and nothing that is taken for spam".to_owned(),
         Skip::Stopped => "skipped, the run was stopped".to_owned(),
+        Skip::AlreadyRunning { .. } => "skipped, another run of this check was under way".to_owned(),
         Skip::Inconclusive { failure } => {
             let why = failure.reply.as_deref().map_or_else(|| self::failure(failure), first_line);
             format!("could not be found out: {why}")

@@ -32,7 +32,7 @@ pub async fn run(arguments: cli::Clean) -> Result<Verdict, Unable> {
     };
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
-    let live = Live::default();
+    let live = Live::of(Vec::new());
     let watched = reports.is_watched();
     let listener: &dyn Listener = if watched { &live } else { &() };
     // One that does not answer must not hold up the others.

@@ -22,7 +22,7 @@ pub async fn run(demo: cli::Demo) -> Result<Verdict, Unable> {
         .await
         .map_err(|error| format!("the sandbox cannot be started: {error}"))?;
     let check = demo_check(&sandbox, demo.transcript)?;
-    let verdict = verify::all(&[check], reports, signals, verify::Besides::default()).await;
+    let verdict = verify::all(vec![check], reports, signals, verify::Besides::default()).await;
     sandbox.stop().await;
     Ok(verdict)
 }

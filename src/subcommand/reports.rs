@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 
 use mailtrip::account::Secret;
 use mailtrip::check::Check;
-use mailtrip::diagnose::{Verdict, verdict};
+use mailtrip::diagnose::{Verdict, is_clean_up};
 use mailtrip::outcome::Outcome;
 use mailtrip::report::terminal::Style;
-use mailtrip::report::{self, Format, github};
+use mailtrip::report::{self, Format, github, terminal};
 
 use crate::cli::{self, ReportTo};
-use crate::console::{Unable, command, complain, plain_style, print, worst};
+use crate::console::{Unable, command, complain, note, plain_style, print, worst};
 
 use super::options;
+use super::stream::Stream;
 use super::whole_file::{Readers, WholeFile};
 
 /// Where GitHub Actions takes the summary of a step from.
@@ -33,6 +34,12 @@ pub struct Reports {
     quiet: bool,
     /// What was printed when its check was done is not printed again.
     printed: bool,
+    /// Whether there is something new of each check, where nothing else is to be told.
+    news: Option<Vec<bool>>,
+    /// Something of it was to be seen.
+    shown: bool,
+    /// Nor what was told as it happened.
+    streamed: bool,
     files: Vec<(Format, WholeFile)>,
     summary: Option<Summary>,
     /// UNKNOWN as soon as a report could not be written.
@@ -58,7 +65,18 @@ impl Reports {
         let wanted = format == Format::Github || files.iter().any(|(format, _)| *format == Format::Github);
         let summary = if wanted { Summary::open()? } else { None };
         let style = Style { verbose: show.verbose, ..plain_style() };
-        Ok(Reports { format, style, quiet: show.quiet, printed: false, files, summary, worst: Verdict::Ok })
+        Ok(Reports {
+            format,
+            style,
+            quiet: show.quiet,
+            printed: false,
+            news: None,
+            shown: false,
+            streamed: false,
+            files,
+            summary,
+            worst: Verdict::Ok,
+        })
     }
 
     /// In a job of GitHub Actions, has the runner mask what these checks sign in by, should anything else in the job say it.
@@ -102,18 +120,49 @@ impl Reports {
         self.files.iter().any(|(_, file)| file.path() == path)
     }
 
-    /// Something is done: a report for people is printed at once; the other formats are one document, printed at the end.
+    /// Nothing is printed before it is known what there is to tell.
+    pub fn hush(&mut self) {
+        self.quiet = true;
+    }
+
+    /// Of all checks, only those are told of that there are news of, and these news before anything else.
+    pub fn limit_to(&mut self, news: &[Option<String>]) {
+        let sentences: Vec<&str> = news.iter().flatten().map(String::as_str).collect();
+        match self.format {
+            Format::Terminal if !sentences.is_empty() => {
+                let written = print(&(sentences.join("\n") + "\n\n"));
+                self.note(written);
+            }
+            Format::Terminal => {}
+            _ => sentences.into_iter().for_each(note),
+        }
+        (self.news, self.quiet) = (Some(news.iter().map(Option::is_some).collect()), false);
+    }
+
+    /// The events of a run on standard output, each as it happens, where that is what was asked for. To be silent where all is
+    /// well, one has to wait for the end.
+    pub fn stream(&mut self) -> Option<Stream> {
+        self.streamed = self.format == Format::Ndjson && !self.quiet;
+        self.streamed.then(Stream::begin)
+    }
+
+    /// Something is done: a report for people is printed at once, unless all is well with it and nobody wants to know. The
+    /// other formats are one document, printed at the end.
     pub fn print_for_people(&mut self, outcomes: &[Outcome]) {
-        if self.format == Format::Terminal {
-            self.print(outcomes);
-            self.printed = true;
+        if self.format != Format::Terminal {
+            return;
+        }
+        self.printed = true;
+        if self.is_told(outcomes) {
+            let gap = if self.shown { "\n" } else { "" };
+            self.shown = true;
+            self.note(print(&format!("{gap}{}", report::render(outcomes, self.format, &self.style))));
         }
     }
 
     /// Below a report for people, which options the settings are that it names, or that somebody was `told` of.
     pub fn name_options(&mut self, outcome: &Outcome, told: &[String]) {
-        let is_shown = !(self.quiet && verdict(outcome) == Verdict::Ok);
-        if self.format == Format::Terminal && is_shown {
+        if self.format == Format::Terminal && self.is_told(std::slice::from_ref(outcome)) {
             self.note(print(&options::below_report(outcome, told, &self.style)));
         }
     }
@@ -121,8 +170,9 @@ impl Reports {
     /// Writes what is not written yet. The verdict is that on the outcomes, and at least UNKNOWN where a report could
     /// not be written.
     pub fn finish(mut self, outcomes: &[Outcome]) -> Verdict {
-        if !self.printed {
-            self.print(outcomes);
+        let told = self.told(outcomes);
+        if !(self.news.is_some() && told.is_empty()) {
+            self.print(&told);
         }
         let style = Style { verbose: self.style.verbose, ..Style::default() };
         for (format, file) in std::mem::take(&mut self.files) {
@@ -131,14 +181,40 @@ impl Reports {
         if let Some(summary) = self.summary.take() {
             self.note(summary.append(outcomes));
         }
-        self.worst.max(worst(outcomes))
+        let nothing = if self.news.is_some() { Verdict::Ok } else { Verdict::Unknown };
+        self.worst.max(if told.is_empty() { nothing } else { worst(&told) })
     }
 
-    /// Unless all is well and nobody wants to know.
+    /// Those that are told of on standard output, and by the exit code.
+    fn told(&self, outcomes: &[Outcome]) -> Vec<Outcome> {
+        let is_new = |number: usize| match &self.news {
+            Some(news) => news.get(number).copied().unwrap_or_default(),
+            None => true,
+        };
+        let told = outcomes.iter().enumerate().filter(|(number, _)| is_new(*number));
+        told.map(|(_, outcome)| outcome.clone()).collect()
+    }
+
+    /// On standard output; below the reports on several checks, they are listed.
     fn print(&mut self, outcomes: &[Outcome]) {
-        if !self.quiet || self.format.is_awaited() || worst(outcomes) != Verdict::Ok {
-            self.note(print(&report::render(outcomes, self.format, &self.style)));
+        let cleaned = outcomes.iter().all(is_clean_up);
+        match self.format {
+            _ if self.streamed => {}
+            Format::Terminal if self.printed => {}
+            Format::Terminal if !cleaned => {
+                outcomes.iter().for_each(|one| self.print_for_people(std::slice::from_ref(one)))
+            }
+            _ if self.is_told(outcomes) => self.note(print(&report::render(outcomes, self.format, &self.style))),
+            _ => {}
         }
+        if self.format == Format::Terminal && outcomes.len() > 1 && !cleaned && self.is_told(outcomes) {
+            self.note(print(&format!("\n{}", terminal::list::render(outcomes, self.quiet, &self.style))));
+        }
+    }
+
+    /// Unless all is well, and nobody wants to know that or takes silence for a failure.
+    fn is_told(&self, outcomes: &[Outcome]) -> bool {
+        !self.quiet || self.format.is_awaited() || worst(outcomes) != Verdict::Ok
     }
 
     fn note(&mut self, written: Result<(), Unable>) {

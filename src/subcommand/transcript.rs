@@ -1,5 +1,6 @@
 //! `mailtrip verify --transcript FILE`: what was said on each connection, in a file of its own.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use mailtrip::outcome::Outcome;
@@ -12,7 +13,8 @@ use super::whole_file::{Readers, WholeFile};
 /// What was said, and where it goes.
 pub struct TranscriptFile {
     file: WholeFile,
-    text: String,
+    /// By check, for they end in any order.
+    texts: BTreeMap<usize, String>,
 }
 
 impl TranscriptFile {
@@ -21,7 +23,7 @@ impl TranscriptFile {
     /// # Errors
     /// Why it cannot be written, before there is anything to write.
     pub fn create(path: &Path) -> Result<TranscriptFile, Unable> {
-        Ok(TranscriptFile { file: WholeFile::create(path, Readers::Owner)?, text: String::new() })
+        Ok(TranscriptFile { file: WholeFile::create(path, Readers::Owner)?, texts: BTreeMap::new() })
     }
 
     /// Where it will be.
@@ -29,12 +31,16 @@ impl TranscriptFile {
         self.file.path()
     }
 
-    /// Takes what was said out of an outcome, which is then reported without it.
-    pub fn take(&mut self, outcome: &mut Outcome) {
-        if !self.text.is_empty() {
-            self.text.push('\n');
+    /// Takes what was said out of the outcome of a check, which is then reported without it.
+    pub fn take(&mut self, check: usize, outcome: &mut Outcome) {
+        for attempt in outcome.earlier.iter_mut() {
+            self.take(check, attempt);
         }
-        self.text += &terminal::transcript(outcome);
+        let text = self.texts.entry(check).or_default();
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        *text += &terminal::transcript(outcome);
         outcome.conversations.clear();
     }
 
@@ -43,6 +49,7 @@ impl TranscriptFile {
     /// # Errors
     /// Why that is not possible.
     pub fn finish(self) -> Result<(), Unable> {
-        self.file.finish(&self.text)
+        let texts: Vec<String> = self.texts.into_values().collect();
+        self.file.finish(&texts.join("\n"))
     }
 }

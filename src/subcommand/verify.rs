@@ -1,35 +1,43 @@
 //! `mailtrip verify`: checks of the configuration, or one address.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use mailtrip::account::{Account, Protocol};
+use mailtrip::batch::Terms;
 use mailtrip::check::Check;
 use mailtrip::config::{self, Measured, Overrides};
 use mailtrip::criteria::Measure;
 use mailtrip::diagnose::Verdict;
-use mailtrip::doctor::Doctor;
+use mailtrip::doctor::{Doctor, Examination};
 use mailtrip::outcome::Outcome;
 use mailtrip::provider;
 use mailtrip::push::{self, Target};
 use mailtrip::report::Format;
-use mailtrip::verify;
 use mailtrip::verify::plan::Plan;
 use mailtrip::verify::stop::{Reach, Stop};
+use tokio::sync::Semaphore;
 
 use crate::cli;
 use crate::console::{Unable, complain, note, plain_style, print};
-use crate::live::Live;
 use crate::signals::Signals;
 
+use super::audience::Audience;
 use super::doctor::doctor;
 use super::given::Targets;
+use super::in_order::InOrder;
 use super::reports::Reports;
 use super::transcript::TranscriptFile;
+use super::turn::{Course, Turns};
 use super::{configuration, examination, given, pushes, signals, stop_on_signals};
 
 /// How long the doctor's look after a failed check may take.
 const A_LOOK: Duration = Duration::from_secs(30);
+
+/// So many of them at the same time.
+const LOOKS: usize = 2;
 
 /// Verifies them.
 ///
@@ -38,14 +46,17 @@ const A_LOOK: Duration = Duration::from_secs(30);
 pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
     let mut signals = signals()?;
     let push = pushes::targets(&arguments.pushes)?;
-    let reports = Reports::open(&arguments.show)?;
+    let mut reports = Reports::open(&arguments.show)?;
+    if arguments.memory.on_change {
+        reports.hush();
+    }
     // Who is asked for a password, and a command that is, may take their time.
     let checks = tokio::select! {
         checks = wanted_checks(&arguments) => checks?,
         () = signals.next() => return Err("stopped before anything was verified".to_owned()),
     };
     reports.mask_secrets(&checks);
-    if !arguments.show.quiet {
+    if !arguments.is_quiet() {
         unmeasured(&checks, &arguments).for_each(|measure| note(&format!("no stage is measured by {measure} here")));
     }
     let doctor = arguments.diagnose.then(|| {
@@ -64,12 +75,21 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
         return Err(format!("{} is to hold both a report and the transcript", file.path().display()));
     }
     let options = Targets::is_address(&arguments.targets);
-    Ok(all(&checks, reports, signals, Besides { doctor, transcript, options, push }).await)
+    let config = if options { None } else { Some(configuration(&arguments.config, "verify")?) };
+    let turns = Arc::new(Turns::take(&checks, config.as_deref(), &arguments)?);
+    let (terms, on_change) = (terms(&arguments.several), arguments.memory.on_change);
+    Ok(all(checks, reports, signals, Besides { terms, turns, on_change, doctor, transcript, options, push }).await)
 }
 
 /// What is done beside the verification itself.
 #[derive(Default)]
 pub struct Besides {
+    /// How many checks at once, and how often again.
+    terms: Terms,
+    /// Whose turn it is, and what is kept for the next run.
+    turns: Arc<Turns>,
+    /// Only what is new is told.
+    on_change: bool,
     /// Who looks again at what failed.
     doctor: Option<Doctor>,
     /// Where what was said goes, if not into the report.
@@ -78,6 +98,16 @@ pub struct Besides {
     options: bool,
     /// Who else is told of the run.
     push: Vec<Target>,
+}
+
+fn terms(several: &cli::Several) -> Terms {
+    let usual = Terms::default();
+    Terms {
+        jobs: several.jobs.map_or(usual.jobs, usize::from),
+        per_host: several.per_host.map_or(usual.per_host, usize::from),
+        retries: several.retry.map_or(usual.retries, u32::from),
+        retry_delay: several.retry_delay.unwrap_or(usual.retry_delay),
+    }
 }
 
 async fn wanted_checks(arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
@@ -118,7 +148,7 @@ async fn checks_of_config(names: &[String], arguments: &cli::Verify) -> Result<V
     if arguments.transcript_is(|file| loaded.names.iter().any(|name| name == file)) {
         return Err(no_file("a check"));
     }
-    if !arguments.show.quiet {
+    if !arguments.is_quiet() {
         let is_measured = |measured: &Measured| {
             let check = loaded.checks.iter().find(|check| check.name() == measured.check);
             check.is_none_or(|check| Plan::of(check).is_measured_by(measured.measure))
@@ -141,50 +171,111 @@ fn no_file(what: &str) -> Unable {
 }
 
 async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Check, Unable> {
-    let given = (&arguments.given, arguments.show.quiet);
+    let given = (&arguments.given, arguments.is_quiet());
     let account = given::account(address, given, "verify", arguments.timeout, provider::Given::account).await?;
     let overrides = overrides(arguments);
     let (account, settings) = (overrides.account(account), overrides.settings()?);
     Check::new(address, account.clone(), account, settings).map_err(|error| error.to_string())
 }
 
-/// Verifies one check after the other, and reports on all of them.
-pub async fn all(checks: &[Check], mut reports: Reports, signals: Signals, mut besides: Besides) -> Verdict {
+/// Verifies all of them at the same time, and reports on each as soon as those before it are reported on.
+pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut besides: Besides) -> Verdict {
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
     let pushes = push::start(std::mem::take(&mut besides.push), push::PATIENCE);
-    let mut told = Verdict::Ok;
-    let mut outcomes = Vec::new();
-    for check in checks {
-        let mut outcome = verify_check(check, &stop, &reports).await;
-        if let Some(transcript) = &mut besides.transcript {
-            transcript.take(&mut outcome);
-        }
-        reports.print_for_people(std::slice::from_ref(&outcome));
-        let doctor = besides.doctor.as_ref().filter(|_| !stop.is_requested(Reach::Journey));
-        let seen = match doctor {
-            Some(doctor) => look_again(doctor, check, &outcome, &stop).await,
-            None => Ok(Vec::new()),
+    let audience = Audience::of(&checks, &mut reports);
+    let kept = besides.turns.clone();
+    let mut batch = Course::begin(&kept, &checks, besides.terms.clone(), stop.clone(), audience.listener());
+    let turns = Semaphore::new(LOOKS);
+    let (mut looks, mut in_order) = (FuturesUnordered::new(), InOrder::default());
+    let (mut told, mut reported) = (Verdict::Ok, Vec::new());
+    loop {
+        let next = async {
+            tokio::select! {
+                Some((check, outcome)) = batch.next() => Some(Next::Done(check, outcome)),
+                Some((check, reported)) = looks.next() => Some(Next::Looked(check, reported)),
+                else => None,
+            }
         };
-        let advice = seen.unwrap_or_else(|why| {
-            told = told.max(complain(Err(why)));
-            Vec::new()
-        });
-        if besides.options {
-            reports.name_options(&outcome, &advice);
+        match audience.while_waiting(next).await {
+            // A check is over. What it amounts to is settled here, before anybody is told.
+            Some(Next::Done(check, mut outcome)) => {
+                if let Some(transcript) = &mut besides.transcript {
+                    transcript.take(check, &mut outcome);
+                }
+                let is_told = kept.judge(check, &mut outcome) || !besides.on_change;
+                audience.done(&outcome);
+                let doctor = besides.doctor.as_ref().filter(|_| is_told && !stop.is_requested(Reach::Journey));
+                looks.push(looked_again(doctor, &turns, (check, &checks[check]), outcome, &stop));
+            }
+            Some(Next::Looked(check, reported)) => in_order.put(check, reported),
+            None => break,
         }
-        outcomes.push(outcome);
+        while let Some(one) = in_order.ready() {
+            if !besides.on_change {
+                told = told.max(tell(&mut reports, &one, besides.options));
+            }
+            reported.push(one);
+        }
     }
+    if besides.on_change {
+        let news = kept.news();
+        reports.limit_to(&news);
+        let new = reported.iter().zip(&news).filter(|(_, news)| news.is_some());
+        told = new.map(|(one, _)| tell(&mut reports, one, besides.options)).fold(told, Verdict::max);
+    }
+    let outcomes: Vec<Outcome> = reported.into_iter().map(|(outcome, _)| outcome).collect();
     let written = complain(besides.transcript.map_or(Ok(()), TranscriptFile::finish));
-    let quiet = reports.is_quiet();
-    let verdict = reports.finish(&outcomes).max(written).max(told);
-    pushes::finish(pushes, &outcomes, true, quiet, &stop).await;
+    let streamed = complain(audience.finish(&outcomes));
+    let (is_news, quiet) = (!besides.on_change || kept.news().iter().any(Option::is_some), reports.is_quiet());
+    let verdict = reports.finish(&outcomes).max(written).max(streamed).max(told);
+    // Not before it is told, so that what could not be told is news at the next run, too.
+    let verdict = kept.finish(&outcomes).max(verdict);
+    pushes::finish(pushes, &outcomes, is_news, quiet, &stop).await;
     verdict
 }
 
-/// Has the doctor look at the servers at which something failed, unless that is stopped; nobody signs in again. What is
-/// said of settings is given back.
-async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &Stop) -> Result<Vec<String>, Unable> {
+/// Prints a report for people, if that is what is wanted.
+fn tell(reports: &mut Reports, (outcome, seen): &Reported, options: bool) -> Verdict {
+    reports.print_for_people(std::slice::from_ref(outcome));
+    let printed = complain(print_look(seen));
+    if options {
+        reports.name_options(outcome, &seen.iter().flat_map(examination::told).collect::<Vec<_>>());
+    }
+    printed
+}
+
+/// What comes next while checks are under way.
+enum Next {
+    /// A check is over.
+    Done(usize, Outcome),
+    /// It was looked at again, where that was asked for: it can be reported on.
+    Looked(usize, Reported),
+}
+
+/// What is reported on a check: its outcome, and what the doctor saw.
+type Reported = (Outcome, Vec<Examination>);
+
+/// With what the doctor, if there is one, sees at the servers at which something failed; nobody signs in again.
+async fn looked_again(
+    doctor: Option<&Doctor>,
+    turns: &Semaphore,
+    (number, check): (usize, &Check),
+    outcome: Outcome,
+    stop: &Stop,
+) -> (usize, Reported) {
+    let seen = match doctor {
+        Some(doctor) => {
+            let _turn = turns.acquire().await;
+            look_again(doctor, check, &outcome, stop).await
+        }
+        None => Vec::new(),
+    };
+    (number, (outcome, seen))
+}
+
+/// Has the doctor look at the servers at which something failed, unless that is stopped.
+async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &Stop) -> Vec<Examination> {
     let accounts = [Some(check.from()), check.to().account()];
     let mut accounts: Vec<&Account> = accounts.into_iter().flatten().collect();
     accounts.dedup_by(|one, other| one.name == other.name);
@@ -196,20 +287,12 @@ async fn look_again(doctor: &Doctor, check: &Check, outcome: &Outcome, stop: &St
         if protocols.is_empty() { None } else { Some(doctor.examine(account, &protocols, stop).await) }
     });
     tokio::select! {
-        examinations = join_all(examinations) => {
-            let style = plain_style();
-            print(&examinations.iter().flatten().map(|one| examination::look(one, &style)).collect::<String>())?;
-            Ok(examinations.iter().flatten().flat_map(examination::told).collect())
-        }
-        () = stop.requested(Reach::Cleanup) => Ok(Vec::new()),
+        examinations = join_all(examinations) => examinations.into_iter().flatten().collect(),
+        () = stop.requested(Reach::Cleanup) => Vec::new(),
     }
 }
 
-async fn verify_check(check: &Check, stop: &Stop, reports: &Reports) -> Outcome {
-    if reports.is_watched() {
-        let live = Live::default();
-        live.while_doing(reports.style().width, verify::run(check, stop, &live)).await
-    } else {
-        verify::run(check, stop, &()).await
-    }
+fn print_look(seen: &[Examination]) -> Result<(), Unable> {
+    let style = plain_style();
+    print(&seen.iter().map(|one| examination::look(one, &style)).collect::<String>())
 }

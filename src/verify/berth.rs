@@ -469,6 +469,7 @@ async fn clear_maildrop(
 ) -> Result<(), Failure> {
     let is_it = |header: &[u8]| expected.iter().any(|probe| probe.is(header));
     let earlier = |header: &[u8]| signs.read(header).filter(|leftover| !leftover.kept);
+    maildrop.looks_back = !signs.abandoned.is_empty();
     let removed = maildrop.remove(is_it, earlier, recorder, seen).await?;
     if removed == 0 {
         seen.concern(Concern::MayArrive);

@@ -16,6 +16,7 @@ use crate::verify::dial::{self, Dial};
 use crate::verify::folder::Folder;
 use crate::verify::mailbox::{Baseline, Mailbox};
 use crate::verify::recorder::{Recorder, Seen};
+use crate::verify::turn;
 use crate::wire::imap::Greeted;
 
 /// What the clean-up looks into, and for what.
@@ -168,6 +169,7 @@ impl Sweep<'_, '_> {
             Concern::LeftBehind { folder, uid: Some(uid), why }
         };
         unless_done.splice(place..place, uids.iter().map(left));
+        let _turn = if mailbox.takes_turns() { Some(turn::at(self.task.endpoint).await) } else { None };
         mailbox.remove(folder, &uids).await?.tell(folder, &earlier, self.seen);
         Ok(())
     }

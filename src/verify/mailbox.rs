@@ -67,6 +67,11 @@ impl Mailbox {
         if self.imap.offers("UIDPLUS") { removal::AT_ONCE } else { usize::MAX }
     }
 
+    /// Whether two that remove messages here at the same time would be in each other's way.
+    pub(super) fn takes_turns(&self) -> bool {
+        !self.imap.offers("UIDPLUS")
+    }
+
     /// Finds the folders, notes where new messages begin in each, and leaves the inbox open.
     ///
     /// Where the server has LIST-EXTENDED, LIST-STATUS and SPECIAL-USE this is a single round trip.

@@ -47,6 +47,8 @@ pub struct Maildrop<'a> {
     /// The session in which something was found, where the server wants a pause before the next one (LOGIN-DELAY): the
     /// clean-up would come too early for a new one.
     held: Option<Pop3>,
+    /// The clean-up looks at the last messages that were there before, too: each costs its header.
+    pub(super) looks_back: bool,
 }
 
 /// A message that was waited for, and is there.
@@ -114,7 +116,16 @@ impl<'a> Maildrop<'a> {
                     uid_next: None,
                 });
                 let leaving = Some(leave(pop3));
-                Ok(Maildrop { account, endpoint, baseline, login_delay, signed_in, leaving, held: None })
+                Ok(Maildrop {
+                    account,
+                    endpoint,
+                    baseline,
+                    login_delay,
+                    signed_in,
+                    leaving,
+                    held: None,
+                    looks_back: false,
+                })
             })
             .await
     }

@@ -215,6 +215,19 @@ impl Plan {
         self.0.extend(stages.iter().map(planned));
     }
 
+    /// All stages, skipped for this reason.
+    pub fn skipped(&self, why: &Skip) -> Vec<StageRecord> {
+        let skipped = |Planned { at, account }: &Planned| StageRecord {
+            at: *at,
+            account: account.clone(),
+            span: None,
+            facts: Vec::new(),
+            concerns: Vec::new(),
+            status: Status::Skipped(why.clone()),
+        };
+        self.0.iter().map(skipped).collect()
+    }
+
     /// Puts the records in the plan's order. A stage without one was not reached: it is skipped, because of what
     /// failed before it in its own leg, else because of the first in the plan that failed: which of two dials failed
     /// earlier is an accident.

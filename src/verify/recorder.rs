@@ -18,6 +18,11 @@ use crate::wire::transcript::{self, Transcript};
 /// What happens while a verification runs, as it happens.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// The messages of the verification are composed, and nothing is sent yet.
+    Composed {
+        /// Their tags, by which they are known should the run be killed before it has removed them.
+        tags: &'a [&'a str],
+    },
     /// A stage has begun.
     Began {
         /// Which.
@@ -161,6 +166,11 @@ impl<'a> Recorder<'a> {
         &self.tokens
     }
 
+    /// Tells the listener.
+    pub fn announce(&self, event: Event<'_>) {
+        self.listener.on(event);
+    }
+
     /// What stages are bounded by.
     pub fn bounds(&self) -> &Bounds {
         &self.bounds
@@ -254,10 +264,15 @@ impl<'a> Recorder<'a> {
         })
     }
 
-    /// All stages in the plan's order; those that were never reached are skipped, with the reason.
+    /// All stages in the plan's order; those that were never reached are skipped, with the reason, and told of now.
     pub fn finish(self, plan: &Plan) -> Vec<StageRecord> {
         let records = std::mem::take(&mut *lock(&self.records));
-        plan.complete(records, self.bounds.stop.is_requested(Reach::Journey))
+        let reached: Vec<(At, String)> = records.iter().map(|record| (record.at, record.account.clone())).collect();
+        let all = plan.complete(records, self.bounds.stop.is_requested(Reach::Journey));
+        let is_reached =
+            |record: &&StageRecord| reached.iter().any(|(at, name)| (at, name) == (&record.at, &record.account));
+        all.iter().filter(|record| !is_reached(record)).for_each(|record| self.listener.on(Event::Ended(record)));
+        all
     }
 
     fn put(&self, mut record: StageRecord) {

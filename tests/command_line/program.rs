@@ -61,7 +61,8 @@ impl Place {
         command.env("HOME", self.path()).env("APPDATA", self.path()).env("TMPDIR", self.path());
         let of_mailtrip =
             ["MAILTRIP_CONFIG", "MAILTRIP_PASSWORD", "MAILTRIP_PUSH", "XDG_CONFIG_HOME", "GITHUB_STEP_SUMMARY"];
-        for name in of_mailtrip.into_iter().chain(["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"]) {
+        let of_state = ["XDG_STATE_HOME", "STATE_DIRECTORY"];
+        for name in of_mailtrip.into_iter().chain(of_state).chain(["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"]) {
             command.env_remove(name);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -202,3 +202,22 @@ mod stopped {
         assert!(requests.len() == 1 && requests[0].0.starts_with("POST /Zq9/start?rid="), "{requests:#?}");
     }
 }
+
+#[test]
+fn of_what_is_no_news_only_those_are_told_that_miss_a_ping() {
+    let (system, web) = (System::start(""), Web::start(says(OK)));
+    let more = ["healthchecks", "kuma", "ntfy", "webhook"].map(|kind| web.url(kind)).join(" ");
+    let told = |password: &str| {
+        let before = web.requests().len();
+        let config = system.sandbox.config(&system.ca_file).replace("alice's sandbox", password);
+        system.place.write("mailtrip.toml", &config);
+        with_variable(&system.place, &more, &["verify", "alice", "--on-change"]);
+        let mut told: Vec<String> = web.requests().split_off(before).into_iter().map(|(first, _)| first).collect();
+        told.retain(|first| !first.contains("/start"));
+        told.len()
+    };
+    assert_eq!(told("alice's sandbox"), 2, "a first run that is OK is no news");
+    assert_eq!(told("no"), 4);
+    assert_eq!(told("no"), 2, "it is down as before");
+    assert_eq!(told("alice's sandbox"), 4);
+}

@@ -7,7 +7,15 @@ use std::process::{Command, Output, Stdio};
 pub fn mailtrip(arguments: &[String], folder: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailtrip"));
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
-    for name in ["MAILTRIP_CONFIG", "MAILTRIP_PASSWORD", "MAILTRIP_PUSH", "XDG_CONFIG_HOME", "GITHUB_STEP_SUMMARY"] {
+    for name in [
+        "MAILTRIP_CONFIG",
+        "MAILTRIP_PASSWORD",
+        "MAILTRIP_PUSH",
+        "XDG_CONFIG_HOME",
+        "XDG_STATE_HOME",
+        "STATE_DIRECTORY",
+        "GITHUB_STEP_SUMMARY",
+    ] {
         command.env_remove(name);
     }
     command.env("HOME", folder).output().unwrap()

@@ -41,7 +41,7 @@ struct Progress {
 
 impl Maildrop<'_> {
     /// Removes every message whose header `is_it`, of those that have come since the baseline, and says how many there
-    /// were; and what is left of an `earlier` verification, as far as it has come since, too. A session that is lost
+    /// were; and what is left of an `earlier` verification, as far as it is looked at, too. A session that is lost
     /// before its QUIT is answered has deleted nothing; then one more is tried.
     ///
     /// # Errors
@@ -108,7 +108,10 @@ impl Maildrop<'_> {
         is_it: &impl Fn(&[u8]) -> bool,
         progress: &mut Progress,
     ) -> Result<(), Failure> {
-        let (hits, _) = self.baseline.search(&mut pop3, is_it, &mut HashSet::new()).await?;
+        let (mut hits, now) = self.baseline.search(&mut pop3, is_it, &mut HashSet::new()).await?;
+        if self.looks_back {
+            hits.append(&mut now.search_the_last(&mut pop3, is_it, &hits).await?);
+        }
         for hit in hits {
             match pop3.delete(hit.number).await {
                 Ok(()) => progress.marked.push(hit),

@@ -11,6 +11,9 @@ const WINDOW: usize = 20;
 /// How many new messages are looked at in one look, the newest first.
 const MOST_NEW: usize = 1000;
 
+/// So many of the last messages are looked at where a run was killed, so that it costs the same in a full mailbox.
+const LAST: usize = 100;
+
 /// By what a message is known again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Identity {
@@ -83,6 +86,26 @@ impl Mark {
             }
         }
         Ok((hits, now))
+    }
+
+    /// Looks at the last messages of the mailbox, though they were there before: what `is_it`, but for what is `known` already.
+    pub async fn search_the_last(
+        &self,
+        pop3: &mut Pop3,
+        is_it: &impl Fn(&[u8]) -> bool,
+        known: &[Hit],
+    ) -> Result<Vec<Hit>, Failure> {
+        let is_new = |number: &u32| !known.iter().any(|hit| hit.number == *number);
+        let numbers: Vec<u32> = (1..=self.count()).rev().take(LAST).filter(is_new).collect();
+        let headers = pop3.headers(&numbers).await?;
+        let mut hits = Vec::new();
+        for (number, header) in numbers.into_iter().zip(headers) {
+            if let Some(header) = header.filter(|header| is_it(header)) {
+                let unique_id = self.unique_id(number, pop3).await?;
+                hits.push(Hit { number, unique_id, header });
+            }
+        }
+        Ok(hits)
     }
 
     /// What is known of the messages at the ends is not asked for a second time.
