@@ -297,3 +297,25 @@ async fn a_stop_cuts_the_time_before_the_next_attempt_short() {
     assert_eq!((verdict(&outcomes[0]), outcomes[0].earlier.len()), (Verdict::Critical, 0));
     assert_eq!(outcomes[1].earlier.len(), 0);
 }
+
+/// A bug in one verification: here, in who is told of it.
+struct Broken;
+
+impl Listener for Broken {
+    fn on(&self, which: Which, event: Event<'_>) {
+        if let (0, Event::Within(recorder::Event::Ended(record))) = (which.check, event) {
+            assert_ne!(record.at.stage, Stage::Connect, "this is to go wrong");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verification_that_goes_to_pieces_takes_no_other_with_it() {
+    let sandbox = sandbox("").await;
+    let outcomes =
+        all(checks(&sandbox, &["localhost", "localhost"]), Terms::default(), Stop::new().1, Arc::new(Broken)).await;
+    assert_eq!(outcomes.iter().map(verdict).collect::<Vec<_>>(), [Verdict::Unknown, Verdict::Ok]);
+    assert_eq!(codes(&outcomes[0]), ["local"]);
+    let (_, failure) = outcomes[0].failed().next().expect("a failure");
+    assert!(failure.detail.as_deref().is_some_and(|why| why.starts_with("mailtrip itself broke off: ")), "{failure:?}");
+}
