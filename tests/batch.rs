@@ -240,6 +240,9 @@ async fn a_stop_ends_all_that_run_and_begins_none_that_wait() {
     for outcome in &outcomes[2..] {
         assert!(!outcome.stages.is_empty());
         assert!(outcome.stages.iter().all(|record| record.status == Status::Skipped(Skip::Stopped)));
+        let [only] = &diagnose(outcome)[..] else { panic!("{:?}", codes(outcome)) };
+        let cause = "The verification was stopped before its turn came.";
+        assert_eq!((only.code, only.cause.as_str()), ("interrupted", cause));
     }
     let connections = sandbox.commands().iter().filter(|command| command.contains("EHLO")).count();
     assert_eq!(connections, 2, "no connection was made for the others: {:#?}", sandbox.commands());
