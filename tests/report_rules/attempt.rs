@@ -25,19 +25,22 @@ fn told(outcome: &Outcome) -> (Verdict, Vec<(&'static str, usize)>) {
     (verdict(outcome), of_attempts.map(|one| (one.code, one.evidence.len())).collect())
 }
 
+/// How the attempts went, the verdict, and the codes about them with so much evidence.
+type Case = (Vec<Option<Kind>>, Verdict, &'static [(&'static str, usize)]);
+
 #[test]
 fn the_last_attempt_counts_and_a_failure_before_it_is_a_warning() {
     let (lost, local) = (Some(Kind::ConnectionLost), Some(Kind::Local));
-    let cases: [(&[Option<Kind>], Verdict, &[(&str, usize)]); 8] = [
-        (&[None], Verdict::Ok, &[]),
-        (&[lost.clone()], Verdict::Critical, &[]),
-        (&[lost.clone(), None], Verdict::Warning, &[("flaky", 1)]),
-        (&[local.clone(), None], Verdict::Warning, &[("flaky", 1)]),
-        (&[lost.clone(), local.clone(), None], Verdict::Warning, &[("flaky", 2)]),
-        (&[lost.clone(), lost.clone()], Verdict::Critical, &[("failed-again", 1)]),
-        (&[lost.clone(), local.clone()], Verdict::Unknown, &[("failed-again", 1)]),
+    let cases: [Case; 8] = [
+        (vec![None], Verdict::Ok, &[]),
+        (vec![lost.clone()], Verdict::Critical, &[]),
+        (vec![lost.clone(), None], Verdict::Warning, &[("flaky", 1)]),
+        (vec![local.clone(), None], Verdict::Warning, &[("flaky", 1)]),
+        (vec![lost.clone(), local.clone(), None], Verdict::Warning, &[("flaky", 2)]),
+        (vec![lost.clone(), lost.clone()], Verdict::Critical, &[("failed-again", 1)]),
+        (vec![lost.clone(), local.clone()], Verdict::Unknown, &[("failed-again", 1)]),
         // Nobody repeats what has passed; a file may say so all the same.
-        (&[None, None], Verdict::Ok, &[]),
+        (vec![None, None], Verdict::Ok, &[]),
     ];
     for (attempts, expected, codes) in cases {
         let mut all: Vec<Outcome> = attempts.iter().cloned().map(attempt).collect();
