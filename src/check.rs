@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use lettre::Address;
 
 use crate::account::{Account, Protocol};
-use crate::criteria::Criteria;
+use crate::criteria::{Criteria, Severity};
 
 /// What to verify, and how strictly. Made by [`Check::new`], which refuses what cannot work.
 #[derive(Debug, Clone)]
@@ -55,8 +55,11 @@ pub struct Settings {
     pub reply: bool,
     /// What to do about the Sent folder.
     pub sent: Sent,
+    /// How it is judged that there is no Sent folder, or, with [`Sent::Server`], no copy in it. `None`: a warning where the
+    /// folder is only looked for, and critical where it is named, or needed.
+    pub sent_missing: Option<Severity>,
     /// How a probe in the Junk folder is judged.
-    pub junk: Junk,
+    pub junk: Severity,
     /// Leave the messages where they are instead of removing them.
     pub keep: bool,
     /// Put what was said on each connection into the outcome, without secrets.
@@ -73,7 +76,8 @@ impl Default for Settings {
             receive: Receive::Imap,
             reply: false,
             sent: Sent::Auto,
-            junk: Junk::Warning,
+            sent_missing: None,
+            junk: Severity::Warning,
             keep: false,
             transcript: false,
             limits: Limits::default(),
@@ -119,17 +123,6 @@ pub enum Sent {
     Append,
     /// Leave the Sent folder alone.
     Off,
-}
-
-/// How a probe in the Junk folder is judged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Junk {
-    /// Delivered, but not where it should be.
-    #[default]
-    Warning,
-    /// As good as not delivered.
-    Critical,
 }
 
 /// How long things may take.

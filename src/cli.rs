@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mailtrip::account::{Family, Location, Secret};
 use mailtrip::check::{Receive, Sent};
+use mailtrip::criteria::{Measure, Range};
 use mailtrip::report::Format;
 
 /// Proves that a mailbox can send and receive: submits a tagged message over SMTP, follows it to the inbox, checks the
@@ -128,6 +129,14 @@ pub struct Verify {
     /// the URL does not show the kind. Can be given several times; $MAILTRIP_PUSH may hold more, which nobody else can read
     #[arg(long = "push", value_name = "[KIND=]URL", value_parser = secret)]
     pub pushes: Vec<Secret>,
+    /// A warning where a measure is outside of RANGE: a time such as 30s, or a range of monitoring plugins. MEASURE is
+    /// round-trip (the default), certificate-days, a stage such as login, or one of a leg such as submission-login. Can be
+    /// given several times
+    #[arg(long, value_name = "[MEASURE=]RANGE", value_parser = bound)]
+    pub warn: Vec<(Measure, Range)>,
+    /// The same for what is critical
+    #[arg(long, value_name = "[MEASURE=]RANGE", value_parser = bound)]
+    pub critical: Vec<(Measure, Range)>,
     /// Without a configuration.
     #[command(flatten)]
     pub given: Given,
@@ -417,6 +426,14 @@ fn report_to(text: &str) -> Result<ReportTo, String> {
 /// It is looked at later: what clap says of an argument repeats it.
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
+}
+
+fn bound(text: &str) -> Result<(Measure, Range), String> {
+    let (measure, range) = match text.split_once('=') {
+        Some((measure, range)) => (measure.trim().parse()?, range),
+        None => (Measure::RoundTrip, text),
+    };
+    Ok((measure, measure.range(range)?))
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), String> {

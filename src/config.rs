@@ -18,6 +18,7 @@ mod secret;
 mod section;
 mod sign_in;
 mod source;
+mod threshold;
 
 use std::collections::HashMap;
 use std::env;
@@ -29,6 +30,7 @@ use lettre::Address;
 
 use crate::account::{Account, Endpoint, Proof};
 use crate::check::{Check, Limits};
+use crate::criteria::Measure;
 use crate::provider::Provider;
 
 pub use check::Overrides;
@@ -84,6 +86,19 @@ pub struct Loaded {
     pub notices: Vec<Notice>,
     /// What is to be known about the providers whose presets are used by these checks.
     pub provider_notes: Vec<ProviderNote>,
+    /// The measures that these checks themselves have bounds for.
+    pub measured: Vec<Measured>,
+}
+
+/// A measure that a check has a bound for. Whether the check has a stage for it is known where its plan is made.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// Name of the check.
+    pub check: String,
+    /// What is measured.
+    pub measure: Measure,
+    /// What is to be pointed out where it has no such stage.
+    pub notice: Notice,
 }
 
 /// The accounts of a configuration.
@@ -155,7 +170,7 @@ pub async fn load(path: &Path, names: &[String], overrides: &Overrides) -> Resul
     }
     let longest = wanted.iter().filter_map(|entry| document.timeout(entry, overrides)).max();
     let accounts = fetch::accounts(&document, &names, &surroundings(path, longest), &source).await?;
-    loaded(&document, &wanted, &accounts, overrides, notices)
+    loaded((&document, &source), &wanted, &accounts, overrides, notices)
 }
 
 /// Loads the accounts with these names, or all of them if there is no name, without regard to what checks there are.
@@ -234,11 +249,11 @@ pub fn parse(text: &str, file: &str) -> Result<Loaded, ConfigError> {
     let (document, notices) = document::read(&source, Purpose::Checks(&overrides))?;
     let blank = document.accounts.iter().map(|(name, entry)| (name.as_str(), entry.account.clone())).collect();
     let wanted: Vec<&check::Entry> = document.checks.iter().collect();
-    loaded(&document, &wanted, &blank, &overrides, notices)
+    loaded((&document, &source), &wanted, &blank, &overrides, notices)
 }
 
 fn loaded(
-    document: &Document,
+    (document, source): (&Document, &Source),
     wanted: &[&check::Entry],
     accounts: &HashMap<&str, Account>,
     overrides: &Overrides,
@@ -268,7 +283,8 @@ fn loaded(
         }
     }
     let names = document.checks.iter().map(|entry| entry.name.get_ref().clone()).collect();
-    Ok(Loaded { checks, names, notices, provider_notes })
+    let measured = wanted.iter().flat_map(|entry| threshold::measured(entry, source)).collect();
+    Ok(Loaded { checks, names, notices, provider_notes, measured })
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@
 
 mod alteration;
 mod attempt;
+pub mod authentication;
 mod blocked;
+pub mod breach;
 mod case;
 mod certificate;
 pub mod code;
@@ -29,6 +31,7 @@ mod published;
 mod reach;
 mod root;
 mod service;
+pub mod threshold;
 mod token;
 mod transaction;
 mod wait;
@@ -184,7 +187,8 @@ impl Diagnosis {
 
 /// The verdict on a whole verification.
 ///
-/// CRITICAL where mail does not work, UNKNOWN where that could not be found out. Trouble in the clean-up is a
+/// CRITICAL where mail does not work, or works in a way that the check calls critical ([`breach`]); UNKNOWN where that could
+/// not be found out. Trouble in the clean-up is a
 /// warning at most: mail works then. A verification that proved nothing is never OK. Where it was repeated, the last attempt
 /// counts; one that passed after another had failed is a warning.
 pub fn verdict(outcome: &Outcome) -> Verdict {
@@ -221,6 +225,7 @@ pub fn stage_verdict(outcome: &Outcome, record: &StageRecord) -> Verdict {
         _ if !record.concerns.is_empty() => Verdict::Warning,
         _ => Verdict::Ok,
     };
+    let worst = worst.max(breach::worst(outcome, record));
     let could_not_run = worst == Verdict::Unknown && is_clean_up(outcome);
     if record.at.leg == Leg::Cleanup && !could_not_run { worst.min(Verdict::Warning) } else { worst }
 }
@@ -260,6 +265,7 @@ pub fn diagnose(outcome: &Outcome) -> Vec<Diagnosis> {
     let concerns = outcome.concerns();
     let concerns = concerns.map(|(record, concern)| concern::explain(outcome, record, concern).about(outcome, record));
     diagnoses.extend(merged(concerns));
+    diagnoses.extend(breach::explain(outcome));
     diagnoses.extend(note::notes(outcome));
     diagnoses.extend(outcome.stages.iter().filter_map(|record| leftover::removed(outcome, record)));
     diagnoses.sort_by_key(|diagnosis| (std::cmp::Reverse(diagnosis.verdict), diagnosis.certainty));

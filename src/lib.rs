@@ -91,6 +91,7 @@
 //! | one sign-in and a look around, without a message | [`verify::visit`] |
 //! | the server or this machine, and the line to change | [`doctor`](mod@doctor), [`doctor::judgement`] |
 //! | causes and advice, one rule a function | [`diagnose`](mod@diagnose) |
+//! | what is too slow, or not passed, by the criteria of a check | [`diagnose::breach`], [`diagnose::threshold`], [`diagnose::authentication`] |
 //! | what the code of a diagnosis means | [`diagnose::code`] |
 //! | how it looks | [`report::terminal`] |
 //! | what happens, as it happens, for programs | [`batch::Listener`], [`report::ndjson`] |

@@ -3,6 +3,7 @@
 //! An outcome holds no verdict; that is derived by [`crate::diagnose`], so that an outcome read back
 //! from disk is judged the same. Absent is `None` (JSON `null`), never 0.
 
+mod concern;
 mod conversation;
 mod manner;
 pub(crate) mod seconds;
@@ -18,6 +19,7 @@ use crate::criteria::Criteria;
 use crate::failure::{Failure, Reply, Skip};
 use crate::stage::At;
 
+pub use concern::Concern;
 pub use conversation::{Conversation, Line, Side};
 pub use manner::{Change, FiledBy, KnownBy, Noticed, Role};
 
@@ -384,6 +386,11 @@ pub enum Fact {
         /// Who filed it.
         filed_by: FiledBy,
     },
+    /// There is no copy, and that is fine by the settings.
+    NotFiled {
+        /// Why there is none.
+        why: String,
+    },
     /// A message of ours was removed.
     Removed {
         /// The folder.
@@ -422,74 +429,4 @@ pub enum Fact {
     },
     /// The messages were left where they are, as was asked for.
     Kept,
-}
-
-/// Something that was not right although the stage did its work.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "concern", rename_all = "kebab-case")]
-pub enum Concern {
-    /// One of the server's addresses does not work while another does.
-    AddressFailed {
-        /// IP address and port.
-        address: String,
-        /// How the attempt ended.
-        result: Dialled,
-    },
-    /// The server accepts a recipient in a foreign domain without a sign-in, at least from this machine's network.
-    RelaysWithoutAuthentication {
-        /// Its answer to RCPT.
-        reply: Reply,
-    },
-    /// The probe was taken for spam.
-    FoundInJunk {
-        /// The folder.
-        folder: String,
-    },
-    /// The message arrived more than once.
-    Duplicate {
-        /// How many times.
-        times: usize,
-    },
-    /// The account has no Sent folder that could be found.
-    NoSentFolder,
-    /// A folder is there, and cannot be opened.
-    NotSelectable {
-        /// The folder.
-        folder: String,
-        /// Why.
-        why: String,
-    },
-    /// Nothing can be removed from a folder: the server lets it be read only, or no message be marked as deleted.
-    ReadOnly {
-        /// The folder.
-        folder: String,
-        /// What the server said.
-        why: String,
-    },
-    /// A message of ours is still there.
-    LeftBehind {
-        /// The folder.
-        folder: String,
-        /// Its UID, where it is known.
-        uid: Option<u32>,
-        /// Why it could not be removed.
-        why: String,
-    },
-    /// A message of ours is marked `\Deleted` but still there, because removing it
-    /// would have removed other messages that are marked as well (no UIDPLUS, RFC 4315).
-    LeftMarked {
-        /// The folder.
-        folder: String,
-        /// Its UID.
-        uid: u32,
-    },
-    /// The probe was, or may have been, taken by the server and was not found: it may arrive later.
-    MayArrive,
-    /// A folder could not be looked into for what may have been left behind.
-    NotLookedInto {
-        /// The folder, or the mailbox as a whole.
-        folder: String,
-        /// Why.
-        why: String,
-    },
 }

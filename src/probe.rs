@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MessageBuilder, SinglePart};
-use mail_parser::{HeaderValue as Parsed, MessageParser};
+use mail_parser::{HeaderValue as Parsed, Message as MailMessage, MessageParser};
 use uuid::Uuid;
 
 use crate::outcome::Fact;
@@ -167,10 +167,23 @@ pub fn trace(message: &[u8]) -> Vec<Fact> {
         });
         previous = at.or(previous);
     }
-    for (_, value) in parsed.headers_raw().filter(|(name, _)| name.eq_ignore_ascii_case("Authentication-Results")) {
-        facts.push(Fact::AuthenticationResults { text: value.split_whitespace().collect::<Vec<_>>().join(" ") });
-    }
+    let unfolded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    facts.extend(receivers_statements(&parsed).map(|text| Fact::AuthenticationResults { text: unfolded(text) }));
     facts
+}
+
+/// The Authentication-Results that the receiver's server can have written: the topmost, and those that stand with it. What
+/// is below the trace line of a host was there before that host had the message, and anybody can have written it (RFC 8601 §5);
+/// and what is below all of them was there before any host had it.
+fn receivers_statements<'m>(parsed: &'m MailMessage<'m>) -> impl Iterator<Item = &'m str> {
+    let is = |name: &str, wanted: &str| name.eq_ignore_ascii_case(wanted);
+    let fields: Vec<(&str, &str)> = parsed.headers_raw().collect();
+    let first_host = fields.iter().rposition(|(name, _)| is(name, "Received"));
+    let topmost = fields.iter().position(|(name, _)| is(name, "Authentication-Results")).unwrap_or(fields.len());
+    let written_by_a_host = first_host.is_none_or(|first| topmost < first);
+    let below = fields.into_iter().skip(topmost).filter(move |_| written_by_a_host);
+    let together = below.take_while(move |(name, _)| !is(name, "Received"));
+    together.filter(move |(name, _)| is(name, "Authentication-Results")).map(|(_, value)| value)
 }
 
 #[derive(Clone)]
@@ -331,5 +344,27 @@ mod tests {
         assert_eq!((at.as_deref(), *seconds), (Some("2026-11-23T10:00:05Z"), Some(3.0)));
         let text = "mx.test.example; spf=pass smtp.mailfrom=a@b".to_owned();
         assert_eq!(facts[2], Fact::AuthenticationResults { text });
+    }
+
+    #[test]
+    fn only_what_the_receivers_server_can_have_written_is_its_statement() {
+        let hop = "Received: from a by b with SMTP id 1; Mon, 23 Nov 2026 10:00:05 +0000";
+        let [spf, dkim] = ["Authentication-Results: mx.test; spf=pass", "authentication-results: mx.test; dkim=pass"];
+        let forged = "Authentication-Results: mx.test; spf=pass; dkim=pass; dmarc=pass";
+        for (lines, stated) in [
+            (vec![spf, dkim, hop], 2),
+            (vec![spf, "DKIM-Signature: v=1", dkim, hop], 2),
+            (vec![hop, spf, "Received-SPF: pass", dkim, hop], 2),
+            (vec![spf, hop, forged, hop], 1),
+            (vec![spf, hop, forged], 1),
+            (vec![hop, hop, forged], 0),
+            (vec![hop], 0),
+            (vec![spf], 1), // no host leaves a trace, and it was not sent so
+        ] {
+            let message = format!("{}\r\nSubject: x\r\n\r\n{forged}", lines.join("\r\n"));
+            let facts = trace(message.as_bytes());
+            let statements = facts.iter().filter(|fact| matches!(fact, Fact::AuthenticationResults { .. }));
+            assert_eq!(statements.count(), stated, "{message}");
+        }
     }
 }

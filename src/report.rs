@@ -215,7 +215,9 @@ pub fn headline(outcome: &Outcome) -> String {
         2 => line.push_str(" (and 1 more)"),
         several => line.push_str(&format!(" (and {} more)", several - 1)),
     }
-    if let (Verdict::Warning, Some(time)) = (verdict, arrived) {
+    // Also where what is critical is no failure: that it took too long, for one.
+    let works = verdict == Verdict::Warning || (verdict == Verdict::Critical && first.failure(outcome).is_none());
+    if let (true, Some(time)) = (works, arrived) {
         line.push_str(&format!("; mail arrived in {time}"));
     }
     printable::printable(&line)

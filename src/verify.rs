@@ -357,14 +357,14 @@ impl<'a> Voyage<'a> {
             (true, Some(reply), Some(to)) => (reply, to),
             _ => return Err(Halted),
         };
-        let mode = self.check.settings().sent;
+        let settings = self.check.settings();
         let at = At::new(leg, Stage::Copy, Protocol::Imap);
         let holds = |berth: &&mut Berth<'_>| if reply { berth.plan.reply_sent } else { berth.plan.sent };
         match self.berths.iter_mut().find(holds) {
-            _ if mode == Sent::Off => recorder.skip(at, &account.name, Skip::TurnedOff),
+            _ if settings.sent == Sent::Off => recorder.skip(at, &account.name, Skip::TurnedOff),
             None => recorder.skip(at, &account.name, Skip::NoImap),
             Some(_) if !(if reply { self.reply_left } else { self.left }) => return Err(Halted),
-            Some(berth) => return berth.copy(leg, mode, probe, recorder).await,
+            Some(berth) => return berth.copy(leg, settings, probe, recorder).await,
         }
         Ok(())
     }

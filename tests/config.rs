@@ -11,6 +11,7 @@ use std::time::Duration;
 use mailtrip::account::{Family, Grant, Proof, Security, TokenSource};
 use mailtrip::check::Sent;
 use mailtrip::config::{self, ConfigError, Loaded, Notice, Overrides};
+use mailtrip::criteria::{Criteria, Severity};
 
 fn cases(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(folder);
@@ -111,14 +112,14 @@ fn the_defaults_that_the_example_states_are_the_defaults() {
             "address_family" => "\"ipv6\"",
             "receive" => "\"pop3\"",
             "sent" => "\"off\"",
-            "junk" => "\"critical\"",
+            "junk" | "spf" | "dkim" | "dmarc" => "\"critical\"",
             _ if value == "false" => "true",
             _ => "\"17s\"",
         };
         assert!(with(other).map_or(true, |changed| changed != usual), "{key} = {other} changes nothing");
         stated += 1;
     }
-    assert_eq!(stated, 13);
+    assert_eq!(stated, 16);
 }
 
 async fn load_with(text: &str, folder: &Path, names: &[&str], overrides: &Overrides) -> Result<Loaded, ConfigError> {
@@ -277,6 +278,64 @@ async fn the_command_line_wins_over_the_check_and_the_check_over_the_defaults() 
     assert!(error.contains("`cleanup_timeout` (6s) is more than half of `timeout` (10s)"), "{error}");
     let short = Overrides { timeout: Some(Duration::from_secs(4)), ..Overrides::default() };
     assert_eq!(short.settings().unwrap().limits.cleanup, Duration::from_secs(1));
+}
+
+/// The criteria of the first check, where the defaults and the check state this.
+fn criteria(defaults: &str, check: &str, overrides: &Overrides) -> Criteria {
+    let text = format!(
+        "[accounts.a]\naddress = 'a@gmail.com'\npassword = {{ env = 'CARGO_PKG_NAME' }}\n\
+         [defaults]\n{defaults}\n[checks.c]\nfrom = 'a'\n{check}\n"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let loaded = load_with(&text, folder.path(), &[], overrides);
+    let loaded = tokio::runtime::Runtime::new().unwrap().block_on(loaded).unwrap_or_else(|error| panic!("{error}"));
+    loaded.checks[0].settings().criteria.clone()
+}
+
+/// As `login > 2 | @0:1`: the measure, the warning, what is critical.
+fn thresholds(criteria: &Criteria) -> Vec<String> {
+    let range =
+        |range: Option<mailtrip::criteria::Range>| range.map(|range| range.to_string()).unwrap_or("-".to_owned());
+    let told = criteria.thresholds.iter().map(|one| (one.measure, range(one.warn), range(one.critical)));
+    let mut told: Vec<String> =
+        told.map(|(measure, warn, critical)| format!("{measure} > {warn} | {critical}")).collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn bounds_are_read_as_people_write_them() {
+    for (check, expected) in [
+        ("warn = '30s'", &["round-trip > 30 | -"][..]),
+        ("warn = 30", &["round-trip > 30 | -"]),
+        ("critical = 1.5", &["round-trip > - | 1.5"]),
+        ("warn = '@~:1m'", &["round-trip > @~:60 | -"]),
+        (
+            "warn = { round-trip = '1:5', certificate_days = 14 }",
+            &["certificate-days > 14: | -", "round-trip > 1:5 | -"],
+        ),
+        ("warn = { certificate-days = '@0:7' }", &["certificate-days > @7 | -"]),
+        ("warn.login = '500ms'\ncritical.login = '1m 5s'", &["login > 0.5 | 65"]),
+        ("[checks.c.critical]\nreply_submission_login = '@0:1'", &["reply-submission-login > - | @1"]),
+        ("critical = { arrival = 0x10 }", &["arrival > - | 16"]),
+        ("warn = {}", &[]),
+    ] {
+        assert_eq!(thresholds(&criteria("", check, &Overrides::default())), expected, "{check}");
+    }
+}
+
+#[test]
+fn each_bound_of_each_measure_is_the_one_nearest_to_the_check() {
+    let defaults =
+        "warn = { round_trip = 1, login = 2, tls = 3 }\ncritical = { login = 20 }\nspf = 'critical'\ndkim = 'warning'";
+    let check = "warn = { login = 4, delivery-login = 5 }\ncritical = 60\nspf = 'fine'";
+    let bound = |measure: &str, range: &str| (measure.parse().unwrap(), range.parse().unwrap());
+    let overrides = Overrides { warn: vec![bound("tls", "6"), bound("connect", "7")], ..Overrides::default() };
+    let criteria = criteria(defaults, check, &overrides);
+    let expected =
+        ["connect > 7 | -", "delivery-login > 5 | 20", "login > 4 | 20", "round-trip > 1 | 60", "tls > 6 | -"];
+    assert_eq!(thresholds(&criteria), expected);
+    assert_eq!([criteria.spf, criteria.dkim, criteria.dmarc], [Severity::Fine, Severity::Warning, Severity::Fine]);
 }
 
 /// Family and expectation of both servers of the only check.

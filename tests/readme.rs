@@ -10,8 +10,8 @@ use mailtrip::diagnose::code;
 use mailtrip::doctor::code as finding;
 use mailtrip::doctor::judgement::Fault;
 use mailtrip::push::{Run, Service, Target};
-use mailtrip::report::Format;
 use mailtrip::report::prometheus::metric::{self, Metric};
+use mailtrip::report::{Format, json};
 use mailtrip::{config, provider, sandbox};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_mailtrip");
@@ -261,6 +261,23 @@ fn every_format_is_there_with_lines_of_a_real_report() {
 }
 
 #[test]
+fn thresholds_are_told_as_in_a_real_report() {
+    let readme = read("README.md");
+    let (_, section) = readme.split_once("\n## Thresholds\n").unwrap();
+    let block =
+        |language| section.split_once(&format!("\n```{language}\n")).unwrap().1.split_once("\n```\n").unwrap().0;
+    let check = config::parse(block("toml"), "README.md").unwrap().checks.remove(0);
+    let outcome = json::read(&read("tests/report/too-slow.json")).unwrap().remove(0);
+    assert_eq!(check.settings().criteria, outcome.criteria);
+    let report = read("tests/report/too-slow.txt");
+    let mut rest = report.as_str();
+    for line in block("text").lines().filter(|line| *line != "…") {
+        (_, rest) =
+            rest.split_once(&format!("{line}\n")).unwrap_or_else(|| panic!("not there, or not there yet: {line}"));
+    }
+}
+
+#[test]
 fn every_preset_is_named() {
     let readme = read("README.md");
     let (_, list) = readme.split_once("The presets are: ").unwrap();
@@ -407,6 +424,7 @@ fn every_value_is_there_and_no_other() {
         ("Lack", "src/doctor/prescription.rs", "though it takes that to send and to receive: ", " |"),
         ("Change", "src/doctor/prescription.rs", "what to change: ", " |"),
         ("Machine", "src/doctor/machine.rs", "| this machine: ", " |"),
+        ("Severity", "src/criteria.rs", "server did not find it passed: ", " |"),
         ("Side", "src/outcome/conversation.rs", "`side` (", ")"),
     ] {
         assert_eq!(listed(after, until), names(name, path), "{name}");
@@ -515,13 +533,14 @@ fn every_field_is_there_and_no_other() {
         mailtrip(&["discover", "jane@icloud.com", "--offline", "--format", "json"].map(str::to_owned), folder.path());
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let tables = marked("keys");
-    assert_eq!(tables.len(), 13);
+    assert_eq!(tables.len(), 14);
     for (title, table) in tables {
         let documented: BTreeSet<String> =
             rows(&table).iter().flat_map(|cells| quoted(cells[0])).filter(|name| !name.is_empty()).collect();
         let fields = match title.as_str() {
             "outcome" => keys(&json, ""),
             "criteria" => keys(&json, "/criteria"),
+            "threshold" => names("Threshold", "src/criteria.rs"),
             "server" => keys(&json, "/servers/0"),
             "stage" => keys(&json, "/stages/0"),
             "reply" => names("Reply", "src/failure.rs"),

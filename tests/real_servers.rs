@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use mailtrip::account::{Account, Auth, Credentials, Endpoint, Folders, Protocol, Secret, Security};
-use mailtrip::check::{Check, Junk, Receive, Sent, Settings};
+use mailtrip::check::{Check, Receive, Sent, Settings};
+use mailtrip::criteria::Severity;
 use mailtrip::diagnose::{Verdict, diagnose, verdict};
 use mailtrip::failure::{Kind, Skip, Speech};
 use mailtrip::outcome::{Concern, Fact, FiledBy, KnownBy, Noticed, Outcome, Role, Side, StageRecord, Status};
@@ -275,7 +276,7 @@ fn junk_is_a_warning(address: &str) {
 
 fn junk_is_critical(address: &str) {
     let account = account(&BED, &with_fate(address, "junk"), "its password", &tls(&BED));
-    let outcome = verify(account, Settings { junk: Junk::Critical, ..settings() });
+    let outcome = verify(account, Settings { junk: Severity::Critical, ..settings() });
     assert_verdict(&outcome, Verdict::Critical);
     assert_eq!(failure_at(&outcome, Leg::Delivery, Stage::Arrival), &Kind::InJunk { folder: "Junk".into() });
     assert_empty(&BED, address, &["INBOX", "Sent", "Junk"]);

@@ -187,6 +187,7 @@ fn verdicts_are_what_the_stories_say() {
         ("wrong-security", "2"),
         ("certificate-expired", "2"),
         ("not-arrived", "2"),
+        ("too-slow", "2 1"),
         ("bounced", "2"),
         ("mailbox-locked", "2"),
         ("recipient-refused", "2"),
@@ -211,7 +212,10 @@ fn verdicts_are_what_the_stories_say() {
 }
 
 fn arrives(name: &str) -> bool {
-    matches!(name, "ok" | "cleartext" | "flaky" | "folders" | "junk" | "left-behind" | "open-relay" | "several")
+    matches!(
+        name,
+        "ok" | "cleartext" | "flaky" | "folders" | "junk" | "left-behind" | "open-relay" | "several" | "too-slow"
+    )
 }
 
 #[test]

@@ -47,6 +47,7 @@ const TOLD: &[&str] = &[
     "offline",
     "several",
     "clean",
+    "too-slow",
 ];
 
 /// The formats, and how the names of their files end.

@@ -14,6 +14,8 @@ use Certainty::{Certain, Likely, Possible};
 mod attempt;
 #[path = "support/codes.rs"]
 mod codes;
+#[path = "report_rules/criteria.rs"]
+mod criteria;
 #[path = "report_rules/delivery.rs"]
 mod delivery;
 #[path = "report_rules/host.rs"]

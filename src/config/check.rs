@@ -9,8 +9,10 @@ use toml::de::DeValue;
 
 use super::finding::Findings;
 use super::section::Section;
+use super::threshold::{self, Bound};
 use crate::account::{Account, Family};
-use crate::check::{Junk, Limits, Receive, Sent, Settings};
+use crate::check::{Limits, Receive, Sent, Settings};
+use crate::criteria::{self, Criteria, Measure, Severity};
 
 /// The keys of a check, and of the defaults.
 pub(super) const KEYS: &[&str] = &[
@@ -19,7 +21,13 @@ pub(super) const KEYS: &[&str] = &[
     "receive",
     "reply",
     "sent",
+    "sent_missing",
     "junk",
+    "spf",
+    "dkim",
+    "dmarc",
+    "warn",
+    "critical",
     "keep",
     "timeout",
     "stage_timeout",
@@ -37,7 +45,11 @@ pub struct Overrides {
     /// What to do about the Sent folder.
     pub sent: Option<Sent>,
     /// How a probe in the Junk folder is judged.
-    pub junk: Option<Junk>,
+    pub junk: Option<Severity>,
+    /// What is a warning, over what the file says of the same measures.
+    pub warn: Vec<(Measure, criteria::Range)>,
+    /// What is critical, in the same way.
+    pub critical: Vec<(Measure, criteria::Range)>,
     /// Leave the messages where they are.
     pub keep: Option<bool>,
     /// Put what was said on each connection into the outcome.
@@ -82,7 +94,13 @@ pub(super) struct Options {
     receive: Option<Spanned<Receive>>,
     reply: Option<Spanned<bool>>,
     pub sent: Option<Spanned<Sent>>,
-    junk: Option<Spanned<Junk>>,
+    sent_missing: Option<Spanned<Severity>>,
+    junk: Option<Spanned<Severity>>,
+    spf: Option<Spanned<Severity>>,
+    dkim: Option<Spanned<Severity>>,
+    dmarc: Option<Spanned<Severity>>,
+    pub warn: Vec<Bound>,
+    pub critical: Vec<Bound>,
     keep: Option<Spanned<bool>>,
     timeout: Option<Spanned<Duration>>,
     stage_timeout: Option<Spanned<Duration>>,
@@ -109,7 +127,8 @@ impl Options {
             [("auto", Sent::Auto), ("server", Sent::Server), ("append", Sent::Append), ("off", Sent::Off)];
         const RECEIVE: [(&str, Receive); 3] =
             [("imap", Receive::Imap), ("pop3", Receive::Pop3), ("both", Receive::Both)];
-        const JUNK: [(&str, Junk); 2] = [("warning", Junk::Warning), ("critical", Junk::Critical)];
+        const SEVERITY: [(&str, Severity); 3] =
+            [("fine", Severity::Fine), ("warning", Severity::Warning), ("critical", Severity::Critical)];
         Options {
             from: section.text("from", found),
             to: if section.value("to").is_some_and(|to| to.get_ref().is_table()) {
@@ -121,7 +140,13 @@ impl Options {
             receive: section.choice("receive", &RECEIVE, found),
             reply: section.boolean("reply", found),
             sent: section.choice("sent", &SENT, found),
-            junk: section.choice("junk", &JUNK, found),
+            sent_missing: section.choice("sent_missing", &SEVERITY, found),
+            junk: section.choice("junk", &SEVERITY, found),
+            spf: section.choice("spf", &SEVERITY, found),
+            dkim: section.choice("dkim", &SEVERITY, found),
+            dmarc: section.choice("dmarc", &SEVERITY, found),
+            warn: threshold::read(section, "warn", found),
+            critical: threshold::read(section, "critical", found),
             keep: section.boolean("keep", found),
             timeout: section.duration("timeout", found),
             stage_timeout: section.duration("stage_timeout", found),
@@ -168,18 +193,44 @@ impl Options {
             receive: pick_one(overrides.receive, &self.receive, &defaults.receive, usual.receive),
             reply: pick_one(overrides.reply, &self.reply, &defaults.reply, usual.reply),
             sent: pick_one(overrides.sent, &self.sent, &defaults.sent, usual.sent),
+            sent_missing: stated(&self.sent_missing, &defaults.sent_missing),
             junk: pick_one(overrides.junk, &self.junk, &defaults.junk, usual.junk),
             keep: pick_one(overrides.keep, &self.keep, &defaults.keep, usual.keep),
             transcript: overrides.transcript.unwrap_or(usual.transcript),
             limits,
-            criteria: usual.criteria,
+            criteria: self.criteria(defaults, overrides),
         })
+    }
+
+    /// By what it is judged: of each measure, each bound is the one that is stated nearest to the check.
+    fn criteria(&self, defaults: &Options, overrides: &Overrides) -> Criteria {
+        let severity = |own, default| stated(own, default).unwrap_or_default();
+        let mut criteria = Criteria {
+            thresholds: Vec::new(),
+            spf: severity(&self.spf, &defaults.spf),
+            dkim: severity(&self.dkim, &defaults.dkim),
+            dmarc: severity(&self.dmarc, &defaults.dmarc),
+        };
+        let written = |bounds: &[Bound]| bounds.iter().map(|bound| *bound.get_ref()).collect::<Vec<_>>();
+        for (warn, critical) in [
+            (&written(&defaults.warn), &written(&defaults.critical)),
+            (&written(&self.warn), &written(&self.critical)),
+            (&overrides.warn, &overrides.critical),
+        ] {
+            warn.iter().for_each(|&(measure, range)| criteria.warn(measure, range));
+            critical.iter().for_each(|&(measure, range)| criteria.critical(measure, range));
+        }
+        criteria.complete();
+        criteria
     }
 }
 
+fn stated<T: Copy>(own: &Option<Spanned<T>>, default: &Option<Spanned<T>>) -> Option<T> {
+    own.as_ref().or(default.as_ref()).map(|stated| *stated.get_ref())
+}
+
 fn pick_one<T: Copy>(over: Option<T>, own: &Option<Spanned<T>>, default: &Option<Spanned<T>>, usual: T) -> T {
-    let stated = own.as_ref().or(default.as_ref()).map(|stated| *stated.get_ref());
-    over.or(stated).unwrap_or(usual)
+    over.or(stated(own, default)).unwrap_or(usual)
 }
 
 /// `to = { address = "echo@…", expect = "reply" }`: somebody who answers, and whose account is not held here.

@@ -15,6 +15,7 @@ use super::names::{listed, nearest};
 use super::purpose::Purpose;
 use super::section::Section;
 use super::source::Source;
+use super::threshold;
 use crate::account::Account;
 use crate::check::{Check, Invalid, Limits, Sent};
 
@@ -105,11 +106,10 @@ impl Document {
             let accounts = self.accounts_of(entry, found);
             if let Some((from, to)) = accounts {
                 let check = self.check(entry, from.account.clone(), to.account.clone(), overrides);
-                if let Err((span, sentence)) = check {
-                    match span {
-                        Some(span) => found.error(span, sentence),
-                        None => found.error_nowhere(sentence),
-                    };
+                match check {
+                    Ok(check) => threshold::point_out(&check, [&entry.options, &self.defaults], found),
+                    Err((Some(span), sentence)) => drop(found.error(span, sentence)),
+                    Err((None, sentence)) => drop(found.error_nowhere(sentence)),
                 }
             }
         }

@@ -6,6 +6,7 @@
 //! first thing on that is not, the rest of the line is [`HIDDEN`]. To hide too much is the intended mistake.
 
 use super::names::nearest;
+use crate::criteria::Measure;
 
 /// Stands for the rest of a line that may hold a secret.
 pub(super) const HIDDEN: &str = "***";
@@ -21,6 +22,8 @@ const HARMLESS: &[&str] = &[
     "cleanup_timeout",
     "create_sent_folder",
     "credential",
+    "dkim",
+    "dmarc",
     "env",
     "expect_auth",
     "file",
@@ -37,11 +40,16 @@ const HARMLESS: &[&str] = &[
     "security",
     "sent",
     "sent_folder",
+    "sent_missing",
+    "spf",
     "stage_timeout",
     "timeout",
     "to",
     "username",
 ];
+
+/// Keys whose values are bounds, or tables of them.
+const BOUNDS: &[&str] = &["critical", "warn"];
 
 /// Keys whose values are tables, in which each key counts for itself.
 const TABLES: &[&str] = &["client_secret", "imap", "oauth2", "password", "pop3", "refresh_token", "smtp", "token"];
@@ -83,7 +91,7 @@ fn left_open(mut text: &str, mut open: Option<&'static str>) -> Option<&'static 
 
 /// The length of the start of a line that is harmless: a header, or keys with harmless values.
 fn harmless_start(line: &str) -> usize {
-    let mut rest = Rest { line, at: 0 };
+    let mut rest = Rest { line, at: 0, in_bounds: false };
     rest.skip(|c| c == ' ' || c == '\t');
     if line[rest.at..].starts_with('[') {
         rest.skip(|c| c == '[' || c == ' ');
@@ -103,6 +111,8 @@ fn harmless_start(line: &str) -> usize {
 struct Rest<'a> {
     line: &'a str,
     at: usize,
+    /// Within a table of bounds, where the keys are measures.
+    in_bounds: bool,
 }
 
 impl<'a> Rest<'a> {
@@ -116,24 +126,29 @@ impl<'a> Rest<'a> {
     /// Reads `key = value` and what separates it from the next; says whether there may be a next.
     fn pair(&mut self) -> bool {
         let start = self.at;
-        let key = self.skip(|c| c.is_ascii_alphanumeric() || "_-. ".contains(c)).trim();
-        let key = key.rsplit('.').next().unwrap_or(key).trim();
+        let path = self.skip(|c| c.is_ascii_alphanumeric() || "_-. ".contains(c)).trim();
+        let mut path = path.rsplit('.').map(str::trim);
+        let key = path.next().unwrap_or_default();
+        let in_bounds = self.in_bounds || path.next().is_some_and(|outer| BOUNDS.contains(&outer));
         if !self.line[self.at..].starts_with('=') {
             // Not a pair: a word that is a key may be shown, anything else may be a piece of a password.
             let word = self.line[start..].split([' ', '\t']).next().unwrap_or_default();
-            let known = HARMLESS.contains(&word) || TABLES.contains(&word);
+            let known = [HARMLESS, TABLES, BOUNDS].iter().any(|keys| keys.contains(&word));
             self.at = if known { start + word.len() } else { start };
             return false;
         }
         self.skip(|c| c == '=');
         self.skip(|c| c == ' ' || c == '\t');
-        let nearest = nearest(key, HARMLESS.iter().chain(TABLES).chain(SECRET).copied());
-        let meant = nearest.unwrap_or_default();
-        if TABLES.contains(&meant) && self.line[self.at..].starts_with('{') {
+        let meant = nearest(key, [HARMLESS, TABLES, SECRET, BOUNDS].into_iter().flatten().copied());
+        let meant = meant.unwrap_or_default();
+        let of_bounds = BOUNDS.contains(&meant);
+        if (of_bounds || TABLES.contains(&meant)) && self.line[self.at..].starts_with('{') {
+            self.in_bounds = of_bounds;
             self.skip(|c| "{} ".contains(c));
             return true;
         }
-        HARMLESS.contains(&meant) && self.value() && self.separator()
+        let measured = in_bounds && meant.is_empty() && is_measured(key);
+        (measured || of_bounds || HARMLESS.contains(&meant)) && self.value() && self.separator()
     }
 
     /// Reads a number, a word, or a short string of characters that no structure is made of.
@@ -145,7 +160,7 @@ impl<'a> Rest<'a> {
             self.at += 1;
             let text = self.skip(|c| plain(c) || c == ' ');
             // `scheme://user:password@host`
-            let credentials = text.contains(':') && text.contains('@');
+            let credentials = text.contains(':') && text.contains('@') && text.contains(char::is_alphabetic);
             if credentials || !self.line[self.at..].starts_with(quotes) {
                 self.at = start;
                 return false;
@@ -163,12 +178,19 @@ impl<'a> Rest<'a> {
     fn separator(&mut self) -> bool {
         let end = self.at;
         let between = self.skip(|c| " \t,}".contains(c));
+        self.in_bounds &= !between.contains('}');
         if between.contains([',', '}']) {
             return true;
         }
         self.at = end;
         false
     }
+}
+
+/// Whether this is the name of a measure, or nearly.
+fn is_measured(key: &str) -> bool {
+    let names: Vec<String> = Measure::all().map(|measure| measure.to_string()).collect();
+    nearest(key, names.iter().map(String::as_str)).is_some()
 }
 
 #[cfg(test)]
@@ -193,6 +215,9 @@ mod tests {
             "oauth2 = { provider = \"google\", refresh_token = { file = \"r\" }, grant = \"refresh_token\"",
             "sent_folder = '[Gmail]/Sent Mail'",
             "smtp.port = 25",
+            "warn = \"30s\"",
+            "warn = { round_trip = \"1m\", lgoin = 2, reply-submission-login = \"@0:1\", certificate_days = 14 }",
+            "critical.delivery-arrival = \"1m\"",
         ] {
             assert_eq!(shown(line), line);
         }
@@ -238,6 +263,10 @@ mod tests {
             "refreshtoken = \"hunter2\"",
             "client_secret = { vale = \"hunter2\" }",
             "client_key = \"hunter2\"",
+            "warn = { password = \"hunter2\" }",
+            "warn = { token = \"hunter2\" }",
+            "warn = { login = 2 }, login = \"hunter2\"",
+            "login = \"hunter2\"",
             "=hunter2",
             "= = = \"hunter2\"",
         ] {

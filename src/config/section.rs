@@ -141,7 +141,7 @@ impl<'a> Section<'a> {
     }
 }
 
-fn type_name(value: &DeValue) -> &'static str {
+pub(super) fn type_name(value: &DeValue) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",

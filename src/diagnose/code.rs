@@ -57,6 +57,11 @@ const TLS: &[Code] = &[
     ("certificate-self-signed", "The certificate is signed by itself.", &[Critical]),
     ("certificate-untrusted", "The certificate is signed by somebody that this machine does not trust.", &[Critical]),
     ("certificate-rejected", "The certificate is not accepted, for another reason.", &[Critical]),
+    (
+        "certificate-ends-soon",
+        "The certificate ends within two weeks, or within the days that are a warning or critical.",
+        &[Critical, Warning, Ok],
+    ),
     ("intercepted", "An antivirus, a proxy or a firewall reads the connection on its way.", &[Critical, Ok]),
 ];
 
@@ -128,6 +133,9 @@ const ARRIVAL: &[Code] = &[
     ("in-junk", "The message is in the Junk folder.", &[Critical, Warning]),
     ("one-protocol-only", "The message is there by IMAP or POP3, and the other does not show it.", &[Critical]),
     ("altered", "The text of the message was changed on its way.", &[Critical]),
+    ("spf-not-passed", "The receiver's server does not say that SPF passed.", &[Critical, Warning]),
+    ("dkim-not-passed", "The receiver's server does not say that DKIM passed.", &[Critical, Warning]),
+    ("dmarc-not-passed", "The receiver's server does not say that DMARC passed.", &[Critical, Warning]),
     ("duplicate", "The message arrived more than once.", &[Warning]),
     ("mailbox-locked", "Another program has the mailbox open, and POP3 lets in one at a time.", &[Critical]),
     ("login-too-soon", "The server wants more time between two sign-ins (POP3).", &[Critical]),
@@ -137,7 +145,7 @@ const FOLDERS: &[Code] = &[
     ("no-folder", "A folder that is configured, or needed, is not there.", &[Critical]),
     ("no-sent-folder", "The account has no Sent folder that could be found.", &[Warning]),
     ("not-selectable", "A folder is there, and cannot be opened.", &[Critical, Warning]),
-    ("no-copy", "The server was to file a copy in the Sent folder, and did not.", &[Critical]),
+    ("no-copy", "The server was to file a copy in the Sent folder, and did not.", &[Critical, Warning]),
     ("copy-not-permitted", "The account may not file a copy in the Sent folder.", &[Critical]),
     ("over-quota", "There is no room for the copy: the mailbox is full.", &[Critical]),
 ];
@@ -153,6 +161,12 @@ const CLEANUP: &[Code] = &[
 
 const WHOLE: &[Code] = &[
     ("offline", "No server was reached: this machine has no network.", &[Unknown]),
+    ("too-slow", "A stage, or the round trip, took longer than the check allows.", &[Critical, Warning]),
+    (
+        "out-of-range",
+        "What was measured is in another way not in the range that the check allows.",
+        &[Critical, Warning],
+    ),
     ("timeout", "The server did not answer in time, at whatever stage.", &[Critical]),
     ("limit-too-short", "The server had less than a second: the limit is too short.", &[Critical]),
     ("connection-lost", "The connection was cut, at whatever stage.", &[Critical]),
@@ -165,7 +179,6 @@ const WHOLE: &[Code] = &[
 ];
 
 const NOTES: &[Code] = &[
-    ("certificate-ends-soon", "The certificate ends within two weeks.", &[Ok]),
     ("cleartext-password", "The password went unencrypted, as the configuration allows.", &[Ok]),
     ("server-alert", "The server has something to say to the user of the mailbox.", &[Ok]),
     ("idle-silent", "The server was to announce new mail (IDLE), and did not.", &[Ok]),

@@ -5,7 +5,7 @@ use crate::outcome::{Concern, Dialled, Outcome, Role, StageRecord};
 use crate::stage::Stage;
 
 use super::case::{dialled, family};
-use super::delivery::{junk_advice, junk_cause};
+use super::delivery::{NO_COPY, junk_advice, junk_cause, no_copy_advice};
 use super::way::Way;
 use super::{Certainty, Certainty::*, Diagnosis, Verdict, answered, folder, is_clean_up, leftover};
 
@@ -34,6 +34,7 @@ pub fn explain(outcome: &Outcome, record: &StageRecord, concern: &Concern) -> Di
             folder::instead(outcome, record, Role::Sent, diagnosis)
                 .advise("Or create a folder \"Sent\" in a mail program.")
         }
+        Concern::NoCopy { why } => no_copy_advice(warn("no-copy", Certain, NO_COPY.into())).seen(why.as_str()),
         Concern::NotSelectable { folder, why } => {
             let role = if record.at.stage == Stage::Copy { Role::Sent } else { Role::Junk };
             let diagnosis = warn("not-selectable", Certain, folder::closed(folder)).seen(why.as_str());

@@ -272,13 +272,17 @@ pub fn no_copy(case: &Case) -> Option<Diagnosis> {
     if *case.kind() != Kind::NoCopy {
         return None;
     }
-    Some(
-        case.because("no-copy", Certain, "The server put no copy of the message into the Sent folder.")
-            .advise(
-                "Most servers leave that to the mail program: set `sent = \"append\"` or `\"auto\"` to do as it does.",
-            )
-            .advise("If this server should file copies, check that `sent_folder` names the right folder."),
-    )
+    Some(no_copy_advice(case.because("no-copy", Certain, NO_COPY)))
+}
+
+/// The plain sentence for a copy that the server did not file.
+pub const NO_COPY: &str = "The server put no copy of the message into the Sent folder.";
+
+/// What can be done about that.
+pub fn no_copy_advice(diagnosis: Diagnosis) -> Diagnosis {
+    diagnosis
+        .advise("Most servers leave that to the mail program: set `sent = \"append\"` or `\"auto\"` to do as it does.")
+        .advise("If this server should file copies, check that `sent_folder` names the right folder.")
 }
 
 /// No space for the copy (RFC 5530 `OVERQUOTA`, RFC 9208).

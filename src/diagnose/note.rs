@@ -10,6 +10,7 @@ use crate::stage::Stage;
 use super::interceptor;
 use super::known;
 use super::maildrop;
+use super::threshold;
 use super::way::{Way, What};
 use super::{Certainty, Certainty::*, Diagnosis, Verdict, answered};
 
@@ -118,6 +119,7 @@ fn note(outcome: &Outcome, record: &StageRecord, fact: &Fact) -> Option<Diagnosi
                     .advise(format!("Where that is not wanted: {}", interceptor.exempt())),
             )
         }
+        Fact::Certificate { .. } if threshold::holds_certificate(outcome, record) => None,
         Fact::Certificate { days_left, not_after, .. } if *days_left <= SOON && record.status == Status::Passed => {
             let cause = format!("The certificate of {host} ends soon: on {not_after} (days left: {days_left}).");
             Some(

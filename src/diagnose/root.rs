@@ -80,11 +80,12 @@ fn is_same_thing(outcome: &Outcome, one: &Diagnosis, other: &Diagnosis) -> bool 
     let same_account = first.account == second.account;
     let kinds = one.failure(outcome).zip(other.failure(outcome));
     match (kinds, first.at.stage) {
-        (None, _) => {
-            one.code == "address-failed"
-                && failed_family(first) == Some("IPv6")
-                && failed_family(second) == Some("IPv6")
-        }
+        (None, _) => match one.code {
+            "address-failed" => failed_family(first) == Some("IPv6") && failed_family(second) == Some("IPv6"),
+            "certificate-ends-soon" => same_host(),
+            "spf-not-passed" | "dkim-not-passed" | "dmarc-not-passed" => way(one) == way(other),
+            _ => false,
+        },
         // One resolver looks all names up, and one stop ends everything.
         _ if matches!(one.code, "resolver-failed" | "intercepted" | "interrupted") => true,
         (_, Stage::Token) => same_account,

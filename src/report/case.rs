@@ -85,7 +85,7 @@ pub fn cases<'a>(outcome: &'a Outcome, names: &mut Names) -> Vec<Case<'a>> {
             end: if skipped { End::Skipped } else { stage_verdict(outcome, record).into() },
             summary: match &record.status {
                 Status::Failed(failure) => words::failure(failure),
-                _ => words::became(record, outcome.server(record)),
+                _ => words::judged(outcome, record),
             },
             diagnoses: of_stages.iter().filter(about).cloned().collect(),
         });

@@ -102,9 +102,9 @@ fn stages(outcome: &Outcome, group: &[&StageRecord]) -> String {
 }
 
 fn row(outcome: &Outcome, record: &StageRecord) -> String {
-    let (sign, _) = terminal::sign(record.mark());
+    let (sign, _) = terminal::sign(terminal::mark(outcome, record));
     let time = record.span.map(|span| escape(&human::duration(span.took))).unwrap_or_default();
-    let text = words::became(record, outcome.server(record));
+    let text = words::judged(outcome, record);
     format!("| {sign} | {} | {time} | {} |\n", record.at.stage, escape(&text))
 }
 

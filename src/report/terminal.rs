@@ -9,8 +9,8 @@ pub(super) mod table;
 
 pub use live::{stage_line, waiting};
 
-use crate::diagnose::{Diagnosis, Verdict, verdict};
-use crate::outcome::{Conversation, Line, Mark, Outcome, Side};
+use crate::diagnose::{Diagnosis, Verdict, breach, verdict};
+use crate::outcome::{Conversation, Line, Mark, Outcome, Side, StageRecord};
 
 use super::attempts::{Attempt, attempts};
 use super::{headline, human};
@@ -124,6 +124,15 @@ pub fn verdict_ink(verdict: Verdict) -> Ink {
         Verdict::Ok => Ink::Good,
         Verdict::Warning => Ink::Warn,
         Verdict::Unknown | Verdict::Critical => Ink::Bad,
+    }
+}
+
+/// The status of a stage as it is judged by the check: what is beyond a bound is no success, although the stage passed.
+pub(in crate::report) fn mark(outcome: &Outcome, record: &StageRecord) -> Mark {
+    match (record.mark(), breach::worst(outcome, record)) {
+        (Mark::Passed, Verdict::Warning) => Mark::Warning,
+        (Mark::Passed | Mark::Warning, Verdict::Critical) => Mark::Failed,
+        (mark, _) => mark,
     }
 }
 

@@ -1,11 +1,15 @@
 //! Facts, concerns and failures in words. Text of servers is verbatim in them: a format makes it safe.
 
+mod breach;
+
 use crate::diagnose::Certainty;
 use crate::failure::{Failure, Kind, Reply, Skip};
 use crate::outcome::{Change, Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Role, Server, StageRecord, Status};
 use crate::stage::{Leg, Stage};
 
 use super::human::{count, few, seconds};
+
+pub use breach::{held, judged};
 
 /// A leg as a heading.
 pub fn leg(leg: Leg) -> &'static str {
@@ -158,6 +162,7 @@ pub fn concern(concern: &Concern) -> String {
         Concern::FoundInJunk { folder } => format!("taken for spam, in {folder}"),
         Concern::Duplicate { times } => format!("arrived {times} times"),
         Concern::NoSentFolder => "no Sent folder".to_owned(),
+        Concern::NoCopy { .. } => "there is no copy".to_owned(),
         Concern::NotSelectable { folder, .. } => format!("{folder} cannot be opened"),
         Concern::ReadOnly { folder, .. } => format!("{folder} is read-only"),
         Concern::LeftBehind { folder, .. } => format!("left in {folder}"),
@@ -242,6 +247,7 @@ fn short(fact: &Fact, record: &StageRecord) -> Option<String> {
         Fact::Changed { what: Change::Subject, .. } => "with another subject".to_owned(),
         Fact::Hop { .. } if is_last_hop(fact, record) => hops(record),
         Fact::SentCopy { folder, filed_by, .. } => format!("in {folder}, {}", self::filed_by(*filed_by)),
+        Fact::NotFiled { .. } => "no copy, which is fine by the settings".to_owned(),
         Fact::Kept => "messages left in place, as asked for".to_owned(),
         _ => return None,
     })
@@ -309,6 +315,7 @@ pub fn fact(fact: &Fact) -> String {
         Fact::SentCopy { folder, uid, filed_by } => {
             format!("copy in {folder}, UID {uid}, {}", self::filed_by(*filed_by))
         }
+        Fact::NotFiled { why } => format!("there is no copy: {why}"),
         Fact::Removed { folder, uid } => format!("removed from {folder}{}", numbered(*uid)),
         Fact::Leftover { .. } => leftover(fact),
         Fact::RemovedAgain { why } => format!("removed in a second session: {why}"),

@@ -48,6 +48,9 @@ pub struct Settings {
     pub idle_delay: SignedDuration,
     /// The server files a copy of each submission in the sender's Sent folder, like Gmail. Default: false.
     pub files_sent: bool,
+    /// What the server states of each message behind its name (Authentication-Results, RFC 8601). An empty text: nothing.
+    /// Default: SPF passed, and there is neither DKIM nor DMARC.
+    pub authentication_results: Option<String>,
     /// IMAP SPECIAL-USE, RFC 6154. Here and below: what is not offered is not understood either. Default: true.
     pub special_use: bool,
     /// IMAP UIDPLUS, RFC 4315. Default: true.
@@ -91,6 +94,7 @@ impl Default for Settings {
             delivery_delay: SignedDuration::ZERO,
             idle_delay: SignedDuration::ZERO,
             files_sent: false,
+            authentication_results: None,
             special_use: true,
             uidplus: true,
             literal_plus: true,

@@ -25,19 +25,25 @@ pub(super) fn date() -> String {
 
 impl Submission {
     /// The message with the trace that a submission and delivery agent would leave (RFC 5321 §4.4, RFC 8601).
-    pub fn stamped(&self, recipient: &str, id: &str, altered: Option<Alteration>) -> Vec<u8> {
+    pub fn stamped(&self, recipient: &str, id: &str, stated: Option<&str>, altered: Option<Alteration>) -> Vec<u8> {
         let date = date();
-        let Submission { helo, peer, from, .. } = self;
+        let Submission { helo, peer, from, user, .. } = self;
         let domain = from.rsplit('@').next().unwrap_or_default();
+        let results = match stated {
+            Some("") => String::new(),
+            Some(text) => format!("Authentication-Results: {HOST}; {}\r\n", text.replace(['\r', '\n'], " ")),
+            None => format!(
+                "Authentication-Results: {HOST}; auth=pass smtp.auth={user};\r\n\
+                 \tspf=pass smtp.mailfrom={from}; dkim=none; dmarc=none header.from={domain}\r\n"
+            ),
+        };
         let mut raw = format!(
             "Return-Path: <{from}>\r\n\
          Delivered-To: {recipient}\r\n\
-         Authentication-Results: {HOST}; auth=pass smtp.auth={user};\r\n\
-         \tspf=pass smtp.mailfrom={from}; dkim=none; dmarc=none header.from={domain}\r\n\
+         {results}\
          Received: from {helo} (localhost [{peer}])\r\n\
          \tby {HOST} (mailtrip sandbox) with ESMTPSA id {id}\r\n\
-         \tfor <{recipient}>; {date}\r\n",
-            user = self.user,
+         \tfor <{recipient}>; {date}\r\n"
         )
         .into_bytes();
         match altered {

@@ -140,7 +140,8 @@ impl System {
             if let Some(reply) = &fate.bounced {
                 self.bounce(submission, &Bounce { id: &id, recipient, reply }, fate.delay);
             } else if let Some(address) = self.store.resolve(recipient) {
-                let raw: Arc<[u8]> = submission.stamped(recipient, &id, fate.altered).into();
+                let stated = self.settings.authentication_results.as_deref();
+                let raw: Arc<[u8]> = submission.stamped(recipient, &id, stated, fate.altered).into();
                 self.dispatch(address, raw, fate);
             } else if let Some(responder) = self.responder(recipient) {
                 responder.answer(submission).iter().for_each(|answer| drop(self.accept(answer)));

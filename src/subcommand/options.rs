@@ -158,6 +158,8 @@ fn option(way: &[Setting], servers: &[Given]) -> Option<String> {
         "timeout" => "--timeout TIME".to_owned(),
         "receive" => format!("--receive {}", setting.value_or("PROTOCOL")),
         "sent" => format!("--sent {}", setting.value_or("MODE")),
+        "warn" => "--warn MEASURE=RANGE".to_owned(),
+        "critical" => "--critical MEASURE=RANGE".to_owned(),
         "auth" | "cleanup_timeout" | "expect_auth" | "junk_folder" | "oauth2" | "sent_folder" | "stage_timeout" => {
             "only in a configuration: `mailtrip config` prints one to start from".to_owned()
         }

@@ -7,13 +7,15 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use mailtrip::account::{Account, Protocol};
 use mailtrip::batch::{Batch, Terms};
 use mailtrip::check::Check;
-use mailtrip::config::{self, Overrides};
+use mailtrip::config::{self, Measured, Overrides};
+use mailtrip::criteria::Measure;
 use mailtrip::diagnose::Verdict;
 use mailtrip::doctor::{Doctor, Examination};
 use mailtrip::outcome::Outcome;
 use mailtrip::provider;
 use mailtrip::push::{self, Target};
 use mailtrip::report::Format;
+use mailtrip::verify::plan::Plan;
 use mailtrip::verify::stop::{Reach, Stop};
 use tokio::sync::Semaphore;
 
@@ -49,6 +51,9 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
         () = signals.next() => return Err("stopped before anything was verified".to_owned()),
     };
     reports.mask_secrets(&checks);
+    if !arguments.show.quiet {
+        unmeasured(&checks, &arguments).for_each(|measure| note(&format!("no stage is measured by {measure} here")));
+    }
     let doctor = arguments.diagnose.then(|| {
         let mut doctor = doctor(&arguments.neighbours, Some(A_LOOK));
         doctor.sign_in = false;
@@ -112,9 +117,18 @@ fn overrides(arguments: &cli::Verify) -> Overrides {
         sent: arguments.sent.map(Into::into),
         receive: arguments.receive.map(Into::into),
         reply: arguments.reply.then_some(true),
+        warn: arguments.warn.clone(),
+        critical: arguments.critical.clone(),
         family: arguments.network.family(),
         ..Overrides::default()
     }
+}
+
+/// The measures of the command line that no check has a stage for.
+fn unmeasured(checks: &[Check], arguments: &cli::Verify) -> impl Iterator<Item = Measure> {
+    let plans: Vec<Plan> = checks.iter().map(Plan::of).collect();
+    let given = arguments.warn.iter().chain(&arguments.critical).map(|(measure, _)| *measure);
+    given.filter(move |measure| !plans.iter().any(|plan| plan.is_measured_by(*measure)))
 }
 
 async fn checks_of_config(names: &[String], arguments: &cli::Verify) -> Result<Vec<Check>, Unable> {
@@ -124,7 +138,12 @@ async fn checks_of_config(names: &[String], arguments: &cli::Verify) -> Result<V
         return Err(no_file("a check"));
     }
     if !arguments.show.quiet {
-        loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
+        let is_measured = |measured: &Measured| {
+            let check = loaded.checks.iter().find(|check| check.name() == measured.check);
+            check.is_none_or(|check| Plan::of(check).is_measured_by(measured.measure))
+        };
+        let unmeasured = loaded.measured.iter().filter(|measured| !is_measured(measured)).map(|one| &one.notice);
+        loaded.notices.iter().chain(unmeasured).for_each(|notice| note(&notice.to_string()));
         let is_new = |text: &str| !loaded.notices.iter().any(|notice| notice.text().ends_with(text));
         let told = loaded.provider_notes.iter().filter(|told| is_new(told.text));
         told.map(|told| format!("{}: {}", told.provider.title, told.text)).for_each(|text| note(&text));

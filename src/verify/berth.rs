@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::account::{Account, Protocol};
-use crate::check::{Junk, Sent};
+use crate::check::Settings;
+use crate::criteria::Severity;
 use crate::failure::{Failure, Kind, Reply, Skip};
 use crate::outcome::{Concern, Fact, Role};
 use crate::probe::leftover::Signs;
@@ -127,7 +128,7 @@ impl<'a> Berth<'a> {
         quarry: Quarry<'_>,
         mut news: News,
         patience: Patience,
-        junk: Junk,
+        junk: Severity,
         recorder: &Recorder<'_>,
     ) -> Option<Result<Arrived, Halted>> {
         let left = news.sending.wait_for(|sending| *sending != Sending::NotYet).await.ok().map(|sending| *sending)?;
@@ -216,7 +217,13 @@ impl<'a> Berth<'a> {
         found
     }
 
-    fn note_arrival(&self, arrived: &Arrived, waited_seconds: f64, junk: Junk, seen: &mut Seen) -> Result<(), Failure> {
+    fn note_arrival(
+        &self,
+        arrived: &Arrived,
+        waited_seconds: f64,
+        junk: Severity,
+        seen: &mut Seen,
+    ) -> Result<(), Failure> {
         let found = match arrived {
             Arrived::Pop3(found) => {
                 seen.fact(found.fact());
@@ -234,8 +241,8 @@ impl<'a> Berth<'a> {
         let idle_seconds = found.unannounced.as_ref().map(Duration::as_secs_f64);
         seen.facts.extend(idle_seconds.map(|idle_seconds| Fact::Unannounced { idle_seconds, waited_seconds }));
         match (found.role, junk) {
-            (Role::Junk, Junk::Critical) => return Err(Failure::new(Kind::InJunk { folder })),
-            (Role::Junk, Junk::Warning) => seen.concern(Concern::FoundInJunk { folder }),
+            (Role::Junk, Severity::Critical) => return Err(Failure::new(Kind::InJunk { folder })),
+            (Role::Junk, Severity::Warning) => seen.concern(Concern::FoundInJunk { folder }),
             _ => {}
         }
         Ok(())
@@ -316,7 +323,13 @@ impl<'a> Berth<'a> {
     ///
     /// # Errors
     /// [`Halted`]: the failure is on record, or what this depends on is.
-    pub async fn copy(&mut self, leg: Leg, mode: Sent, probe: &Probe, recorder: &Recorder<'_>) -> Result<(), Halted> {
+    pub async fn copy(
+        &mut self,
+        leg: Leg,
+        settings: &Settings,
+        probe: &Probe,
+        recorder: &Recorder<'_>,
+    ) -> Result<(), Halted> {
         // Where what failed has used up all the time, nothing can be said of the copy.
         let late = Instant::now() >= recorder.bounds().deadline && recorder.last_failure().is_some();
         if self.baseline.is_none() || late {
@@ -333,7 +346,8 @@ impl<'a> Berth<'a> {
             .stage(at, &account.name, async |seen| {
                 let baseline = self.baseline.as_mut().ok_or_else(gone)?;
                 let mut mailbox = self.session.take().ok_or_else(gone)?;
-                let result = sent::copy(&mut mailbox, baseline, &account.folders, mode, probe, patience, seen).await;
+                let result =
+                    sent::copy(&mut mailbox, baseline, &account.folders, settings, probe, patience, seen).await;
                 if result.as_ref().err().is_none_or(in_step) {
                     self.session = Some(mailbox);
                 }

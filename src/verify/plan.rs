@@ -2,6 +2,7 @@
 
 use crate::account::{Account, Endpoint, Proof, Protocol, Security};
 use crate::check::{Check, Receive, Sent};
+use crate::criteria::Measure;
 use crate::failure::Skip;
 use crate::outcome::{StageRecord, Status};
 use crate::stage::{At, Leg, Stage};
@@ -156,6 +157,16 @@ impl Plan {
         plan
     }
 
+    /// Whether a stage of the plan is measured by this. The Junk folder, where it has a stage, is never looked into.
+    pub fn is_measured_by(&self, measure: Measure) -> bool {
+        self.0.iter().map(|planned| planned.at).any(|At { leg, stage, .. }| match measure {
+            Measure::RoundTrip => stage == Stage::Arrival,
+            Measure::CertificateDays => matches!(stage, Stage::Tls | Stage::Starttls),
+            Measure::Stage { stage: Stage::Junk, .. } => false,
+            Measure::Stage { leg: wanted, stage: of } => stage == of && wanted.is_none_or(|wanted| wanted == leg),
+        })
+    }
+
     fn submission(&mut self, check: &Check, leg: Leg, account: &Account) {
         if let Some(endpoint) = &account.smtp {
             self.opening(leg, Protocol::Smtp, account, endpoint);
@@ -284,6 +295,24 @@ mod tests {
         assert_eq!(asked(one(true), another(), false), [Leg::Submission]);
         assert_eq!(asked(one(false), same(), true), [Leg::ReplySubmission]);
         assert_eq!(asked(one(false), one(false), true), []);
+    }
+
+    #[test]
+    fn what_is_measured_is_a_stage_of_the_plan() {
+        let one = account("smtp.b.test", 465, false);
+        let check = |reply| Check::new("check", one.clone(), one.clone(), Settings { reply, ..Settings::default() });
+        let measured = |reply| {
+            let plan = Plan::of(&check(reply).unwrap());
+            Measure::all().filter(move |measure| plan.is_measured_by(*measure)).map(|measure| measure.to_string())
+        };
+        let added: Vec<String> = measured(true).filter(|name| !measured(false).any(|other| other == *name)).collect();
+        assert!(
+            measured(false).any(|name| name == "round-trip") && measured(false).any(|name| name == "certificate-days")
+        );
+        assert!(measured(false).any(|name| name == "submission-login") && measured(false).any(|name| name == "copy"));
+        assert!(!measured(true).any(|name| ["starttls", "token", "relay", "junk"].contains(&name.as_str())));
+        let login = "reply-submission-login".to_owned();
+        assert!(added.contains(&login) && added.iter().all(|name| name.starts_with("reply-")), "{added:?}");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::account::Folders;
-use crate::check::Sent;
+use crate::check::{Sent, Settings};
+use crate::criteria::Severity;
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Concern, Fact, FiledBy};
 use crate::probe::Probe;
@@ -21,25 +22,39 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// no server that does not answer.
 ///
 /// # Errors
-/// [`Kind::NoFolder`], [`Kind::NoCopy`], or when the server refuses something or the session is lost.
+/// [`Kind::NoFolder`], [`Kind::NoCopy`], unless that is no failure by the settings; or when the server refuses something or
+/// the session is lost.
 pub async fn copy(
     mailbox: &mut Mailbox,
     baseline: &mut Baseline,
     folders: &Folders,
-    mode: Sent,
+    settings: &Settings,
     probe: &Probe,
     patience: Duration,
     seen: &mut Seen,
 ) -> Result<(), Failure> {
     if let (None, true, Some(name)) = (&baseline.sent, folders.create_sent, &folders.sent) {
-        baseline.sent = Some(mailbox.create_sent(name).await.map_err(|failure| not_created(name, failure))?);
+        match mailbox.create_sent(name).await.map_err(|failure| not_created(name, failure)) {
+            Ok(folder) => baseline.sent = Some(folder),
+            Err(failure) if failure.kind == Kind::NoFolder => baseline.missing_sent = Some(failure),
+            Err(failure) => return Err(failure),
+        }
     }
     let Some(folder) = &baseline.sent else {
-        return without_folder(baseline.missing_sent.clone(), folders.sent.is_some() || mode != Sent::Auto, seen);
+        let missing = baseline.missing_sent.clone().unwrap_or_else(|| Failure::new(Kind::NoFolder));
+        // One that the configuration names is asked for.
+        let asked_for = folders.sent.is_some() || settings.sent != Sent::Auto;
+        let usual = if asked_for { Severity::Critical } else { Severity::Warning };
+        return without_copy(missing, settings.sent_missing.unwrap_or(usual), seen);
     };
-    let filed = match mode {
+    let filed = match settings.sent {
         Sent::Append => None,
-        Sent::Server => Some(filed_by_server(mailbox, folder, probe, FILED_WITHIN.min(patience)).await?),
+        Sent::Server => match filed_by_server(mailbox, folder, probe, FILED_WITHIN.min(patience)).await {
+            Err(missing) if missing.kind == Kind::NoCopy => {
+                return without_copy(missing, settings.sent_missing.unwrap_or(Severity::Critical), seen);
+            }
+            filed => Some(filed?),
+        },
         Sent::Auto | Sent::Off => mailbox.find(folder, |header| probe.is(header)).await?.first().copied(),
     };
     let (uid, filed_by) = match filed {
@@ -51,15 +66,18 @@ pub async fn copy(
     Ok(())
 }
 
-/// There is no folder for the copy: a failure where one is `asked_for`, as one that the configuration names always is.
-fn without_folder(missing: Option<Failure>, asked_for: bool, seen: &mut Seen) -> Result<(), Failure> {
-    match missing {
-        missing if asked_for => return Err(missing.unwrap_or_else(|| Failure::new(Kind::NoFolder))),
-        Some(Failure { kind: Kind::NotSelectable { ref folder }, .. }) => {
-            let why = missing.as_ref().map(Failure::why).unwrap_or_default();
+/// There is no copy, or no folder for one: whether that is a failure is a matter of the settings.
+fn without_copy(missing: Failure, severity: Severity, seen: &mut Seen) -> Result<(), Failure> {
+    let is_known = missing.reply.is_some() || missing.detail.is_some();
+    let why = if is_known { missing.why() } else { "no Sent folder was found".to_owned() };
+    match (severity, &missing.kind) {
+        (Severity::Critical, _) => return Err(missing),
+        (Severity::Fine, _) => seen.fact(Fact::NotFiled { why }),
+        (Severity::Warning, Kind::NotSelectable { folder }) => {
             seen.concern(Concern::NotSelectable { folder: folder.clone(), why });
         }
-        _ => seen.concern(Concern::NoSentFolder),
+        (Severity::Warning, Kind::NoCopy) => seen.concern(Concern::NoCopy { why }),
+        (Severity::Warning, _) => seen.concern(Concern::NoSentFolder),
     }
     Ok(())
 }

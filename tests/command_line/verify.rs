@@ -273,3 +273,46 @@ fn an_address_and_names_of_a_configuration_are_told_apart() {
     }
     assert!(system.sandbox.commands().is_empty());
 }
+
+#[test]
+fn the_bounds_of_the_command_line_win_over_those_of_the_configuration() {
+    let system = System::start("");
+    let config = system.sandbox.config(&system.ca_file);
+    let head = "[checks.\"alice\"]\n";
+    let bounds = "warn = { round_trip = \"1us\", reply-submission-login = 3 }\ncritical = { round_trip = \"10m\" }\n";
+    assert!(config.contains(head), "{config}");
+    system.place.write("mailtrip.toml", &config.replace(head, &format!("{head}{bounds}")));
+    let done = system.run(&["verify", "alice"]);
+    assert_eq!(done.code, Some(1), "{done:#?}");
+    assert!(done.stdout.contains("delivery arrival  [too-slow]"), "{done:#?}");
+    let told = "check `alice` has no stage that `reply-submission-login` measures";
+    assert!(done.stderr.contains(told) && done.stderr.contains("mailtrip.toml:"), "{done:#?}");
+    let done = system.run(&["verify", "alice", "--warn", "5m"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let done = system.run(&["verify", "alice", "--critical", "submission-login=@0:1m", "--format", "json"]);
+    assert_eq!(done.code, Some(2), "{done:#?}");
+    let json = done.json();
+    assert_eq!((&json["diagnoses"][0]["code"], &json["verdict"]), (&"out-of-range".into(), &"critical".into()));
+    let thresholds = json["criteria"]["thresholds"].as_array().expect("a list");
+    let login = serde_json::json!({"measure": "submission-login", "warn": null, "critical": "@60"});
+    assert!(thresholds.contains(&login), "{thresholds:#?}");
+}
+
+#[test]
+fn bounds_go_with_an_address_and_what_they_are_called_there_is_told() {
+    let system = System::start("");
+    let bounds = ["--warn", "login=1us", "--critical", "certificate-days=1", "--warn", "token=1"];
+    let done = with_password(&system, ALICE, &bounds);
+    assert_eq!(done.code, Some(1), "{done:#?}");
+    assert!(done.stdout.contains("→ --warn MEASURE=RANGE"), "{done:#?}");
+    assert!(done.stderr.contains("no stage is measured by token here"), "{done:#?}");
+    for (wrong, told) in [
+        ("lgoin=1", "round-trip, certificate-days"),
+        ("login=soon", "such as 30s"),
+        ("certificate-days=3d", "such as 14"),
+    ] {
+        let done = system.run(&["verify", "alice", "--warn", wrong]);
+        assert_eq!(done.code, Some(3), "{done:#?}");
+        assert!(done.stderr.contains(told), "{done:#?}");
+    }
+}

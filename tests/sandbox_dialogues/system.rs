@@ -87,6 +87,26 @@ async fn the_server_files_the_senders_copy_where_it_is_told_to() {
 }
 
 #[tokio::test]
+async fn the_server_states_of_a_message_what_it_is_told_to() {
+    for (settings, stated) in [
+        ("", Some("auth=pass")),
+        ("authentication_results = \"spf=fail\\r\\nX: y\"", Some("spf=fail  X: y")),
+        ("authentication_results = ''", None),
+    ] {
+        let sandbox = sandbox(settings).await;
+        submit(&sandbox).await;
+        let raw = String::from_utf8_lossy(&sandbox.messages(BOB, "INBOX")[0].raw).into_owned();
+        let lines: Vec<&str> = raw.lines().filter(|line| line.starts_with("Authentication-Results: ")).collect();
+        let expected = stated.map(|text| format!("Authentication-Results: mail.sandbox.test; {text}"));
+        assert!(
+            lines.len() == expected.iter().len() && lines.iter().zip(&expected).all(|(a, b)| a.starts_with(b)),
+            "{raw}"
+        );
+        assert!(raw.lines().all(|line| !line.starts_with("X: ")), "{raw}");
+    }
+}
+
+#[tokio::test]
 async fn a_message_goes_to_junk_is_lost_doubled_or_altered() {
     for (fault, inbox, junk) in [
         ("message-junked", 0, 1),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use mailtrip::account::{
     Account, Auth, Credentials, Endpoint, Folders, Proof, Protocol, Secret, Security, TokenSource,
 };
-use mailtrip::check::{self, Check, Junk, Limits, Receive, Sent};
+use mailtrip::check::{self, Check, Limits, Receive, Sent};
+use mailtrip::criteria::{Criteria, Severity};
 use mailtrip::sandbox::{self, Sandbox, Service, User};
 use serde::Deserialize;
 
@@ -80,7 +81,9 @@ pub struct Checked {
     pub receive: Receive,
     pub reply: bool,
     pub sent: Sent,
-    pub junk: Junk,
+    pub sent_missing: Option<Severity>,
+    pub junk: Severity,
+    pub criteria: Criteria,
     pub keep: bool,
     pub timeout: SignedDuration,
     pub stage_timeout: SignedDuration,
@@ -104,7 +107,9 @@ impl Default for Checked {
             receive: Receive::default(),
             reply: false,
             sent: Sent::default(),
-            junk: Junk::default(),
+            sent_missing: None,
+            junk: Severity::Warning,
+            criteria: Criteria::default(),
             keep: false,
             timeout: SignedDuration::from_secs(30),
             stage_timeout: SignedDuration::from_secs(10),
@@ -222,7 +227,9 @@ impl Scenario {
         let limit = |duration: SignedDuration| duration.try_into().map_err(|error| format!("{duration}: {error}"));
         let settings = check::Settings {
             sent: self.check.sent,
+            sent_missing: self.check.sent_missing,
             junk: self.check.junk,
+            criteria: self.check.criteria.clone(),
             keep: self.check.keep,
             receive: self.check.receive,
             reply: self.check.reply,

@@ -3,7 +3,7 @@
 use crate::diagnose::{is_clean_up, round_trip, verdict};
 use crate::failure::Skip;
 use crate::outcome::{Conversation, Line, Mark, Outcome, Server, Side, StageRecord, Status, Streak};
-use crate::report::{headline, human, words};
+use crate::report::{headline, human, terminal, words};
 use crate::stage::Leg;
 
 use super::markup::{Element, heading, tag};
@@ -56,7 +56,7 @@ fn banner(outcome: &Outcome, level: usize) -> Element {
 fn journey(outcome: &Outcome) -> Vec<Element> {
     let steps = Leg::ALL.into_iter().filter_map(|leg| {
         let of_leg = || outcome.stages.iter().filter(move |record| record.at.leg == leg);
-        let first = |mark: Mark| of_leg().find(|record| timeline::mark(outcome, record) == mark);
+        let first = |mark: Mark| of_leg().find(|record| terminal::mark(outcome, record) == mark);
         let held_up =
             |record: &StageRecord| matches!(record.status, Status::Skipped(Skip::After { .. } | Skip::Stopped));
         let (mark, place) = match (first(Mark::Failed), first(Mark::Warning)) {

@@ -1,9 +1,10 @@
 //! The waterfall: the stages of all legs on one axis of time, with what was seen at each.
 
-use crate::diagnose::{Verdict, round_trip, stage_verdict};
+use crate::diagnose::breach::breaches;
+use crate::diagnose::round_trip;
 use crate::failure::{Failure, Skip};
 use crate::outcome::{Fact, Mark, Outcome, Span, StageRecord, Status};
-use crate::report::terminal::table;
+use crate::report::terminal::{mark, table};
 use crate::report::{human, words};
 use crate::stage::{Leg, Stage};
 
@@ -91,15 +92,6 @@ fn class(mark: Mark) -> &'static str {
     }
 }
 
-/// How a stage is marked: also one that passed can be judged not to be well.
-pub fn mark(outcome: &Outcome, record: &StageRecord) -> Mark {
-    match (record.mark(), stage_verdict(outcome, record)) {
-        (Mark::Passed | Mark::Warning, Verdict::Critical) => Mark::Failed,
-        (Mark::Passed, Verdict::Warning) => Mark::Warning,
-        (mark, _) => mark,
-    }
-}
-
 /// What became of it in a line or a few, and behind that all that is known.
 fn seen(outcome: &Outcome, record: &StageRecord) -> Element {
     let first = match &record.status {
@@ -108,7 +100,8 @@ fn seen(outcome: &Outcome, record: &StageRecord) -> Element {
         Status::Passed => tag("span").text(&words::key(record, outcome.server(record))),
     };
     let warnings = record.concerns.iter().map(|concern| format!("WARNING, {}", words::concern(concern)));
-    let warnings = warnings.map(|text| tag("div").class("concern").text(&text));
+    let held = breaches(outcome, record).into_iter().map(|breach| words::held(&breach));
+    let warnings = warnings.chain(held).map(|text| tag("div").class("concern").text(&text));
     let facts: Vec<Element> = known(record).iter().map(|text| tag("li").text(text)).collect();
     let line = match facts.is_empty() {
         true => first,

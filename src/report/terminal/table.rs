@@ -1,10 +1,12 @@
 //! The table: legs in the order of the journey, the stages of each with mark, time and the one fact that matters.
 
+use crate::criteria::Severity;
+use crate::diagnose::breach;
 use crate::outcome::{Outcome, StageRecord, Status};
 use crate::report::{human, words};
 
 use super::page::{Ink, Page};
-use super::sign;
+use super::{mark, sign};
 
 /// Where the facts begin: indent, sign, stage, time.
 const FACTS: usize = 23;
@@ -55,15 +57,19 @@ fn heading(page: &mut Page, outcome: &Outcome, record: &StageRecord) {
 }
 
 fn row(page: &mut Page, outcome: &Outcome, record: &StageRecord) {
-    let (mark, ink) = sign(record.mark());
+    let (mark, ink) = sign(mark(outcome, record));
     let time = record.span.map(|span| human::duration(span.took)).unwrap_or_default();
     let cells = [(ink, format!("  {mark} ")), (Ink::Plain, format!("{:9}{time:>8}  ", record.at.stage))];
     let warnings = record.concerns.iter().map(|concern| (Ink::Warn, format!("WARNING, {}", words::concern(concern))));
+    let held = breach::breaches(outcome, record).into_iter().map(|breach| {
+        let ink = if breach.severity == Severity::Critical { Ink::Bad } else { Ink::Warn };
+        (ink, words::held(&breach))
+    });
     let fact = match &record.status {
         Status::Failed(failure) => (Ink::Bad, words::failed(failure)),
         _ => (Ink::Plain, words::key(record, outcome.server(record))),
     };
-    let mut lines = std::iter::once(fact).chain(warnings).filter(|(_, text)| !text.is_empty());
+    let mut lines = std::iter::once(fact).chain(warnings).chain(held).filter(|(_, text)| !text.is_empty());
     let (ink, text) = lines.next().unwrap_or((Ink::Plain, String::new()));
     page.row(&cells, ink, &text);
     lines.for_each(|(ink, text)| page.text(FACTS, ink, &text));
