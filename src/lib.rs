@@ -31,6 +31,10 @@
 //! old one is lost; and with it what an earlier verification has left behind in the same folders. To look for that in whole
 //! mailboxes without a verification is [`verify::clearance`]; its result is an [`Outcome`], too.
 //!
+//! Many checks at once are a [`batch`]: each runs in a task of its own when its turn comes ([`batch::schedule`]: so many at
+//! a time, and a few at one host), and one that failed can be repeated whole, which the outcome tells
+//! ([`Outcome::earlier`]).
+//!
 //! Every stage passes through [`verify::recorder`], the only stopwatch: it bounds the stage, records how it ended and
 //! tells the listener. `run` returns an [`Outcome`], not a `Result`: whatever happens on the network is the result. An
 //! outcome holds no verdict. [`diagnose`](mod@diagnose) derives it, with the causes, the first of which is the root of those
@@ -91,6 +95,7 @@
 //! | what is known from one run to the next, and what is news | [`history`]; the files and the lock: `subcommand/turn.rs` |
 //! | what the code of a diagnosis means | [`diagnose::code`] |
 //! | how it looks | [`report::terminal`] |
+//! | what happens, as it happens, for programs | [`batch::Listener`], [`report::ndjson`] |
 //! | what CI systems read | [`report::junit`], [`report::tap`], [`report::github`], [`report::markdown`] |
 //! | one file for a browser: the waterfall, the causes, the way | [`report::html`] |
 //! | who else is told of a run: Healthchecks, Uptime Kuma, ntfy, JSON | [`push`] |
@@ -104,7 +109,7 @@
 //! 2. It never hangs: each stage has a limit and the run has one, and what is read from a server is bounded in size.
 //! 3. It never leaks: a [`Secret`] cannot be printed, is zeroed on drop, and is masked in transcripts where it is sent,
 //!    not searched for afterwards. What servers say is escaped by each report for its own format.
-//! 4. It tells the truth about itself: one attempt, no hidden retries. An uncertain result is called uncertain, and the
+//! 4. It tells the truth about itself: one attempt, or as many as were asked for, all of them in the report. An uncertain result is called uncertain, and the
 //!    message is never sent again.
 //! 5. Mail that does not work and a verification that could not run are different things: CRITICAL and UNKNOWN.
 //! 6. The server's words are kept verbatim. A diagnosis reads types, codes and bytes; only where these leave the cause open
@@ -129,6 +134,8 @@
 //! - What a configuration is read for decides what has to be in it: the doctor looks at servers without a password.
 //! - A run tells its tags before it sends anything ([`verify::recorder::Event::Composed`]): who is told notes them, so that the
 //!   next run knows what one that was killed has left behind ([`Settings::abandoned`]).
+//! - `verify::turn` is one for the whole process: without UIDPLUS two verifications that clean up the same mailbox at the same
+//!   time would each leave its message, for the other's is marked as deleted.
 //! - `probe` is on floor 2, not with the nouns: reading trace headers back yields [`outcome::Fact`]s.
 //! - `wire` has a clock in one place: all addresses of a host are tried at the same time, and when one has answered the
 //!   others are given a moment more, so that "IPv6 does not work" is seen.

@@ -229,7 +229,9 @@ async fn a_stop_ends_all_that_run_and_begins_none_that_wait() {
     let outcomes = all(checks(&sandbox, &["localhost"; 5]), Terms::default(), stop, witness.clone()).await;
     assert_eq!(outcomes.len(), 5);
     assert!(outcomes.iter().all(|outcome| verdict(outcome) == Verdict::Unknown));
-    assert_eq!(witness.began(), [(0, 1), (1, 1)]);
+    let mut began = witness.began();
+    began.sort_unstable(); // they began at the same time
+    assert_eq!(began, [(0, 1), (1, 1)]);
     for outcome in &outcomes[..2] {
         assert!(codes(outcome).contains(&"interrupted"), "{:?}", codes(outcome));
         let cleaned = outcome.stages.iter().find(|record| record.at.stage == Stage::Remove).expect("a clean-up");
@@ -238,6 +240,9 @@ async fn a_stop_ends_all_that_run_and_begins_none_that_wait() {
     for outcome in &outcomes[2..] {
         assert!(!outcome.stages.is_empty());
         assert!(outcome.stages.iter().all(|record| record.status == Status::Skipped(Skip::Stopped)));
+        let [only] = &diagnose(outcome)[..] else { panic!("{:?}", codes(outcome)) };
+        let cause = "The verification was stopped before its turn came.";
+        assert_eq!((only.code, only.cause.as_str()), ("interrupted", cause));
     }
     let connections = sandbox.commands().iter().filter(|command| command.contains("EHLO")).count();
     assert_eq!(connections, 2, "no connection was made for the others: {:#?}", sandbox.commands());
@@ -294,4 +299,26 @@ async fn a_stop_cuts_the_time_before_the_next_attempt_short() {
     assert_eq!(witness.began(), [(0, 1), (1, 1)]);
     assert_eq!((verdict(&outcomes[0]), outcomes[0].earlier.len()), (Verdict::Critical, 0));
     assert_eq!(outcomes[1].earlier.len(), 0);
+}
+
+/// A bug in one verification: here, in who is told of it.
+struct Broken;
+
+impl Listener for Broken {
+    fn on(&self, which: Which, event: Event<'_>) {
+        if let (0, Event::Within(recorder::Event::Ended(record))) = (which.check, event) {
+            assert_ne!(record.at.stage, Stage::Connect, "this is to go wrong");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verification_that_goes_to_pieces_takes_no_other_with_it() {
+    let sandbox = sandbox("").await;
+    let outcomes =
+        all(checks(&sandbox, &["localhost", "localhost"]), Terms::default(), Stop::new().1, Arc::new(Broken)).await;
+    assert_eq!(outcomes.iter().map(verdict).collect::<Vec<_>>(), [Verdict::Unknown, Verdict::Ok]);
+    assert_eq!(codes(&outcomes[0]), ["local"]);
+    let (_, failure) = outcomes[0].failed().next().expect("a failure");
+    assert!(failure.detail.as_deref().is_some_and(|why| why.starts_with("mailtrip itself broke off: ")), "{failure:?}");
 }

@@ -10,6 +10,8 @@ use mailtrip::stage::{At, Leg, Stage};
 
 use Certainty::{Certain, Likely, Possible};
 
+#[path = "report_rules/attempt.rs"]
+mod attempt;
 #[path = "support/codes.rs"]
 mod codes;
 #[path = "report_rules/criteria.rs"]

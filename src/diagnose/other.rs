@@ -160,7 +160,8 @@ pub fn stopped(outcome: &Outcome) -> Option<Diagnosis> {
     }
     let first = skipped(outcome).find(|record| outside(record) || is_clean_up(outcome))?;
     let what = if is_clean_up(outcome) { "clean-up" } else { "verification" };
-    let cause = format!("The {what} was stopped before it was done.");
+    let when = if was_begun(outcome) { "it was done" } else { "its turn came" };
+    let cause = format!("The {what} was stopped before {when}.");
     let diagnosis = Diagnosis::new("interrupted", Verdict::Unknown, Some(first.at), Certain, cause);
     Some(diagnosis.advise("Run it again and let it finish."))
 }
@@ -183,7 +184,8 @@ pub fn already_running(outcome: &Outcome) -> Option<Diagnosis> {
 
 /// The clean-up was stopped before it began.
 pub fn cleanup_stopped(outcome: &Outcome) -> Option<Diagnosis> {
-    let record = skipped(outcome).find(|record| !outside(record)).filter(|_| !is_clean_up(outcome))?;
+    let left = was_begun(outcome) && !is_clean_up(outcome);
+    let record = skipped(outcome).find(|record| !outside(record)).filter(|_| left)?;
     let cause = "The clean-up was stopped: messages of the verification may still be in the mailbox.".to_owned();
     let diagnosis = Diagnosis::new("cleanup-stopped", Verdict::Warning, Some(record.at), Certain, cause);
     Some(diagnosis.advise(format!(
@@ -200,6 +202,11 @@ pub fn proved_nothing(outcome: &Outcome) -> Option<Diagnosis> {
     let cause = "No stage proved that mail works: nothing was verified.".to_owned();
     let diagnosis = Diagnosis::new("nothing-verified", Verdict::Unknown, None, Certain, cause);
     Some(diagnosis.advise("Check what the configuration turns off, then run the verification again."))
+}
+
+/// Not where all was stopped while others were verified.
+fn was_begun(outcome: &Outcome) -> bool {
+    outcome.stages.iter().any(|record| record.status != Status::Skipped(Skip::Stopped))
 }
 
 /// The stages that the stop of the run left out.

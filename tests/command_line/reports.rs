@@ -59,7 +59,7 @@ fn what_does_not_go_together_is_told_before_anything_is_sent() {
         ),
         (&["--report", "junit=-"], "- is no name of a file: for standard output, write junit, without ="),
         (&["--report", "junit="], "behind = goes the name of a file, as in junit=FILE"),
-        (&["--report", "xml=a"], "a format is one of terminal, json, junit, "),
+        (&["--report", "xml=a"], "a format is one of terminal, json, ndjson, junit, "),
         (&["--report", "tap=a", "--report", "json=./a"], "./a is to hold two reports"),
         (&["--report", "tap=a", "--transcript", "a"], "a is to hold both a report and the transcript"),
         (&["--report", "tap=no/a"], "no/a cannot be written: there is no folder no, and mailtrip creates none"),

@@ -1,6 +1,7 @@
 //! JSON, one object a line.
 
 use mailtrip::diagnose::verdict;
+use mailtrip::report::printable::is_unsafe;
 use mailtrip::report::terminal::Style;
 use mailtrip::report::{Format, json, render};
 use serde_json::Value;
@@ -10,7 +11,7 @@ use crate::{data, folder};
 
 fn lines(outcomes: &[mailtrip::Outcome]) -> Vec<Value> {
     let text = render(outcomes, Format::Ndjson, &Style::default());
-    assert!(text.ends_with('\n'));
+    assert!(text.ends_with('\n') && !text.chars().any(|c| is_unsafe(c) && c != '\n'));
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
