@@ -59,26 +59,37 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
     if !arguments.is_quiet() {
         unmeasured(&checks, &arguments).for_each(|measure| note(&format!("no stage is measured by {measure} here")));
     }
-    let doctor = arguments.diagnose.then(|| {
-        let mut doctor = doctor(&arguments.neighbours, Some(A_LOOK));
-        doctor.sign_in = false;
-        doctor
-    });
-    if doctor.is_some() && reports.format() != Format::Terminal {
-        let why =
-            "--diagnose goes with reports for the terminal; for programs there is `mailtrip doctor --format json`";
-        return Err(why.to_owned());
-    }
-    let file = arguments.transcript.as_ref().and_then(Option::as_deref);
-    let transcript = file.map(TranscriptFile::create).transpose()?;
-    if let Some(file) = transcript.as_ref().filter(|file| reports.is_at(file.path())) {
-        return Err(format!("{} is to hold both a report and the transcript", file.path().display()));
-    }
+    let doctor = doctor_for(&arguments, &reports)?;
+    let transcript = transcript_for(&arguments, &reports)?;
     let options = Targets::is_address(&arguments.targets);
     let config = if options { None } else { Some(configuration(&arguments.config, "verify")?) };
     let turns = Arc::new(Turns::take(&checks, config.as_deref(), &arguments)?);
     let (terms, on_change) = (terms(&arguments.several), arguments.memory.on_change);
     Ok(all(checks, reports, signals, Besides { terms, turns, on_change, doctor, transcript, options, push }).await)
+}
+
+/// Who looks again at what failed, if anybody.
+fn doctor_for(arguments: &cli::Verify, reports: &Reports) -> Result<Option<Doctor>, Unable> {
+    if arguments.diagnose && reports.format() != Format::Terminal {
+        let why =
+            "--diagnose goes with reports for the terminal; for programs there is `mailtrip doctor --format json`";
+        return Err(why.to_owned());
+    }
+    Ok(arguments.diagnose.then(|| {
+        let mut doctor = doctor(&arguments.neighbours, Some(A_LOOK));
+        doctor.sign_in = false;
+        doctor
+    }))
+}
+
+/// The file for what was said, if there is to be one.
+fn transcript_for(arguments: &cli::Verify, reports: &Reports) -> Result<Option<TranscriptFile>, Unable> {
+    let file = arguments.transcript.as_ref().and_then(Option::as_deref);
+    let transcript = file.map(TranscriptFile::create).transpose()?;
+    match transcript.as_ref().filter(|file| reports.is_at(file.path())) {
+        Some(file) => Err(format!("{} is to hold both a report and the transcript", file.path().display())),
+        None => Ok(transcript),
+    }
 }
 
 /// What is done beside the verification itself.
@@ -178,17 +189,51 @@ async fn check_of_address(address: &str, arguments: &cli::Verify) -> Result<Chec
     Check::new(address, account.clone(), account, settings).map_err(|error| error.to_string())
 }
 
-/// Verifies all of them at the same time, and reports on each as soon as those before it are reported on.
+/// Verifies all of them at the same time, reports on each, and tells whoever else is to be told.
 pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut besides: Besides) -> Verdict {
     let (stopper, stop) = Stop::new();
     tokio::spawn(stop_on_signals(signals, stopper));
     let pushes = push::start(std::mem::take(&mut besides.push), push::PATIENCE);
     let audience = Audience::of(&checks, &mut reports);
-    let kept = besides.turns.clone();
-    let mut batch = Course::begin(&kept, &checks, besides.terms.clone(), stop.clone(), audience.listener());
-    let turns = Semaphore::new(LOOKS);
+    let mut reported = under_way(&checks, &mut besides, &audience, &mut reports, &stop).await;
+    if besides.on_change {
+        let news = besides.turns.news();
+        reports.limit_to(&news);
+        let new = reported.all.iter().zip(&news).filter(|(_, news)| news.is_some());
+        reported.told = new.map(|(one, _)| tell(&mut reports, one, besides.options)).fold(reported.told, Verdict::max);
+    }
+    let outcomes: Vec<Outcome> = reported.all.into_iter().map(|(outcome, _)| outcome).collect();
+    let written = complain(besides.transcript.map_or(Ok(()), TranscriptFile::finish));
+    let streamed = complain(audience.finish(&outcomes));
+    let turns = &besides.turns;
+    let (is_news, quiet) = (!besides.on_change || turns.news().iter().any(Option::is_some), reports.is_quiet());
+    let verdict = reports.finish(&outcomes).max(written).max(streamed).max(reported.told);
+    // Not before it is told, so that what could not be told is news at the next run, too.
+    let verdict = turns.finish(&outcomes).max(verdict);
+    pushes::finish(pushes, &outcomes, is_news, quiet, &stop).await;
+    verdict
+}
+
+/// All that is reported on, in the order of the checks, and UNKNOWN where something of it could not be printed.
+struct ReportedOn {
+    all: Vec<Reported>,
+    told: Verdict,
+}
+
+/// The checks under way, until all are over. Each is reported on as soon as those before it are, unless only news are told:
+/// these come first, and are known at the end.
+async fn under_way(
+    checks: &[Check],
+    besides: &mut Besides,
+    audience: &Audience,
+    reports: &mut Reports,
+    stop: &Stop,
+) -> ReportedOn {
+    let Besides { terms, turns, on_change, doctor, transcript, options, .. } = besides;
+    let mut batch = Course::begin(turns, checks, terms.clone(), stop.clone(), audience.listener());
+    let at_a_time = Semaphore::new(LOOKS);
     let (mut looks, mut in_order) = (FuturesUnordered::new(), InOrder::default());
-    let (mut told, mut reported) = (Verdict::Ok, Vec::new());
+    let mut reported = ReportedOn { all: Vec::new(), told: Verdict::Ok };
     loop {
         let next = async {
             tokio::select! {
@@ -200,39 +245,24 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
         match audience.while_waiting(next).await {
             // A check is over. What it amounts to is settled here, before anybody is told.
             Some(Next::Done(check, mut outcome)) => {
-                if let Some(transcript) = &mut besides.transcript {
+                if let Some(transcript) = transcript {
                     transcript.take(check, &mut outcome);
                 }
-                let is_told = kept.judge(check, &mut outcome) || !besides.on_change;
+                let is_told = turns.judge(check, &mut outcome) || !*on_change;
                 audience.done(&outcome);
-                let doctor = besides.doctor.as_ref().filter(|_| is_told && !stop.is_requested(Reach::Journey));
-                looks.push(looked_again(doctor, &turns, (check, &checks[check]), outcome, &stop));
+                let doctor = doctor.as_ref().filter(|_| is_told && !stop.is_requested(Reach::Journey));
+                looks.push(looked_again(doctor, &at_a_time, (check, &checks[check]), outcome, stop));
             }
             Some(Next::Looked(check, reported)) => in_order.put(check, reported),
-            None => break,
+            None => return reported,
         }
         while let Some(one) = in_order.ready() {
-            if !besides.on_change {
-                told = told.max(tell(&mut reports, &one, besides.options));
+            if !*on_change {
+                reported.told = reported.told.max(tell(reports, &one, *options));
             }
-            reported.push(one);
+            reported.all.push(one);
         }
     }
-    if besides.on_change {
-        let news = kept.news();
-        reports.limit_to(&news);
-        let new = reported.iter().zip(&news).filter(|(_, news)| news.is_some());
-        told = new.map(|(one, _)| tell(&mut reports, one, besides.options)).fold(told, Verdict::max);
-    }
-    let outcomes: Vec<Outcome> = reported.into_iter().map(|(outcome, _)| outcome).collect();
-    let written = complain(besides.transcript.map_or(Ok(()), TranscriptFile::finish));
-    let streamed = complain(audience.finish(&outcomes));
-    let (is_news, quiet) = (!besides.on_change || kept.news().iter().any(Option::is_some), reports.is_quiet());
-    let verdict = reports.finish(&outcomes).max(written).max(streamed).max(told);
-    // Not before it is told, so that what could not be told is news at the next run, too.
-    let verdict = kept.finish(&outcomes).max(verdict);
-    pushes::finish(pushes, &outcomes, is_news, quiet, &stop).await;
-    verdict
 }
 
 /// Prints a report for people, if that is what is wanted.
