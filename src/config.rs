@@ -283,7 +283,8 @@ fn loaded(
         }
     }
     let names = document.checks.iter().map(|entry| entry.name.get_ref().clone()).collect();
-    let measured = wanted.iter().flat_map(|entry| threshold::measured(entry, source)).collect();
+    let measured = |entry: &&check::Entry| threshold::measured(entry.name.get_ref(), &entry.options.bounds, source);
+    let measured = wanted.iter().flat_map(measured).collect();
     Ok(Loaded { checks, names, notices, provider_notes, measured })
 }
 

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use super::finding::Findings;
 use super::section::Section;
-use super::threshold::{self, Bound};
+use super::threshold::{Bound, Bounds};
 use crate::account::{Account, Family};
 use crate::check::{Limits, Receive, Sent, Settings};
 use crate::criteria::{self, Criteria, Measure, Severity};
@@ -99,8 +99,7 @@ pub(super) struct Options {
     spf: Option<Spanned<Severity>>,
     dkim: Option<Spanned<Severity>>,
     dmarc: Option<Spanned<Severity>>,
-    pub warn: Vec<Bound>,
-    pub critical: Vec<Bound>,
+    pub bounds: Bounds,
     keep: Option<Spanned<bool>>,
     timeout: Option<Spanned<Duration>>,
     stage_timeout: Option<Spanned<Duration>>,
@@ -145,8 +144,7 @@ impl Options {
             spf: section.choice("spf", &SEVERITY, found),
             dkim: section.choice("dkim", &SEVERITY, found),
             dmarc: section.choice("dmarc", &SEVERITY, found),
-            warn: threshold::read(section, "warn", found),
-            critical: threshold::read(section, "critical", found),
+            bounds: Bounds::read(section, found),
             keep: section.boolean("keep", found),
             timeout: section.duration("timeout", found),
             stage_timeout: section.duration("stage_timeout", found),
@@ -214,8 +212,8 @@ impl Options {
         };
         let written = |bounds: &[Bound]| bounds.iter().map(|bound| *bound.get_ref()).collect::<Vec<_>>();
         for (warn, critical) in [
-            (&written(&defaults.warn), &written(&defaults.critical)),
-            (&written(&self.warn), &written(&self.critical)),
+            (&written(&defaults.bounds.warn), &written(&defaults.bounds.critical)),
+            (&written(&self.bounds.warn), &written(&self.bounds.critical)),
             (&overrides.warn, &overrides.critical),
         ] {
             warn.iter().for_each(|&(measure, range)| criteria.warn(measure, range));

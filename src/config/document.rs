@@ -107,7 +107,7 @@ impl Document {
             if let Some((from, to)) = accounts {
                 let check = self.check(entry, from.account.clone(), to.account.clone(), overrides);
                 match check {
-                    Ok(check) => threshold::point_out(&check, [&entry.options, &self.defaults], found),
+                    Ok(check) => threshold::point_out(&check, [&entry.options.bounds, &self.defaults.bounds], found),
                     Err((Some(span), sentence)) => drop(found.error(span, sentence)),
                     Err((None, sentence)) => drop(found.error_nowhere(sentence)),
                 }

@@ -4,7 +4,6 @@ use serde_spanned::Spanned;
 use toml::de::DeValue;
 
 use super::Measured;
-use super::check::{Entry, Options};
 use super::finding::{Finding, Findings};
 use super::names::nearest;
 use super::section::{Section, type_name};
@@ -16,8 +15,21 @@ use crate::stage::{Leg, Stage};
 /// A bound of a measure, where it stands.
 pub(super) type Bound = Spanned<(Measure, Range)>;
 
+/// All that a check or the defaults say of bounds.
+#[derive(Default)]
+pub(super) struct Bounds {
+    pub warn: Vec<Bound>,
+    pub critical: Vec<Bound>,
+}
+
+impl Bounds {
+    pub fn read(section: &Section, found: &mut Findings) -> Bounds {
+        Bounds { warn: read(section, "warn", found), critical: read(section, "critical", found) }
+    }
+}
+
 /// The bounds that stand under `warn` or `critical`: a range of the round trip, or a table of measures.
-pub(super) fn read(section: &Section, key: &str, found: &mut Findings) -> Vec<Bound> {
+fn read(section: &Section, key: &str, found: &mut Findings) -> Vec<Bound> {
     let Some(value) = section.value(key) else { return Vec::new() };
     if !value.get_ref().is_table() {
         return bound(section, key, Measure::RoundTrip, value, found).into_iter().collect();
@@ -37,7 +49,7 @@ pub(super) fn read(section: &Section, key: &str, found: &mut Findings) -> Vec<Bo
 
 /// Points out what of the bounds of a check can never be told. What stands in `defaults` is for other checks as well, and
 /// what is given on the command line is seen there.
-pub(super) fn point_out(check: &Check, [own, defaults]: [&Options; 2], found: &mut Findings) {
+pub(super) fn point_out(check: &Check, [own, defaults]: [&Bounds; 2], found: &mut Findings) {
     for threshold in &check.settings().criteria.thresholds {
         let measure = threshold.measure;
         let of_measure = |bounds: &[Bound]| bounds.iter().find(|bound| bound.get_ref().0 == measure).map(Spanned::span);
@@ -63,15 +75,14 @@ pub(super) fn point_out(check: &Check, [own, defaults]: [&Options; 2], found: &m
 }
 
 /// The measures that a check itself has bounds for, each with what is to be said where it has no stage for it.
-pub(super) fn measured(entry: &Entry, source: &Source) -> Vec<Measured> {
-    let check = entry.name.get_ref();
+pub(super) fn measured(check: &str, bounds: &Bounds, source: &Source) -> Vec<Measured> {
     let told = |bound: &Bound| {
         let (measure, _) = *bound.get_ref();
         let finding = Finding::new(format!("check `{check}` has no stage that `{measure}` measures"));
         let notice = Finding { excerpt: Some(source.excerpt(bound.span())), ..finding }.into();
-        Measured { check: check.clone(), measure, notice }
+        Measured { check: check.to_owned(), measure, notice }
     };
-    entry.options.warn.iter().chain(&entry.options.critical).map(told).collect()
+    bounds.warn.iter().chain(&bounds.critical).map(told).collect()
 }
 
 fn measure(table: &Section, name: &Spanned<String>, found: &mut Findings) -> Option<Measure> {

@@ -6,7 +6,6 @@ use crate::criteria::Severity;
 use crate::outcome::{Fact, Outcome, StageRecord};
 use crate::stage::Stage;
 
-use super::breach::{Breach, What};
 use super::way::{self, Way};
 use super::{Certainty::*, Diagnosis};
 
@@ -42,21 +41,30 @@ impl fmt::Display for Method {
     }
 }
 
-/// The methods that are to pass, and of which that is not stated where the message was read. Nothing is expected of the
-/// answer of somebody else.
-pub fn breaches(outcome: &Outcome, record: &StageRecord) -> Vec<Breach> {
+/// A method that is to pass, and of which the receiver's server does not say so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotPassed {
+    /// Which.
+    pub method: Method,
+    /// What it says instead; `None`: nothing of it.
+    pub result: Option<String>,
+}
+
+/// The methods that are to pass, and of which that is not stated where the message was read, each with how that is judged.
+/// Nothing is expected of the answer of somebody else.
+pub fn not_passed(outcome: &Outcome, record: &StageRecord) -> Vec<(Severity, NotPassed)> {
     if record.at.stage != Stage::Inspect || Way::of(outcome, record.at.leg).what == way::What::Answer {
         return Vec::new();
     }
     let criteria = &outcome.criteria;
     let wanted = [(Method::Spf, criteria.spf), (Method::Dkim, criteria.dkim), (Method::Dmarc, criteria.dmarc)];
     let wanted = wanted.into_iter().filter(|(_, severity)| *severity != Severity::Fine);
-    let breach = |(method, severity)| {
+    let not_passed = |(method, severity)| {
         let results = stated(record, method);
         let passed = results.iter().any(|result| result == "pass");
-        (!passed).then(|| Breach { severity, what: What::NotPassed { method, result: results.into_iter().next() } })
+        (!passed).then(|| (severity, NotPassed { method, result: results.into_iter().next() }))
     };
-    wanted.filter_map(breach).collect()
+    wanted.filter_map(not_passed).collect()
 }
 
 /// Why a method did not pass.
@@ -64,8 +72,9 @@ pub fn explain(
     outcome: &Outcome,
     record: &StageRecord,
     severity: Severity,
-    (method, result): (Method, Option<&str>),
+    NotPassed { method, result }: &NotPassed,
 ) -> Diagnosis {
+    let (method, result) = (*method, result.as_deref());
     let way = Way::of(outcome, record.at.leg);
     let domain = way.from.rsplit_once('@').map_or(way.from, |(_, domain)| domain);
     let cause = match result {

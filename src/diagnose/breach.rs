@@ -1,11 +1,11 @@
 //! What the criteria of a check hold against a stage that did its work: a bound that it is beyond, a result that is wanted.
 
-use crate::criteria::{Measure, Range, Severity};
+use crate::criteria::Severity;
 use crate::outcome::{Outcome, StageRecord, Status};
 use crate::stage::Leg;
 
-use super::authentication::{self, Method};
-use super::threshold;
+use super::authentication::{self, NotPassed};
+use super::threshold::{self, Beyond};
 use super::{Diagnosis, Verdict};
 
 /// Something that is held against a stage.
@@ -21,21 +21,9 @@ pub struct Breach {
 #[derive(Debug, Clone, PartialEq)]
 pub enum What {
     /// A measure is beyond its bounds.
-    Bound {
-        /// What was measured.
-        measure: Measure,
-        /// Seconds, or days.
-        value: f64,
-        /// The range that alerts.
-        range: Range,
-    },
-    /// The receiver's server does not say that a method of authentication passed.
-    NotPassed {
-        /// Which.
-        method: Method,
-        /// What it says instead; `None`: nothing of it.
-        result: Option<String>,
-    },
+    Beyond(Beyond),
+    /// A method of authentication that is to pass did not.
+    NotPassed(NotPassed),
 }
 
 impl From<Severity> for Verdict {
@@ -54,12 +42,11 @@ pub fn breaches(outcome: &Outcome, record: &StageRecord) -> Vec<Breach> {
     if record.status != Status::Passed {
         return Vec::new();
     }
-    let mut all = threshold::breaches(outcome, record);
-    all.extend(authentication::breaches(outcome, record));
-    if record.at.leg == Leg::Cleanup {
-        all.iter_mut().for_each(|breach| breach.severity = breach.severity.min(Severity::Warning));
-    }
-    all
+    let most = if record.at.leg == Leg::Cleanup { Severity::Warning } else { Severity::Critical };
+    let breach = |(severity, what): (Severity, What)| Breach { severity: severity.min(most), what };
+    let beyond = threshold::beyond(outcome, record).into_iter().map(|(severity, one)| (severity, What::Beyond(one)));
+    let not_passed = authentication::not_passed(outcome, record).into_iter();
+    beyond.chain(not_passed.map(|(severity, one)| (severity, What::NotPassed(one)))).map(breach).collect()
 }
 
 /// The worst that is held against this stage.
@@ -72,13 +59,9 @@ pub fn explain(outcome: &Outcome) -> Vec<Diagnosis> {
     let of = |record| breaches(outcome, record).into_iter().map(move |breach| (record, breach));
     let explain = |(record, breach): (&StageRecord, Breach)| {
         let Breach { severity, what } = breach;
-        let diagnosis = match what {
-            What::Bound { measure, value, range } => {
-                threshold::explain(outcome, record, severity, (measure, value, range))
-            }
-            What::NotPassed { method, result } => {
-                authentication::explain(outcome, record, severity, (method, result.as_deref()))
-            }
+        let diagnosis = match &what {
+            What::Beyond(beyond) => threshold::explain(outcome, record, severity, *beyond),
+            What::NotPassed(not_passed) => authentication::explain(outcome, record, severity, not_passed),
         };
         diagnosis.about(outcome, record)
     };

@@ -4,11 +4,21 @@ use crate::criteria::{Measure, Range, Severity, Threshold};
 use crate::outcome::{Fact, Outcome, Span, StageRecord, Status, seconds};
 use crate::stage::Stage;
 
-use super::breach::{Breach, What};
 use super::{Certainty::*, Diagnosis, interceptor, round_trip};
 
-/// The measures of this stage that are beyond their bounds.
-pub fn breaches(outcome: &Outcome, record: &StageRecord) -> Vec<Breach> {
+/// A measure that is beyond its bounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Beyond {
+    /// What was measured.
+    pub measure: Measure,
+    /// Seconds, or days.
+    pub value: f64,
+    /// The range that alerts.
+    pub range: Range,
+}
+
+/// The measures of this stage that are beyond their bounds, each with how that is judged.
+pub fn beyond(outcome: &Outcome, record: &StageRecord) -> Vec<(Severity, Beyond)> {
     let criteria = &outcome.criteria;
     let took = record.span.map(|span| seconds::rounded(span.took));
     let bounds = [
@@ -16,12 +26,12 @@ pub fn breaches(outcome: &Outcome, record: &StageRecord) -> Vec<Breach> {
         (criteria.threshold(Measure::RoundTrip), ended_round_trip(outcome, record)),
         (criteria.threshold(Measure::CertificateDays), days_left(record)),
     ];
-    let breach = |(threshold, value): (Option<&Threshold>, Option<f64>)| {
+    let judged = |(threshold, value): (Option<&Threshold>, Option<f64>)| {
         let (threshold, value) = threshold.zip(value)?;
         let (severity, range) = threshold.judge(value)?;
-        Some(Breach { severity, what: What::Bound { measure: threshold.measure, value, range } })
+        Some((severity, Beyond { measure: threshold.measure, value, range }))
     };
-    bounds.into_iter().filter_map(breach).collect()
+    bounds.into_iter().filter_map(judged).collect()
 }
 
 /// The round trip, at the arrival that was its end.
@@ -48,8 +58,8 @@ fn certificate(record: &StageRecord) -> Option<(&str, i64)> {
 
 /// Whether a certificate ends sooner, or later, than the check allows: more than a note.
 pub fn holds_certificate(outcome: &Outcome, record: &StageRecord) -> bool {
-    let of_certificate = |breach: &Breach| matches!(breach.what, What::Bound { measure: Measure::CertificateDays, .. });
-    record.status == Status::Passed && breaches(outcome, record).iter().any(of_certificate)
+    let mut beyond = beyond(outcome, record).into_iter();
+    record.status == Status::Passed && beyond.any(|(_, one)| one.measure == Measure::CertificateDays)
 }
 
 /// Why a measure is beyond its bounds.
@@ -57,7 +67,7 @@ pub fn explain(
     outcome: &Outcome,
     record: &StageRecord,
     severity: Severity,
-    (measure, value, range): (Measure, f64, Range),
+    Beyond { measure, value, range }: Beyond,
 ) -> Diagnosis {
     let subject = subject(outcome, record, measure, value);
     let judged = if severity == Severity::Critical { "critical" } else { "a warning" };

@@ -8,6 +8,7 @@ use crate::diagnose::round_trip;
 use crate::outcome::{Outcome, seconds};
 use crate::stage::Stage;
 
+pub use super::reading::Sample;
 use super::reading::{
     DAY, attempts, build, certificates, diagnoses, duration, durations, ended, is_in_junk, is_success, leftovers,
     of_stage, one, passed, receiver, sender, stage, stage_of_account, stage_thresholds, statuses, threshold, verdicts,
@@ -23,14 +24,6 @@ pub struct Metric {
     pub help: &'static str,
     /// Its samples for an outcome.
     pub read: fn(&Outcome) -> Vec<Sample>,
-}
-
-/// One value, with those of the labels, in their order.
-pub struct Sample {
-    /// As they are, not escaped.
-    pub labels: Vec<String>,
-    /// Finite.
-    pub value: f64,
 }
 
 const RECEIVER: &[&str] = &["leg", "protocol", "account"];

@@ -8,7 +8,13 @@ use crate::failure::Kind;
 use crate::outcome::{Concern, Fact, Mark, Outcome, StageRecord, Status, seconds};
 use crate::stage::Stage;
 
-use super::metric::Sample;
+/// One value, with those of the labels, in their order.
+pub struct Sample {
+    /// As they are, not escaped.
+    pub labels: Vec<String>,
+    /// Finite.
+    pub value: f64,
+}
 
 /// The seconds of a day.
 pub const DAY: f64 = 86_400.0;

@@ -1,8 +1,9 @@
 //! What a check holds against a stage that did its work, in words.
 
 use crate::criteria::{Measure, Severity};
+use crate::diagnose::authentication::NotPassed;
 use crate::diagnose::breach::{Breach, What, breaches};
-use crate::diagnose::threshold::{alerting, in_words};
+use crate::diagnose::threshold::{Beyond, alerting, in_words};
 use crate::outcome::{Outcome, StageRecord};
 
 use super::became;
@@ -18,7 +19,7 @@ pub fn judged(outcome: &Outcome, record: &StageRecord) -> String {
 pub fn held(Breach { severity, what }: &Breach) -> String {
     let judged = if *severity == Severity::Critical { "CRITICAL" } else { "WARNING" };
     match what {
-        What::Bound { measure, value, range } => {
+        What::Beyond(Beyond { measure, value, range }) => {
             let alerting = alerting(*measure, *range);
             match measure {
                 Measure::RoundTrip => format!("{judged}, round trip {}: {alerting}", in_words(*measure, *value)),
@@ -26,7 +27,7 @@ pub fn held(Breach { severity, what }: &Breach) -> String {
                 Measure::Stage { .. } => format!("{judged}, took {alerting}"),
             }
         }
-        What::NotPassed { method, result: Some(result) } => format!("{judged}, {method} {result}"),
-        What::NotPassed { method, result: None } => format!("{judged}, nothing said of {method}"),
+        What::NotPassed(NotPassed { method, result: Some(result) }) => format!("{judged}, {method} {result}"),
+        What::NotPassed(NotPassed { method, result: None }) => format!("{judged}, nothing said of {method}"),
     }
 }
