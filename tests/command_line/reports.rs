@@ -196,7 +196,8 @@ fn the_runner_of_github_actions_is_told_what_to_mask() {
 fn a_summary_that_cannot_be_written_is_told_before_anything_is_sent() {
     let system = System::start("");
     let done = in_a_step(&system.place, "no/summary.md", &["verify", "alice", "--report", "github"]);
-    assert!(done.code == Some(3) && done.stdout.is_empty(), "{done:#?}");
+    let annotation = "::error title=mailtrip%3A UNKNOWN::GITHUB_STEP_SUMMARY: ";
+    assert!(done.code == Some(3) && done.stdout.starts_with(annotation), "{done:#?}");
     assert!(done.stderr.starts_with("error: GITHUB_STEP_SUMMARY: "), "{done:#?}");
     assert!(system.sandbox.commands().is_empty());
 }
@@ -240,6 +241,10 @@ fn a_run_that_could_not_begin_says_so_on_standard_output_to_a_monitoring_system(
         }
         let done = place.run(&[*arguments, &["--format=checkmk"]].concat());
         let begin = format!("3 \"Mailtrip\" - {}", why.replace('\n', "\\n").replace('¦', "|"));
+        assert!(done.stdout.starts_with(&begin) && done.stdout.lines().count() == 1, "{done:#?}");
+        // The page of a job shows no log; and with `--quiet`, too.
+        let done = place.run(&[*arguments, &["--quiet", "--report=github"]].concat());
+        let begin = format!("::error title=mailtrip%3A UNKNOWN::{}", why.lines().next().unwrap_or_default());
         assert!(done.stdout.starts_with(&begin) && done.stdout.lines().count() == 1, "{done:#?}");
         // In a file it is for whoever reads files.
         let done = place.run(&[*arguments, &["--report", "nagios=out.txt"]].concat());
