@@ -213,6 +213,20 @@ fn a_plugin_is_never_silent() {
     }
 }
 
+/// Icinga 2 reads standard error, too, and shows the first line of all.
+#[test]
+fn there_is_no_note_beside_what_a_monitoring_system_reads() {
+    let system = System::start("");
+    for command in ["verify", "clean"] {
+        for format in [["--format", "nagios"], ["--report", "checkmk"]] {
+            let done = system.run(&[&[command, "alice"], format.as_slice()].concat());
+            assert!(done.code == Some(0) && done.stderr.is_empty(), "{done:#?}");
+        }
+        let done = system.run(&[command, "alice", "--format", "json", "--report", "nagios=out.txt"]);
+        assert!(done.stderr.contains("is in the configuration itself"), "{done:#?}");
+    }
+}
+
 #[test]
 fn a_run_that_could_not_begin_says_so_on_standard_output_to_a_monitoring_system() {
     let place = Place::new();
