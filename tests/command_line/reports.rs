@@ -266,6 +266,20 @@ fn a_run_that_could_not_begin_says_so_on_standard_output_to_a_monitoring_system(
     }
 }
 
+/// It may be an artifact of somebody else's job.
+#[test]
+fn a_file_that_is_no_outcome_acts_on_nothing_by_what_is_quoted_of_it() {
+    let place = Place::new();
+    let done = place.run(&["demo", "--format", "json"]);
+    place.write("evil.json", &done.stdout.replacen("\"submission\"", r#""\u001b[2J\n::error::x""#, 1));
+    let done = place.run(&["report", "evil.json"]);
+    assert!(done.code == Some(3) && done.stdout.is_empty(), "{done:#?}");
+    assert!(
+        done.stderr.contains(r"unknown variant `\x1b[2J\n::error::x`") && done.stderr.lines().count() == 1,
+        "{done:#?}"
+    );
+}
+
 /// The local check as it stands, with the command and the configuration of this test.
 #[test]
 #[cfg(unix)]
