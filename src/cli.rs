@@ -73,6 +73,15 @@ pub struct Show {
     pub quiet: bool,
 }
 
+impl Show {
+    /// Whether nothing is noted beside the report: where nobody wants to know, and where a monitoring system reads. Icinga 2
+    /// takes standard error for the output, too, and its first line for what is shown.
+    pub fn is_without_notes(&self) -> bool {
+        let named = self.reports.iter().filter(|report| report.file.is_none()).map(|report| report.format);
+        self.quiet || self.format.into_iter().chain(named).any(Format::is_awaited)
+    }
+}
+
 /// A report, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportTo {

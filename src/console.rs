@@ -5,6 +5,7 @@ use std::io::Write;
 use anstream::AutoStream;
 use mailtrip::diagnose::{Verdict, verdict};
 use mailtrip::outcome::Outcome;
+use mailtrip::report::printable;
 use mailtrip::report::terminal::Style;
 use mailtrip::report::terminal::page::{Ink, Page};
 
@@ -32,14 +33,14 @@ pub fn command(line: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes()); // where nobody reads, nobody obeys
 }
 
-/// Text of several lines is laid out already.
+/// Text of several lines is laid out already. It may quote a file or an argument, so that nothing of it acts on a terminal.
 fn asided(label: &str, text: &str, width: Option<usize>) -> String {
-    let text = text.trim_end();
+    let text = printable::lines(text.trim_end()).join("\n");
     match width {
         Some(width) if !text.contains('\n') => {
             let style = Style { width: width.min(WIDEST), ..Style::default() };
             let mut page = Page::new(&style);
-            page.label(label, Ink::Plain, text);
+            page.label(label, Ink::Plain, &text);
             page.finish()
         }
         _ => format!("{label}{text}\n"),
@@ -93,5 +94,12 @@ mod tests {
         assert_eq!(asided("note: ", text, Some(50)), wrapped);
         let lines = "wrong:\n  1 | [accounts.alice] and much more, which is longer\n    |  ^";
         assert_eq!(asided("error: ", lines, Some(48)), format!("error: {lines}\n"));
+    }
+
+    #[test]
+    fn nothing_that_is_quoted_acts_on_a_terminal() {
+        let text = "unknown variant `\x1b[2J\u{202e}x`,\n  expected é";
+        let told = "error: unknown variant `\\x1b[2J\\u{202e}x`,\n  expected é\n";
+        assert_eq!((asided("error: ", text, None).as_str(), asided("error: ", text, Some(80)).as_str()), (told, told));
     }
 }

@@ -55,7 +55,7 @@ fn unable(sentence: &str) -> ExitCode {
     exit_code(Verdict::Unknown)
 }
 
-/// On standard output, for a monitoring system, which reads nothing else.
+/// On standard output, for who reads nothing else: a monitoring system, or the page of a job.
 fn report_unable(sentence: &str) {
     let format = cli::on_standard_output(std::env::args_os());
     if let Some(report) = format.and_then(|format| report::unable(sentence, format)) {

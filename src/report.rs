@@ -94,7 +94,7 @@ impl Format {
 
     /// Whether whoever asked for it takes silence for a failure, so that it is never left out.
     pub fn is_awaited(self) -> bool {
-        unable("", self).is_some()
+        matches!(self, Format::Nagios | Format::Checkmk)
     }
 }
 
@@ -183,6 +183,7 @@ impl fmt::Display for Counts {
 /// What stands in the place of the report of a run that could not begin, where a format has something for that.
 pub fn unable(sentence: &str, format: Format) -> Option<String> {
     match format {
+        Format::Github => Some(github::unable(sentence)),
         Format::Nagios => Some(nagios::unable(sentence)),
         Format::Checkmk => Some(checkmk::unable(sentence)),
         _ => None,

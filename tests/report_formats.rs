@@ -75,6 +75,8 @@ type Test = (&'static str, fn(), Option<&'static str>);
 const TESTS: &[Test] = &[
     ("the_reports_are_the_texts_beside_the_outcome", texts, None),
     ("no_report_has_a_character_that_a_terminal_acts_on", no_control_characters, None),
+    ("a_table_has_the_beginning_of_what_a_server_says_in_a_line", tables_are_bounded, None),
+    ("people_read_moments_to_the_second", moments_have_no_fractions, None),
     ("junit_fails_where_mail_is_broken_and_errs_where_that_is_not_known", junit_says_the_same, None),
     ("junit_is_valid", consumer::junit_is_valid, Some("xmllint")),
     ("tap_has_a_point_a_stage_and_no_other_line", tap_is_well_formed, None),
@@ -197,6 +199,41 @@ fn no_control_characters() {
             assert!(!text.chars().any(|c| is_unsafe(c) && c != '\n'), "{name}, {format}");
             assert!(text.ends_with('\n'), "{name}, {format}");
         }
+    }
+}
+
+fn tables_are_bounded() {
+    let mut value = serde_json::to_value(&data().iter().find(|(name, _)| name == "ok").unwrap().1[0]).unwrap();
+    let facts = value["stages"].as_array_mut().unwrap().iter_mut().flat_map(|stage| stage["facts"].as_array_mut());
+    let mut greetings = facts.flatten().filter(|fact| fact["fact"] == "greeting");
+    greetings.next().unwrap()["text"] = format!("220 {}", "A".repeat(3000)).into();
+    drop(greetings);
+    let outcome: Outcome = serde_json::from_value(value).unwrap();
+    let outcomes = [outcome];
+    for format in [Format::Terminal, Format::Markdown, Format::Tap] {
+        let text = render(&outcomes, format);
+        assert!(text.contains(&"A".repeat(100)) && !text.contains(&"A".repeat(300)), "{format}: {text}");
+    }
+    let verbose = Style { verbose: true, ..Style::default() };
+    let texts = [Format::Html, Format::Junit].map(|format| render(&outcomes, format));
+    for text in texts.into_iter().chain([report::render(&outcomes, Format::Terminal, &verbose)]) {
+        assert!(text.matches(&"A".repeat(3000)).count() == 1, "all of it, once: {text}");
+    }
+}
+
+fn moments_have_no_fractions() {
+    for name in ["ok", "clean"] {
+        let mut outcomes = data().into_iter().find(|(there, _)| there == name).unwrap().1;
+        for outcome in &mut outcomes {
+            outcome.began = "2026-11-27T14:10:07.15103493Z".parse().unwrap();
+        }
+        for format in [Format::Markdown, Format::Html, Format::Junit] {
+            let text = render(&outcomes, format);
+            assert!(text.contains("14:10:07") && !text.contains("14:10:07."), "{name}, {format}: {text}");
+        }
+        let verbose = Style { verbose: true, ..Style::default() };
+        let text = report::render(&outcomes, Format::Terminal, &verbose);
+        assert!(!text.contains("14:10:07."), "{name}: {text}");
     }
 }
 

@@ -117,7 +117,7 @@ pub struct Memory {
 impl Verify {
     /// Whether nobody wants to know anything but how it went.
     pub fn is_quiet(&self) -> bool {
-        self.show.quiet || self.memory.on_change
+        self.show.is_without_notes() || self.memory.on_change
     }
 
     /// Whether there is a file for what is said, and its name as it is given is like this.

@@ -8,8 +8,9 @@ use crate::diagnose::{Verdict, verdict};
 use crate::outcome::Outcome;
 
 use super::headline;
+use super::human::short;
 use super::metrics::{Metric, metrics};
-use super::plugin::{LONGEST_LINE, MOST_BYTES, MOST_CHARACTERS, count, details, fitting, short, why};
+use super::plugin::{LONGEST_LINE, MOST_BYTES, MOST_CHARACTERS, count, details, fitting, why};
 
 /// The service that says whether mailtrip could run, and what the names of the others begin with.
 const SERVICE: &str = "Mailtrip";

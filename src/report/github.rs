@@ -31,6 +31,15 @@ pub fn render(outcomes: &[Outcome]) -> String {
     text
 }
 
+/// The annotation of a run that could not begin: of the log, the page of a job shows no more than the exit code.
+pub fn unable(sentence: &str) -> String {
+    let mut text = String::new();
+    let sentence = sentence.trim();
+    let sentence = sentence.strip_prefix("error:").unwrap_or(sentence).trim();
+    annotation(&mut text, Verdict::Unknown, "mailtrip: UNKNOWN", sentence);
+    text
+}
+
 /// The command that has the runner put `***` in place of a secret, in all that this job says from now on. It is the secret
 /// itself, and is only for the runner.
 pub fn mask(secret: &str) -> String {
@@ -86,6 +95,13 @@ pub fn summary(outcomes: &[Outcome], room: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_that_could_not_begin_is_one_error() {
+        let drawn = "error: unknown key\n --> a.toml:1:2\n  |\n1 | x = 100%\n";
+        let expected = "::error title=mailtrip%3A UNKNOWN::unknown key%0A --> a.toml:1:2%0A  |%0A1 | x = 100%25\n";
+        assert_eq!(unable(drawn), expected);
+    }
 
     #[test]
     fn text_ends_neither_a_command_nor_a_property() {

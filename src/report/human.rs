@@ -1,6 +1,8 @@
-//! Times and numbers as people read them.
+//! Times and numbers as people read them, and lines that are too long for that.
 
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 /// A duration in the unit that suits it: `0.4 ms`, `12 ms`, `3.21 s`, `45.3 s`, `2 m 05 s`, `1 h 10 m`.
 pub fn duration(duration: Duration) -> String {
@@ -28,6 +30,11 @@ pub fn seconds(seconds: f64) -> String {
     }
 }
 
+/// A moment, to the second.
+pub fn moment(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// A number with its noun: `1 message`, `2 messages`.
 pub fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -40,6 +47,16 @@ pub fn few(items: &[String], most: usize) -> String {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
+}
+
+/// So much of a line, to the end of a word.
+pub fn short(line: &str, most: usize) -> String {
+    if line.chars().count() <= most {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(most.saturating_sub(1)).collect();
+    let whole = cut.rfind(' ').filter(|at| *at > cut.len() / 2).map_or(cut.as_str(), |at| &cut[..at]);
+    format!("{}…", whole.trim_end_matches([' ', ',', ':', ';', '.']))
 }
 
 #[cfg(test)]
@@ -66,5 +83,12 @@ mod tests {
         for (number, text) in cases {
             assert_eq!(seconds(number), text);
         }
+    }
+
+    #[test]
+    fn a_line_is_cut_between_words() {
+        assert_eq!(short("a line of words", 15), "a line of words");
+        assert_eq!(short("a line of words", 14), "a line of…");
+        assert_eq!(short("onewordonly", 8), "oneword…");
     }
 }

@@ -10,7 +10,7 @@ use crate::criteria::Criteria;
 use crate::diagnose::{Diagnosis, Verdict, diagnose, round_trip, verdict};
 use crate::outcome::{Conversation, Outcome, SCHEMA, Server, StageRecord, Streak, seconds};
 
-use super::printable::is_unsafe;
+use super::printable::{is_unsafe, printable};
 
 /// An outcome with its verdict, round trip and diagnoses, in the order in which a person looks for them.
 #[derive(Serialize)]
@@ -113,7 +113,9 @@ pub enum Unreadable {
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unreadable::Json(error) => write!(f, "this is not an outcome of mailtrip: {error}"),
+            Unreadable::Json(error) => {
+                write!(f, "this is not an outcome of mailtrip: {}", printable(&error.to_string()))
+            }
             Unreadable::Schema(found) => {
                 write!(f, "this outcome is of schema {found}, and this mailtrip reads schema {SCHEMA}")
             }

@@ -1,6 +1,6 @@
 //! Markdown as GitHub and GitLab show it: the verdict first, then causes with the server's words, then the stages.
 
-use crate::diagnose::{Diagnosis, Verdict, diagnose, verdict};
+use crate::diagnose::{Diagnosis, Verdict, diagnose, is_clean_up, verdict};
 use crate::outcome::{Conversation, Outcome, StageRecord};
 
 use super::attempts::attempts;
@@ -53,16 +53,21 @@ fn sign(verdict: Verdict) -> &'static str {
 
 fn opening(outcome: &Outcome) -> String {
     let Outcome { check, from, to, began, seconds, .. } = outcome;
-    let journey = if from == to { format!("{from} to itself") } else { format!("{from} to {to}") };
+    let journey = match (is_clean_up(outcome), from == to) {
+        (true, _) => format!("Mailbox {to}"),
+        (false, true) => format!("From {from} to itself"),
+        (false, false) => format!("From {from} to {to}"),
+    };
     let attempts: String =
         attempts(outcome).iter().map(|one| format!("- {}: {}\n", one.name, escape(&one.text))).collect();
     let attempts = if attempts.is_empty() { attempts } else { format!("\n{attempts}") };
     format!(
-        "## mailtrip {}: {}\n\n{}.\n\nFrom {}, {began}, took {}.\n{attempts}",
+        "## mailtrip {}: {}\n\n{}.\n\n{}, {}, took {}.\n{attempts}",
         escape(check),
         verdict(outcome),
         escape(headline(outcome).trim_end_matches('.')),
         escape(&journey),
+        human::moment(*began),
         escape(&human::duration(*seconds))
     )
 }

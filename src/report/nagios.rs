@@ -6,10 +6,11 @@
 use crate::diagnose::{Verdict, diagnose, round_trip, verdict};
 use crate::outcome::Outcome;
 
+use super::headline;
+use super::human::{self, short};
 use super::metrics::{Metric, Names, Unit, metrics, of_certificates, of_round_trip};
-use super::plugin::{LONGEST_LINE, MOST_BYTES, MOST_CHARACTERS, count, details, fitting, short, why};
+use super::plugin::{LONGEST_LINE, MOST_BYTES, MOST_CHARACTERS, count, details, fitting, why};
 use super::printable::printable;
-use super::{headline, human};
 
 /// So many bytes the numbers take at most, so that with many checks there is room for words, too.
 const MOST_NUMBERS: usize = 4096;

@@ -73,16 +73,6 @@ pub fn fitting(lines: Vec<String>, room: usize, end: usize) -> Vec<String> {
     fitting
 }
 
-/// So much of a line, to the end of a word.
-pub fn short(line: &str, most: usize) -> String {
-    if line.chars().count() <= most {
-        return line.to_owned();
-    }
-    let cut: String = line.chars().take(most.saturating_sub(1)).collect();
-    let whole = cut.rfind(' ').filter(|at| *at > cut.len() / 2).map_or(cut.as_str(), |at| &cut[..at]);
-    format!("{}…", whole.trim_end_matches([' ', ',', ':', ';', '.']))
-}
-
 /// Why a run could not begin, in one line, and the lines below it: it was written for a terminal, which shows where in a
 /// file something is wrong by signs below it. Without indents, these mean nothing.
 pub fn why(sentence: &str) -> (String, Vec<String>) {
@@ -109,12 +99,5 @@ mod tests {
         assert_eq!(fitting(lines(), 153, 1), lines());
         assert_eq!(fitting(lines(), 152, 1), ["a".repeat(50), fitting(lines(), 152, 1)[1].clone()]);
         assert_eq!(fitting(lines(), 10, 1), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_line_is_cut_between_words() {
-        assert_eq!(short("a line of words", 15), "a line of words");
-        assert_eq!(short("a line of words", 14), "a line of…");
-        assert_eq!(short("onewordonly", 8), "oneword…");
     }
 }

@@ -75,7 +75,8 @@ fn title(page: &mut Page, outcome: &Outcome) {
     page.text(0, Ink::Bold, &title);
     if page.verbose() {
         let took = human::duration(outcome.seconds);
-        page.text(0, Ink::Dim, &format!("began {}, took {took}", outcome.began));
+        let began = outcome.began.strftime("%Y-%m-%dT%H:%M:%SZ"); // to the second: nobody reads more
+        page.text(0, Ink::Dim, &format!("began {began}, took {took}"));
         page.text(0, Ink::Dim, &format!("tag {}", outcome.tag));
     }
 }

@@ -7,9 +7,12 @@ use crate::failure::{Failure, Kind, Reply, Skip};
 use crate::outcome::{Change, Concern, Dialled, Fact, FiledBy, KnownBy, Noticed, Role, Server, StageRecord, Status};
 use crate::stage::{Leg, Stage};
 
-use super::human::{count, few, seconds};
+use super::human::{self, count, few, seconds};
 
 pub use breach::{held, judged};
+
+/// So many characters of a server stand in a line of the table at most.
+const LONGEST_WORDS: usize = 200;
 
 /// A leg as a heading.
 pub fn leg(leg: Leg) -> &'static str {
@@ -224,7 +227,7 @@ fn short(fact: &Fact, record: &StageRecord) -> Option<String> {
         Fact::Address { address, used: true, .. } => address.clone(),
         Fact::Tls { version: Some(version), .. } => version.clone(),
         Fact::Certificate { days_left, .. } => format!("certificate good for {}", days(*days_left)),
-        Fact::Greeting { text } => text.lines().next().unwrap_or_default().to_owned(),
+        Fact::Greeting { text } => begin(text),
         Fact::RelayRefused { reply } => format!("refused without sign-in: {}", first_line(reply)),
         Fact::Token { again: true, .. } => "fetched before".to_owned(),
         Fact::Token { from, .. } => format!("from {from}"),
@@ -235,7 +238,7 @@ fn short(fact: &Fact, record: &StageRecord) -> Option<String> {
         }
         Fact::Folder { name, .. } => name.clone(),
         Fact::Accepted { queue_id: Some(id), .. } => format!("accepted, queue id {id}"),
-        Fact::Accepted { reply, .. } => format!("accepted: {}", reply.text.lines().next().unwrap_or_default()),
+        Fact::Accepted { reply, .. } => format!("accepted: {}", begin(&reply.text)),
         Fact::Arrived { folder, noticed, earlier_by_at_most_seconds, .. } => {
             let doubt = match *earlier_by_at_most_seconds {
                 0.0 => String::new(),
@@ -255,7 +258,12 @@ fn short(fact: &Fact, record: &StageRecord) -> Option<String> {
 }
 
 fn first_line(reply: &Reply) -> String {
-    reply.to_string().lines().next().unwrap_or_default().to_owned()
+    begin(&reply.to_string())
+}
+
+/// How a server's words begin: a line of the table is not the place for all that it may say in one.
+fn begin(text: &str) -> String {
+    human::short(text.lines().next().unwrap_or_default(), LONGEST_WORDS)
 }
 
 fn is_last_hop(fact: &Fact, record: &StageRecord) -> bool {

@@ -73,7 +73,7 @@ type ToClean = (Vec<Account>, Vec<Address>, Limits);
 async fn accounts_of_config(names: &[String], arguments: &cli::Clean) -> Result<ToClean, Unable> {
     let path = configuration(&arguments.config, "clean")?;
     let loaded = config::load_accounts(&path, names).await.map_err(|error| error.to_string())?;
-    if !arguments.show.quiet {
+    if !arguments.show.is_without_notes() {
         loaded.notices.iter().for_each(|notice| note(&notice.to_string()));
     }
     Ok((loaded.accounts, loaded.own, loaded.limits))
@@ -83,7 +83,7 @@ async fn account_to_clean(address: &str, arguments: &cli::Clean) -> Result<ToCle
     if arguments.given.smtp.is_some() {
         return Err("nothing is sent to clean a mailbox: leave out --smtp".to_owned());
     }
-    let given = (&arguments.given, arguments.show.quiet);
+    let given = (&arguments.given, arguments.show.is_without_notes());
     let account = given::account(address, given, "clean", arguments.timeout, provider::Given::mailbox).await?;
     let own = vec![account.address.clone()];
     Ok((vec![account], own, Limits::default()))

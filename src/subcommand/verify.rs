@@ -48,6 +48,11 @@ pub async fn run(arguments: cli::Verify) -> Result<Verdict, Unable> {
     let push = pushes::targets(&arguments.pushes)?;
     let mut reports = Reports::open(&arguments.show)?;
     if arguments.memory.on_change {
+        // Nagios takes silence with an exit code of 0 for OK, also while mail is down.
+        if reports.format().is_awaited() {
+            let format = reports.format();
+            return Err(format!("--on-change is for who reads mail of cron; {format} has to be told at every run"));
+        }
         reports.hush();
     }
     // Who is asked for a password, and a command that is, may take their time.

@@ -196,7 +196,8 @@ fn the_runner_of_github_actions_is_told_what_to_mask() {
 fn a_summary_that_cannot_be_written_is_told_before_anything_is_sent() {
     let system = System::start("");
     let done = in_a_step(&system.place, "no/summary.md", &["verify", "alice", "--report", "github"]);
-    assert!(done.code == Some(3) && done.stdout.is_empty(), "{done:#?}");
+    let annotation = "::error title=mailtrip%3A UNKNOWN::GITHUB_STEP_SUMMARY: ";
+    assert!(done.code == Some(3) && done.stdout.starts_with(annotation), "{done:#?}");
     assert!(done.stderr.starts_with("error: GITHUB_STEP_SUMMARY: "), "{done:#?}");
     assert!(system.sandbox.commands().is_empty());
 }
@@ -209,6 +210,20 @@ fn a_plugin_is_never_silent() {
     {
         let done = place.run(&["demo", "--quiet", "--report", format]);
         assert!(done.code == Some(0) && done.stdout.starts_with(begin), "{done:#?}");
+    }
+}
+
+/// Icinga 2 reads standard error, too, and shows the first line of all.
+#[test]
+fn there_is_no_note_beside_what_a_monitoring_system_reads() {
+    let system = System::start("");
+    for command in ["verify", "clean"] {
+        for format in [["--format", "nagios"], ["--report", "checkmk"]] {
+            let done = system.run(&[&[command, "alice"], format.as_slice()].concat());
+            assert!(done.code == Some(0) && done.stderr.is_empty(), "{done:#?}");
+        }
+        let done = system.run(&[command, "alice", "--format", "json", "--report", "nagios=out.txt"]);
+        assert!(done.stderr.contains("is in the configuration itself"), "{done:#?}");
     }
 }
 
@@ -241,10 +256,28 @@ fn a_run_that_could_not_begin_says_so_on_standard_output_to_a_monitoring_system(
         let done = place.run(&[*arguments, &["--format=checkmk"]].concat());
         let begin = format!("3 \"Mailtrip\" - {}", why.replace('\n', "\\n").replace('¦', "|"));
         assert!(done.stdout.starts_with(&begin) && done.stdout.lines().count() == 1, "{done:#?}");
+        // The page of a job shows no log; and with `--quiet`, too.
+        let done = place.run(&[*arguments, &["--quiet", "--report=github"]].concat());
+        let begin = format!("::error title=mailtrip%3A UNKNOWN::{}", why.lines().next().unwrap_or_default());
+        assert!(done.stdout.starts_with(&begin) && done.stdout.lines().count() == 1, "{done:#?}");
         // In a file it is for whoever reads files.
         let done = place.run(&[*arguments, &["--report", "nagios=out.txt"]].concat());
         assert!(done.code == Some(3) && done.stdout.is_empty(), "{done:#?}");
     }
+}
+
+/// It may be an artifact of somebody else's job.
+#[test]
+fn a_file_that_is_no_outcome_acts_on_nothing_by_what_is_quoted_of_it() {
+    let place = Place::new();
+    let done = place.run(&["demo", "--format", "json"]);
+    place.write("evil.json", &done.stdout.replacen("\"submission\"", r#""\u001b[2J\n::error::x""#, 1));
+    let done = place.run(&["report", "evil.json"]);
+    assert!(done.code == Some(3) && done.stdout.is_empty(), "{done:#?}");
+    assert!(
+        done.stderr.contains(r"unknown variant `\x1b[2J\n::error::x`") && done.stderr.lines().count() == 1,
+        "{done:#?}"
+    );
 }
 
 /// The local check as it stands, with the command and the configuration of this test.

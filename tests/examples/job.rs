@@ -42,9 +42,19 @@ fn job(system: &System, shell: &str, options: &[&str], script: &str, prefix: &st
 /// A step is run by `bash -e`, and its summary is a file beside it.
 pub fn github() {
     let script = block(&read("examples/ci-github.yml"), "- name: Verify", "run");
-    for (settings, code, begin) in [(WELL, 0, "::notice "), (JUNK, 0, "::warning "), (BROKEN, 1, "::error ")] {
+    let (before, last) = script.trim_end().rsplit_once('\n').expect("a last line");
+    // What the comment says of warnings that are to fail the job.
+    let strict = format!("{before}\n{}", last.replace('1', "0"));
+    for (script, settings, code, begin) in [
+        (&script, WELL, 0, "::notice "),
+        (&script, JUNK, 0, "::warning "),
+        (&script, BROKEN, 1, "::error "),
+        (&strict, WELL, 0, "::notice "),
+        (&strict, JUNK, 1, "::warning "),
+        (&strict, BROKEN, 1, "::error "),
+    ] {
         let system = System::start(settings);
-        let output = job(&system, "bash", &["--noprofile", "--norc", "-e", "-o", "pipefail"], &script, "");
+        let output = job(&system, "bash", &["--noprofile", "--norc", "-e", "-o", "pipefail"], script, "");
         assert_eq!(output.status.code(), Some(code), "{}", said(&output));
         let annotations = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(annotations.lines().any(|line| line.starts_with(begin)), "{}", said(&output));

@@ -120,6 +120,12 @@ pub fn it_says_what_was_seen() {
     let junk = of(&[outcome("junk")]);
     assert_eq!(value(&junk, "mailtrip_in_junk", &[]), Some(1.0));
     assert_eq!(value(&junk, "mailtrip_success", &[]), Some(1.0), "a warning is not down");
+    // With `junk = "fine"` there is nothing to remark, and it is in Junk all the same.
+    let mut fine = outcome("junk");
+    fine.stages.iter_mut().for_each(|record| record.concerns.clear());
+    let fine = of(&[fine]);
+    assert_eq!(value(&fine, "mailtrip_in_junk", &[]), Some(1.0));
+    assert_eq!(value(&fine, "mailtrip_diagnosis_info", &[("code", "in-junk")]), None);
     let ok = outcome("ok");
     let samples = of(std::slice::from_ref(&ok));
     assert_eq!(value(&samples, "mailtrip_in_junk", &[("leg", "delivery")]), Some(0.0));

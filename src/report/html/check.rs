@@ -80,7 +80,7 @@ fn figures(outcome: &Outcome) -> Vec<Element> {
     };
     figures.extend(round_trip(outcome).map(|time| ("Round trip", human::duration(time))));
     figures.push(("Took", human::duration(*seconds)));
-    figures.push(("Began", began.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()));
+    figures.push(("Began", human::moment(*began)));
     let attempt = earlier.len() + 1;
     figures.extend((attempt > 1).then(|| ("Attempt", format!("{attempt} of {attempt}"))));
     figures.extend((!name.is_empty()).then(|| ("Tag", name.clone())));

@@ -60,7 +60,7 @@ pub const OF_CHECKS: &[Metric] = &[
         name: "mailtrip_in_junk",
         labels: RECEIVER,
         help: "1 if the message was found in the Junk folder, 0 if not.",
-        read: |outcome| of_stage(outcome, Stage::Arrival, (receiver, is_in_junk)),
+        read: |outcome| of_stage(outcome, Stage::Arrival, (receiver, |record| is_in_junk(outcome, record))),
     },
     Metric {
         name: "mailtrip_round_trip_seconds",

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::criteria::{Measure, Range, Threshold};
 use crate::diagnose::{Verdict, diagnose, verdict};
 use crate::failure::Kind;
-use crate::outcome::{Concern, Fact, Mark, Outcome, StageRecord, Status, seconds};
+use crate::outcome::{Concern, Fact, Mark, Outcome, Role, StageRecord, Status, seconds};
 use crate::stage::Stage;
 
 /// One value, with those of the labels, in their order.
@@ -72,13 +72,23 @@ pub fn passed(record: &StageRecord) -> bool {
     record.status == Status::Passed
 }
 
-pub fn is_in_junk(record: &StageRecord) -> bool {
+/// Also where the check calls that fine: then it is a fact, and nothing else.
+pub fn is_in_junk(outcome: &Outcome, record: &StageRecord) -> bool {
+    let arrived =
+        |name: &str| record.facts.iter().any(|fact| matches!(fact, Fact::Arrived { folder, .. } if folder == name));
+    let same = |other: &&StageRecord| (other.at.protocol, &other.account) == (record.at.protocol, &record.account);
+    let mut facts = outcome.stages.iter().filter(same).flat_map(|other| &other.facts);
     record.concerns.iter().any(|concern| matches!(concern, Concern::FoundInJunk { .. }))
         || matches!(&record.status, Status::Failed(failure) if matches!(failure.kind, Kind::InJunk { .. }))
+        || facts.any(|fact| matches!(fact, Fact::Folder { role: Role::Junk, name, .. } if arrived(name)))
 }
 
 /// Whether something holds of each stage of this name.
-pub fn of_stage(outcome: &Outcome, stage: Stage, (labels, holds): (Labels, fn(&StageRecord) -> bool)) -> Vec<Sample> {
+pub fn of_stage(
+    outcome: &Outcome,
+    stage: Stage,
+    (labels, holds): (Labels, impl Fn(&StageRecord) -> bool),
+) -> Vec<Sample> {
     let records = outcome.stages.iter().filter(|record| record.at.stage == stage);
     records.map(|record| Sample { labels: labels(record), value: holds(record).into() }).collect()
 }
