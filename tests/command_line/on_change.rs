@@ -182,6 +182,30 @@ fn a_state_that_must_not_be_touched_is_unknown_before_anything_is_sent() {
     assert_eq!(home.0.sandbox.commands().len(), commands, "nothing was sent");
 }
 
+/// Who may write into that folder, too, can put things there.
+#[test]
+fn what_is_no_file_is_neither_written_through_nor_waited_for() {
+    let home = Watched::start();
+    assert_eq!(home.told(&[]), silent());
+    let commands = home.0.sandbox.commands().len();
+    home.0.place.write("precious", "precious");
+    for extension in ["lock", "json"] {
+        let file = home.file(extension);
+        for arguments in [&["-s", "../../../precious"][..], &["-s", "/dev/zero"], &["-s", "/nowhere"], &[]] {
+            fs::remove_file(&file).expect("a file");
+            let program = if arguments.is_empty() { "mkfifo" } else { "ln" };
+            assert!(Command::new(program).args(arguments).arg(&file).status().expect(program).success());
+            let done = home.run(&[]);
+            assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""), "{arguments:?}: {done:#?}");
+            assert!(done.stderr.contains("it is there, and is no file"), "{arguments:?}: {done:#?}");
+        }
+        fs::remove_file(&file).expect("a pipe");
+        fs::write(&file, "").expect("a file");
+    }
+    assert_eq!(fs::read_to_string(home.0.place.path().join("precious")).expect("a file"), "precious");
+    assert_eq!(home.0.sandbox.commands().len(), commands, "nothing was sent");
+}
+
 /// A file of no size can be created, and nothing be written into it: as on a disk that is full.
 #[test]
 fn a_disk_that_is_full_is_unknown_before_anything_is_sent() {
