@@ -73,7 +73,9 @@ impl Memory {
 /// What is in a file, if there is one.
 fn text(path: &Path) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
-    match state_dir::open(path, OpenOptions::new().read(true)).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes)) {
+    match state_dir::open(path, OpenOptions::new().read(true))
+        .and_then(|file| file.take(LARGEST).read_to_end(&mut bytes))
+    {
         Ok(_) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -172,7 +172,7 @@ impl Reports {
     pub fn finish(mut self, outcomes: &[Outcome]) -> Verdict {
         let told = self.told(outcomes);
         if !(self.news.is_some() && told.is_empty()) {
-            self.print(&told);
+            self.print(&told, outcomes);
         }
         let style = Style { verbose: self.style.verbose, ..Style::default() };
         for (format, file) in std::mem::take(&mut self.files) {
@@ -195,8 +195,9 @@ impl Reports {
         told.map(|(_, outcome)| outcome.clone()).collect()
     }
 
-    /// On standard output; below the reports on several checks, they are listed.
-    fn print(&mut self, outcomes: &[Outcome]) {
+    /// On standard output; below the reports, all checks are listed where there are several: one that is well again says nothing
+    /// of those that are still down.
+    fn print(&mut self, outcomes: &[Outcome], all: &[Outcome]) {
         let cleaned = outcomes.iter().all(is_clean_up);
         match self.format {
             _ if self.streamed => {}
@@ -207,8 +208,8 @@ impl Reports {
             _ if self.is_told(outcomes) => self.note(print(&report::render(outcomes, self.format, &self.style))),
             _ => {}
         }
-        if self.format == Format::Terminal && outcomes.len() > 1 && !cleaned && self.is_told(outcomes) {
-            self.note(print(&format!("\n{}", terminal::list::render(outcomes, self.quiet, &self.style))));
+        if self.format == Format::Terminal && all.len() > 1 && !cleaned && self.is_told(outcomes) {
+            self.note(print(&format!("\n{}", terminal::list::render(all, self.quiet, &self.style))));
         }
     }
 

@@ -103,6 +103,23 @@ fn of_several_checks_only_those_with_news_are_told() {
 }
 
 #[test]
+fn what_is_told_of_some_ends_in_a_list_of_all() {
+    let home = Watched::start();
+    let run = || home.0.run(&["verify", "alice", "bob", "--on-change"]);
+    assert_eq!(run().stdout, "");
+    home.works(false);
+    assert_eq!(run().code, Some(2));
+    let text = home.0.sandbox.config(&home.0.ca_file);
+    home.0.place.write("mailtrip.toml", &text.replace("alice's sandbox", "no").replace("bob's sandbox", "no"));
+    let done = run();
+    assert_eq!(done.code, Some(2));
+    assert!(!done.stdout.contains("alice: alice@sandbox.test to itself"), "it is no news: {done:#?}");
+    let list: Vec<&str> = done.stdout.lines().filter(|line| line.starts_with("✗ alice ")).collect();
+    assert_eq!(list.len(), 1, "{done:#?}");
+    assert!(done.conclusion().starts_with("2 checks: 2 CRITICAL"), "{done:#?}");
+}
+
+#[test]
 fn a_failure_is_soft_until_there_are_enough_in_a_row() {
     let home = Watched::start();
     let soft = |more: &[&str]| home.0.run(&[&["verify", "alice", "--fail-after", "3"], more].concat());
