@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command};
 
 use crate::program::{Done, System};
 use crate::stopped::{send, until};
@@ -236,6 +236,24 @@ fn a_disk_that_is_full_is_unknown_before_anything_is_sent() {
     assert!(done.stderr.starts_with("error: --on-change needs a place to remember: "), "{done:#?}");
     assert!(done.stderr.contains("; --state-dir names another folder"), "{done:#?}");
     assert!(home.0.sandbox.commands().is_empty(), "nothing was sent");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn news_that_could_not_be_printed_are_news_at_the_next_run() {
+    let home = Watched::start();
+    assert_eq!(home.told(&[]), silent());
+    home.works(false);
+    for format in ["terminal", "json"] {
+        let mut command = home.0.place.command(&["verify", "alice", "--on-change", "--format", format]);
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is full");
+        let done: Done =
+            command.stdout(full).spawn().and_then(Child::wait_with_output).expect("the command runs").into();
+        assert!(done.stderr.contains("error: standard output: "), "{done:#?}");
+    }
+    let (code, line) = home.told(&[]);
+    assert!(code == Some(2) && line.starts_with("alice is CRITICAL: it was OK until "), "{line}");
+    assert_eq!(home.told(&[]), silent());
 }
 
 #[test]
