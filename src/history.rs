@@ -181,8 +181,10 @@ impl News {
                 let time = time(now.since, now.until);
                 format!("{check} is still {}: it has been so for {time}", now.verdict)
             }
+            // Nothing but failures went before, if anything, and these were soft.
             News::Changed { before: None, now } => {
-                format!("{check} is {} at the first run that is remembered", now.verdict)
+                let from = if now.since < now.until { "since" } else { "at" };
+                format!("{check} is {} {from} the first run that is remembered", now.verdict)
             }
             News::Changed { before: Some(before), now } if before.verdict == Verdict::Ok => {
                 let until = before.until.strftime("%Y-%m-%d %H:%M:%S UTC");
@@ -310,7 +312,7 @@ mod tests {
     #[test]
     fn a_first_run_whose_failure_is_soft_leaves_nothing_to_recover_from() {
         play(State::default(), options(2, 0), &[(0, C, None), (15, O, None), (30, O, None)]);
-        let hard = "home is UNKNOWN at the first run that is remembered";
+        let hard = "home is UNKNOWN since the first run that is remembered";
         play(State::default(), options(2, 0), &[(0, C, None), (15, U, Some(hard)), (30, U, None)]);
     }
 
@@ -350,8 +352,9 @@ mod tests {
     #[test]
     fn another_number_of_failures_holds_at_once() {
         let hard = "home is CRITICAL at the first run that is remembered";
+        let since = "home is CRITICAL since the first run that is remembered";
         let state = play(State::default(), options(3, 0), &[(0, C, None), (15, C, None)]);
-        play(state.clone(), options(2, 0), &[(30, C, Some(hard)), (45, C, None)]);
+        play(state.clone(), options(2, 0), &[(30, C, Some(since)), (45, C, None)]);
         play(state, options(9, 0), &[(30, C, None), (45, O, None)]);
         // What was told as hard gets well again, though by the new number it would be soft.
         let state = play(State::default(), options(1, 0), &[(0, C, Some(hard))]);

@@ -133,8 +133,8 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream) {
 fn command() -> String {
     let crontab = include_str!("../examples/crontab");
     let lines: Vec<&str> = crontab.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    let [mail_to, line] = lines.try_into().expect("whom to mail to, and one line");
-    assert!(mail_to.starts_with("MAILTO="), "{mail_to}");
+    let [mail_to, content, line] = lines[..].try_into().expect("whom to mail to, what the mail is, and one line");
+    assert!(mail_to.starts_with("MAILTO=") && content.contains("charset=UTF-8"), "{lines:?}");
     assert!(include_str!("../README.md").contains(&format!("```crontab\n{line}\n```")), "the README has another line");
     let mut words = line.split_whitespace();
     assert_eq!(words.by_ref().take(5).collect::<Vec<_>>(), ["*/15", "*", "*", "*", "*"]);

@@ -34,6 +34,8 @@ const TESTS: &[Test] = &[
     #[cfg(unix)]
     ("the_service_verifies_with_its_credential", systemd::service_runs, &[LINUX]),
     #[cfg(unix)]
+    ("the_service_fails_once_in_an_outage", systemd::service_fails_once, &[LINUX]),
+    #[cfg(unix)]
     ("systemd_takes_the_units", systemd::verified, &["systemd-analyze"]),
     #[cfg(unix)]
     ("the_service_can_do_little", systemd::hardened, &["systemd-analyze"]),

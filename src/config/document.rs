@@ -87,10 +87,7 @@ fn sections<'a>(
     let mut sections = Vec::new();
     for name in all.keys() {
         if name.get_ref().trim().is_empty() || name.get_ref().contains(char::is_control) {
-            found.error(
-                name.span(),
-                format!("the name of a table in {outer} is empty or has a control character in it"),
-            );
+            found.error(name.span(), format!("a name under `{outer}` is empty or has a control character in it"));
         } else if !matches!(all.value(name.get_ref()).map(Spanned::get_ref), Some(DeValue::Table(_))) {
             let title = format!("`{}` in `[{outer}]` is not a table", name.get_ref());
             found.error(name.span(), title).help(format!("each {what} is a table of its own: `[{outer}.NAME]`"));

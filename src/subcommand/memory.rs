@@ -1,6 +1,6 @@
 //! How a check stood at the run before, in a file.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use mailtrip::report::printable::printable;
 use crate::cli;
 use crate::console::{Unable, unable};
 
+use super::state_dir;
 use super::whole_file::{Readers, WholeFile};
 
 /// No state is larger.
@@ -72,7 +73,9 @@ impl Memory {
 /// What is in a file, if there is one.
 fn text(path: &Path) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
-    match File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes)) {
+    match state_dir::open(path, OpenOptions::new().read(true))
+        .and_then(|file| file.take(LARGEST).read_to_end(&mut bytes))
+    {
         Ok(_) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -17,7 +17,7 @@ use super::reports::Reports;
 /// # Errors
 /// When it is not such a file, or a report cannot be written.
 pub fn run(arguments: cli::Report) -> Result<Verdict, Unable> {
-    let reports = Reports::open(&arguments.show)?;
+    let mut reports = Reports::open(&arguments.show)?;
     let (name, text) = if arguments.file == Path::new("-") {
         let name = "standard input".to_owned();
         let mut text = String::new();

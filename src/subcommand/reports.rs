@@ -44,6 +44,8 @@ pub struct Reports {
     summary: Option<Summary>,
     /// UNKNOWN as soon as a report could not be written.
     worst: Verdict,
+    /// Something could not be printed.
+    unprinted: bool,
 }
 
 impl Reports {
@@ -76,6 +78,7 @@ impl Reports {
             files,
             summary,
             worst: Verdict::Ok,
+            unprinted: false,
         })
     }
 
@@ -130,8 +133,7 @@ impl Reports {
         let sentences: Vec<&str> = news.iter().flatten().map(String::as_str).collect();
         match self.format {
             Format::Terminal if !sentences.is_empty() => {
-                let written = print(&(sentences.join("\n") + "\n\n"));
-                self.note(written);
+                self.print(&(sentences.join("\n") + "\n\n"));
             }
             Format::Terminal => {}
             _ => sentences.into_iter().for_each(note),
@@ -156,23 +158,23 @@ impl Reports {
         if self.is_told(outcomes) {
             let gap = if self.shown { "\n" } else { "" };
             self.shown = true;
-            self.note(print(&format!("{gap}{}", report::render(outcomes, self.format, &self.style))));
+            self.print(&format!("{gap}{}", report::render(outcomes, self.format, &self.style)));
         }
     }
 
     /// Below a report for people, which options the settings are that it names, or that somebody was `told` of.
     pub fn name_options(&mut self, outcome: &Outcome, told: &[String]) {
         if self.format == Format::Terminal && self.is_told(std::slice::from_ref(outcome)) {
-            self.note(print(&options::below_report(outcome, told, &self.style)));
+            self.print(&options::below_report(outcome, told, &self.style));
         }
     }
 
     /// Writes what is not written yet. The verdict is that on the outcomes, and at least UNKNOWN where a report could
     /// not be written.
-    pub fn finish(mut self, outcomes: &[Outcome]) -> Verdict {
+    pub fn finish(&mut self, outcomes: &[Outcome]) -> Verdict {
         let told = self.told(outcomes);
         if !(self.news.is_some() && told.is_empty()) {
-            self.print(&told);
+            self.print_last(&told, outcomes);
         }
         let style = Style { verbose: self.style.verbose, ..Style::default() };
         for (format, file) in std::mem::take(&mut self.files) {
@@ -185,6 +187,11 @@ impl Reports {
         self.worst.max(if told.is_empty() { nothing } else { worst(&told) })
     }
 
+    /// Whether all that there was to print could be.
+    pub fn was_printed(&self) -> bool {
+        !self.unprinted
+    }
+
     /// Those that are told of on standard output, and by the exit code.
     fn told(&self, outcomes: &[Outcome]) -> Vec<Outcome> {
         let is_new = |number: usize| match &self.news {
@@ -195,8 +202,9 @@ impl Reports {
         told.map(|(_, outcome)| outcome.clone()).collect()
     }
 
-    /// On standard output; below the reports on several checks, they are listed.
-    fn print(&mut self, outcomes: &[Outcome]) {
+    /// On standard output; below the reports, all checks are listed where there are several: one that is well again says nothing
+    /// of those that are still down.
+    fn print_last(&mut self, outcomes: &[Outcome], all: &[Outcome]) {
         let cleaned = outcomes.iter().all(is_clean_up);
         match self.format {
             _ if self.streamed => {}
@@ -204,17 +212,23 @@ impl Reports {
             Format::Terminal if !cleaned => {
                 outcomes.iter().for_each(|one| self.print_for_people(std::slice::from_ref(one)))
             }
-            _ if self.is_told(outcomes) => self.note(print(&report::render(outcomes, self.format, &self.style))),
+            _ if self.is_told(outcomes) => self.print(&report::render(outcomes, self.format, &self.style)),
             _ => {}
         }
-        if self.format == Format::Terminal && outcomes.len() > 1 && !cleaned && self.is_told(outcomes) {
-            self.note(print(&format!("\n{}", terminal::list::render(outcomes, self.quiet, &self.style))));
+        if self.format == Format::Terminal && all.len() > 1 && !cleaned && self.is_told(outcomes) {
+            self.print(&format!("\n{}", terminal::list::render(all, self.quiet, &self.style)));
         }
     }
 
     /// Unless all is well, and nobody wants to know that or takes silence for a failure.
     fn is_told(&self, outcomes: &[Outcome]) -> bool {
         !self.quiet || self.format.is_awaited() || worst(outcomes) != Verdict::Ok
+    }
+
+    fn print(&mut self, text: &str) {
+        let written = print(text);
+        self.unprinted |= written.is_err();
+        self.note(written);
     }
 
     fn note(&mut self, written: Result<(), Unable>) {

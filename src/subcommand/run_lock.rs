@@ -15,6 +15,8 @@ use mailtrip::outcome::{Outcome, StageRecord, Status};
 use mailtrip::stage::Leg;
 use serde::{Deserialize, Serialize};
 
+use super::state_dir;
+
 /// Nobody writes more into one.
 const LARGEST: u64 = 64 * 1024;
 
@@ -79,7 +81,7 @@ impl RunLock {
         options.read(true).write(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
+        let mut file = state_dir::open(path, &mut options)?;
         let locked = file.try_lock();
         let Note { process, since, messages } = Note::read(&mut file);
         match locked {

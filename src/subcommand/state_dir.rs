@@ -1,7 +1,8 @@
 //! The folder in which things are kept from one run to the next, and the names of the files in it.
 
 use std::ffi::OsString;
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::console::Unable;
@@ -39,6 +40,27 @@ impl StateDir {
         let digest = ring::digest::digest(&ring::digest::SHA256, identity.as_bytes());
         let number: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         self.0.join(format!("{name}-{number}.{extension}"))
+    }
+}
+
+/// Opens a file of this folder. Where others may write there, too, it may be none: a link would have something else written
+/// over, and a pipe be waited for.
+///
+/// # Errors
+/// Why that is not possible.
+pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
+    }
+    let no_file = || io::Error::other("it is there, and is no file");
+    match options.open(path) {
+        Ok(file) if file.metadata()?.is_file() => Ok(file),
+        Ok(_) => Err(no_file()),
+        Err(_) if path.symlink_metadata().is_ok_and(|there| !there.is_file()) => Err(no_file()),
+        Err(error) => Err(error),
     }
 }
 

@@ -108,11 +108,12 @@ impl Turns {
         (0..self.0.len()).map(|number| self.turn(number)?.news.clone()).collect()
     }
 
-    /// All are over: keeps what the next run has to know. The verdict is UNKNOWN where that cannot be written.
-    pub fn finish(&self, outcomes: &[Outcome]) -> Verdict {
+    /// All are over: keeps what the next run has to know. News that were not `told` to anybody are news then, too. The verdict
+    /// is UNKNOWN where it cannot be written.
+    pub fn finish(&self, outcomes: &[Outcome], told: bool) -> Verdict {
         let finish = |(number, outcome): (usize, &Outcome)| {
             let (lock, memory) = match self.turn(number) {
-                Some(mut turn) => (turn.lock.take(), turn.memory.take()),
+                Some(mut turn) => (turn.lock.take(), turn.memory.take().filter(|_| told || turn.news.is_none())),
                 None => (None, None),
             };
             let kept = memory.map_or(Ok(()), Memory::keep);

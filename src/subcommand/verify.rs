@@ -214,7 +214,7 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
     let (is_news, quiet) = (!besides.on_change || turns.news().iter().any(Option::is_some), reports.is_quiet());
     let verdict = reports.finish(&outcomes).max(written).max(streamed).max(reported.told);
     // Not before it is told, so that what could not be told is news at the next run, too.
-    let verdict = turns.finish(&outcomes).max(verdict);
+    let verdict = turns.finish(&outcomes, reports.was_printed()).max(verdict);
     pushes::finish(pushes, &outcomes, is_news, quiet, &stop).await;
     verdict
 }

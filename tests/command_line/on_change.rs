@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command};
 
 use crate::program::{Done, System};
 use crate::stopped::{send, until};
@@ -103,6 +103,23 @@ fn of_several_checks_only_those_with_news_are_told() {
 }
 
 #[test]
+fn what_is_told_of_some_ends_in_a_list_of_all() {
+    let home = Watched::start();
+    let run = || home.0.run(&["verify", "alice", "bob", "--on-change"]);
+    assert_eq!(run().stdout, "");
+    home.works(false);
+    assert_eq!(run().code, Some(2));
+    let text = home.0.sandbox.config(&home.0.ca_file);
+    home.0.place.write("mailtrip.toml", &text.replace("alice's sandbox", "no").replace("bob's sandbox", "no"));
+    let done = run();
+    assert_eq!(done.code, Some(2));
+    assert!(!done.stdout.contains("alice: alice@sandbox.test to itself"), "it is no news: {done:#?}");
+    let list: Vec<&str> = done.stdout.lines().filter(|line| line.starts_with("✗ alice ")).collect();
+    assert_eq!(list.len(), 1, "{done:#?}");
+    assert!(done.conclusion().starts_with("2 checks: 2 CRITICAL"), "{done:#?}");
+}
+
+#[test]
 fn a_failure_is_soft_until_there_are_enough_in_a_row() {
     let home = Watched::start();
     let soft = |more: &[&str]| home.0.run(&[&["verify", "alice", "--fail-after", "3"], more].concat());
@@ -182,6 +199,30 @@ fn a_state_that_must_not_be_touched_is_unknown_before_anything_is_sent() {
     assert_eq!(home.0.sandbox.commands().len(), commands, "nothing was sent");
 }
 
+/// Who may write into that folder, too, can put things there.
+#[test]
+fn what_is_no_file_is_neither_written_through_nor_waited_for() {
+    let home = Watched::start();
+    assert_eq!(home.told(&[]), silent());
+    let commands = home.0.sandbox.commands().len();
+    home.0.place.write("precious", "precious");
+    for extension in ["lock", "json"] {
+        let file = home.file(extension);
+        for arguments in [&["-s", "../../../precious"][..], &["-s", "/dev/zero"], &["-s", "/nowhere"], &[]] {
+            fs::remove_file(&file).expect("a file");
+            let program = if arguments.is_empty() { "mkfifo" } else { "ln" };
+            assert!(Command::new(program).args(arguments).arg(&file).status().expect(program).success());
+            let done = home.run(&[]);
+            assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""), "{arguments:?}: {done:#?}");
+            assert!(done.stderr.contains("it is there, and is no file"), "{arguments:?}: {done:#?}");
+        }
+        fs::remove_file(&file).expect("a pipe");
+        fs::write(&file, "").expect("a file");
+    }
+    assert_eq!(fs::read_to_string(home.0.place.path().join("precious")).expect("a file"), "precious");
+    assert_eq!(home.0.sandbox.commands().len(), commands, "nothing was sent");
+}
+
 /// A file of no size can be created, and nothing be written into it: as on a disk that is full.
 #[test]
 fn a_disk_that_is_full_is_unknown_before_anything_is_sent() {
@@ -195,6 +236,24 @@ fn a_disk_that_is_full_is_unknown_before_anything_is_sent() {
     assert!(done.stderr.starts_with("error: --on-change needs a place to remember: "), "{done:#?}");
     assert!(done.stderr.contains("; --state-dir names another folder"), "{done:#?}");
     assert!(home.0.sandbox.commands().is_empty(), "nothing was sent");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn news_that_could_not_be_printed_are_news_at_the_next_run() {
+    let home = Watched::start();
+    assert_eq!(home.told(&[]), silent());
+    home.works(false);
+    for format in ["terminal", "json"] {
+        let mut command = home.0.place.command(&["verify", "alice", "--on-change", "--format", format]);
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is full");
+        let done: Done =
+            command.stdout(full).spawn().and_then(Child::wait_with_output).expect("the command runs").into();
+        assert!(done.stderr.contains("error: standard output: "), "{done:#?}");
+    }
+    let (code, line) = home.told(&[]);
+    assert!(code == Some(2) && line.starts_with("alice is CRITICAL: it was OK until "), "{line}");
+    assert_eq!(home.told(&[]), silent());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use super::command_lines::words;
 use super::system::{System, arguments, said};
@@ -59,24 +59,35 @@ pub fn hardened() {
 }
 
 /// As systemd starts it: with the credential in a folder that a variable names, a folder for its state, and no home.
-pub fn service_runs() {
-    let system = System::start("");
+fn service(system: &System, password: &str) -> Output {
     let (name, _) =
         setting(SERVICE, "LoadCredential").split_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-    let credential = system.write(&format!("credentials/{name}"), &system.user().password);
+    let credential = system.write(&format!("credentials/{name}"), password);
     let configuration = system.write("config.toml", &system.adapted(&read("examples/systemd/config.toml")));
     let line = words(&setting(SERVICE, "ExecStart"));
-    let output = system
-        .command(env!("CARGO_BIN_EXE_mailtrip"))
-        .args(arguments(&line[1..], &configuration))
-        .env_remove("HOME")
-        .env("CREDENTIALS_DIRECTORY", credential.parent().expect("a folder"))
-        .env("STATE_DIRECTORY", system.write("state/x", "").parent().expect("a folder"))
-        .output()
-        .expect("it runs");
+    let mut command = system.command(env!("CARGO_BIN_EXE_mailtrip"));
+    command.args(arguments(&line[1..], &configuration)).env_remove("HOME");
+    command.env("CREDENTIALS_DIRECTORY", credential.parent().expect("a folder"));
+    command.env("STATE_DIRECTORY", system.write("state/x", "").parent().expect("a folder"));
+    command.output().expect("it runs")
+}
+
+pub fn service_runs() {
+    let system = System::start("");
+    let output = service(&system, &system.user().password);
     assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{}", said(&output));
     assert!(system.is_empty(), "it left something behind");
     assert_eq!(setting(SERVICE, "SuccessExitStatus"), "1");
+}
+
+pub fn service_fails_once() {
+    let system = System::start("");
+    let right = system.user().password.clone();
+    let codes: Vec<Option<i32>> =
+        [&right, "no", "no", "no", "no"].map(|password| service(&system, password).status.code()).to_vec();
+    assert_eq!(codes, [0, 0, 2, 0, 0].map(Some));
+    let output = service(&system, &right);
+    assert!(output.status.success() && said(&output).contains("home is OK again"), "{}", said(&output));
 }
 
 /// With others in the place of `journalctl` and `curl`, which say what they were given.
