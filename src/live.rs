@@ -64,7 +64,7 @@ impl Live {
     }
 
     /// Shows the line on standard error while `work` is done, and takes it away again.
-    pub async fn while_doing<T>(&self, width: usize, work: impl Future<Output = T>) -> T {
+    pub async fn while_doing<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         let mut shown = false;
         loop {
@@ -76,7 +76,7 @@ impl Live {
                     return done;
                 }
                 Err(_) if self.began.elapsed() >= AT_ONCE => {
-                    show(&self.line(width));
+                    show(&self.line(width()));
                     shown = true;
                 }
                 Err(_) => {}
@@ -119,6 +119,11 @@ impl Live {
     fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How wide the terminal is, which may change under way: a line that is too long cannot be taken away again.
+fn width() -> usize {
+    terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| usize::from(width.0))
 }
 
 /// Writes over the line that is there.
