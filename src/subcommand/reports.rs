@@ -44,6 +44,8 @@ pub struct Reports {
     summary: Option<Summary>,
     /// UNKNOWN as soon as a report could not be written.
     worst: Verdict,
+    /// Why one could not; nobody need be told twice.
+    complaints: BTreeSet<Unable>,
 }
 
 impl Reports {
@@ -76,6 +78,7 @@ impl Reports {
             files,
             summary,
             worst: Verdict::Ok,
+            complaints: BTreeSet::new(),
         })
     }
 
@@ -98,11 +101,6 @@ impl Reports {
     /// The format on standard output.
     pub fn format(&self) -> Format {
         self.format
-    }
-
-    /// How it looks there.
-    pub fn style(&self) -> &Style {
-        &self.style
     }
 
     /// Whether nothing is to be heard of a run if all is well.
@@ -218,7 +216,11 @@ impl Reports {
     }
 
     fn note(&mut self, written: Result<(), Unable>) {
-        self.worst = self.worst.max(complain(written));
+        let Err(why) = written else { return };
+        self.worst = self.worst.max(Verdict::Unknown);
+        if self.complaints.insert(why.clone()) {
+            complain(Err(why));
+        }
     }
 }
 
