@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use crate::check::Check;
-use crate::diagnose::{Verdict, verdict};
+use crate::diagnose::attempt::is_worth_another;
 use crate::outcome::Outcome;
 use crate::verify::recorder;
 use crate::verify::stop::{Reach, Stop};
@@ -26,7 +26,7 @@ pub struct Terms {
     pub jobs: usize,
     /// So many checks at the same time that use the same host: a provider locks an account that signs in too often.
     pub per_host: usize,
-    /// So many times a check that failed is repeated.
+    /// So many times a check that failed is repeated, unless its sign-in was refused.
     pub retries: u32,
     /// How long after it has failed.
     pub retry_delay: Duration,
@@ -164,12 +164,12 @@ impl Run {
         Which { check, attempt: u32::try_from(self.failed[check].len()).unwrap_or(u32::MAX).saturating_add(1) }
     }
 
-    /// After a failure there may be another attempt; until then others may have its places.
+    /// After a failure there may be another attempt; until then others may have its places. One whose sign-in was refused is
+    /// over: each more would count towards a lock of the account.
     fn attempted(&mut self, check: usize, outcome: Outcome) {
         self.schedule.done(check);
         let which = self.which(check);
-        let failed = verdict(&outcome) >= Verdict::Unknown;
-        if !failed || which.attempt > self.terms.retries || self.stop.is_requested(Reach::Journey) {
+        if !is_worth_another(&outcome) || which.attempt > self.terms.retries || self.stop.is_requested(Reach::Journey) {
             return self.done(which, outcome);
         }
         self.failed[check].push(outcome);

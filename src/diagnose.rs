@@ -5,7 +5,7 @@
 //! and says so by its [`Certainty`]. The wording of an error of a library is never read.
 
 mod alteration;
-mod attempt;
+pub mod attempt;
 pub mod authentication;
 mod blocked;
 pub mod breach;

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mailtrip::batch::{self, Which};
+use mailtrip::diagnose::attempt::is_worth_another;
 use mailtrip::report::printable::printable;
 use mailtrip::report::terminal::waiting;
 use mailtrip::stage::At;
@@ -29,6 +30,8 @@ pub struct Live {
 struct Now {
     done: usize,
     running: Vec<Running>,
+    /// Attempts that have failed, and since when: these checks wait for the next one.
+    failed: Vec<(Which, Instant)>,
 }
 
 #[derive(Debug, Clone)]
@@ -50,8 +53,16 @@ impl batch::Listener for Live {
     fn on(&self, which: Which, event: batch::Event<'_>) {
         match event {
             batch::Event::Within(event) => self.heard(which.check, event),
-            batch::Event::Done => self.now().done += 1,
-            batch::Event::Began | batch::Event::Ended(_) => {}
+            batch::Event::Began => self.now().failed.retain(|(other, _)| other.check != which.check),
+            batch::Event::Ended(outcome) if is_worth_another(outcome) => {
+                self.now().failed.push((which, Instant::now()));
+            }
+            batch::Event::Ended(_) => {}
+            batch::Event::Done => {
+                let mut now = self.now();
+                now.done += 1;
+                now.failed.retain(|(other, _)| other.check != which.check);
+            }
         }
     }
 }
@@ -64,7 +75,7 @@ impl Live {
     }
 
     /// Shows the line on standard error while `work` is done, and takes it away again.
-    pub async fn while_doing<T>(&self, width: usize, work: impl Future<Output = T>) -> T {
+    pub async fn while_doing<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         let mut shown = false;
         loop {
@@ -76,7 +87,7 @@ impl Live {
                     return done;
                 }
                 Err(_) if self.began.elapsed() >= AT_ONCE => {
-                    show(&self.line(width));
+                    show(&self.line(width()));
                     shown = true;
                 }
                 Err(_) => {}
@@ -97,28 +108,45 @@ impl Live {
         }
     }
 
-    /// The stage that has been under way for longest, and how many there are beside it; or how many checks are done.
+    /// The stage that has been under way for longest, and how many there are beside it; or how many checks are done. Where
+    /// none is, an attempt that has failed.
     fn line(&self, width: usize) -> String {
         let now = self.now();
         let first = now.running.iter().min_by_key(|one| one.since);
         let mut line = match first {
             _ if !self.checks.is_empty() => format!("{} of {} done", now.done, self.checks.len()),
             Some(first) => waiting(first.at, first.since.elapsed(), Some(first.limit)),
-            None => return String::new(),
+            None => String::new(),
         };
         match first.map(|first| (first, self.checks.get(first.check))) {
             Some((Running { at, since, .. }, Some(check))) => {
                 line += &format!("; {}: {at}, {:.1} s…", printable(check), since.elapsed().as_secs_f64());
             }
             Some(_) if now.running.len() > 1 => line += &format!(", and {} more", now.running.len() - 1),
-            _ => {}
+            Some(_) => {}
+            None => {
+                let failed = now.failed.iter().min_by_key(|(_, since)| *since);
+                line += &failed.map(|one| self.pause(*one)).unwrap_or_default();
+            }
         }
         line.chars().take(width.saturating_sub(1)).collect()
+    }
+
+    /// What is between two attempts.
+    fn pause(&self, (which, since): (Which, Instant)) -> String {
+        let check = self.checks.get(which.check).map_or(String::new(), |check| format!("; {}: ", printable(check)));
+        let ago = since.elapsed().as_secs_f64();
+        format!("{check}attempt {} failed {ago:.1} s ago, another one follows…", which.attempt)
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How wide the terminal is, which may change under way: a line that is too long cannot be taken away again.
+fn width() -> usize {
+    terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| usize::from(width.0))
 }
 
 /// Writes over the line that is there.
@@ -147,6 +175,19 @@ mod tests {
         batch::Listener::on(&live, Which { check: 2, attempt: 1 }, batch::Event::Done);
         assert_eq!(live.line(80), "1 of 3 done; of\\x1bfice: delivery arrival, 0.0 s…");
         assert_eq!(live.line(20), "1 of 3 done; of\\x1b");
+    }
+
+    #[test]
+    fn between_two_attempts_it_says_that_one_failed() {
+        let one = Live::of(vec!["home".to_owned()]);
+        let two = Live::of(vec!["home".to_owned(), "shop".to_owned()]);
+        for (live, expected) in [(&one, ""), (&two, "0 of 2 done; home: ")] {
+            let which = Which { check: 0, attempt: 1 };
+            live.now().failed.push((which, Instant::now()));
+            assert_eq!(live.line(80), format!("{expected}attempt 1 failed 0.0 s ago, another one follows…"));
+            batch::Listener::on(live, which, batch::Event::Began);
+            assert!(!live.line(80).contains("failed"), "{}", live.line(80));
+        }
     }
 
     #[test]

@@ -187,6 +187,8 @@ pub enum Dialled {
     NoRoute,
     /// No answer within the time that was allowed.
     NoAnswer,
+    /// This machine had no connection to give: as many files are open as it, or the process, may have.
+    NoSocket,
     /// Something else.
     Failed,
 }

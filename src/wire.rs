@@ -173,26 +173,34 @@ pub async fn connect(addresses: &[SocketAddr], limit: Duration) -> (Vec<Attempt>
 /// Why there is none.
 pub async fn dial(addresses: &[SocketAddr], limit: Duration) -> Result<(Tap, SocketAddr), Failure> {
     let (attempts, tcp) = connect(addresses, limit).await;
-    let tcp = tcp.ok_or_else(|| Failure::new(why_unconnected(&attempts)))?;
+    let tcp = tcp.ok_or_else(|| unconnected(&attempts))?;
     let lost = |error: io::Error| lost(b"", Some(&error));
     let address = tcp.peer_addr().map_err(lost)?;
     Ok((Tap::new(tcp).map_err(lost)?, address))
 }
 
-/// The most telling of the addresses' results: a closed port says more than silence, silence more than no route.
-pub fn why_unconnected(attempts: &[Attempt]) -> Kind {
+/// The most telling of the addresses' results: a closed port says more than silence, silence more than no route. Where this
+/// machine could not even try one of them, nothing is said of the server.
+pub fn unconnected(attempts: &[Attempt]) -> Failure {
     let any = |result| attempts.iter().any(|attempt| attempt.result == result);
-    if any(Dialled::Refused) {
-        Kind::ConnectionRefused
+    if any(Dialled::NoSocket) {
+        let why = "no connection can be opened: too many files are open already; the limit can be raised (`ulimit -n`)";
+        Failure::new(Kind::Local).detail(why)
+    } else if any(Dialled::Refused) {
+        Failure::new(Kind::ConnectionRefused)
     } else if any(Dialled::NoAnswer) {
-        Kind::NoAnswer
+        Failure::new(Kind::NoAnswer)
     } else {
-        Kind::Unreachable
+        Failure::new(Kind::Unreachable)
     }
 }
 
+/// What has no kind of its own in std: EMFILE and ENFILE, which are the same everywhere on Unix, and WSAEMFILE on Windows.
+const TOO_MANY_FILES: [i32; 3] = [24, 23, 10024];
+
 fn dialled(error: &io::Error) -> Dialled {
     match error.kind() {
+        _ if error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code)) => Dialled::NoSocket,
         io::ErrorKind::ConnectionRefused => Dialled::Refused,
         io::ErrorKind::TimedOut => Dialled::NoAnswer,
         io::ErrorKind::HostUnreachable => Dialled::Unreachable,
@@ -388,4 +396,36 @@ pub(crate) fn status_reply(status: &str, text: &str) -> Reply {
         None => (None, text),
     };
     Reply { status: Some(status.to_owned()), response_code, text: text.to_owned(), ..Reply::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unconnected_by(codes: &[i32]) -> Kind {
+        let attempt = |&code| Attempt {
+            address: SocketAddr::from(([127, 0, 0, 1], 25)),
+            result: dialled(&io::Error::from_raw_os_error(code)),
+            took: Duration::ZERO,
+        };
+        unconnected(&codes.iter().map(attempt).collect::<Vec<_>>()).kind
+    }
+
+    /// EMFILE and ENFILE have the same numbers on every Unix.
+    #[cfg(unix)]
+    #[test]
+    fn where_no_connection_can_be_opened_nothing_is_said_of_the_server() {
+        assert_eq!(unconnected_by(&[24]), Kind::Local);
+        assert_eq!(unconnected_by(&[23, 24]), Kind::Local);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_most_telling_result_of_all_addresses_counts() {
+        let [refused, no_route, timed_out] = [111, 101, 110];
+        assert_eq!(unconnected_by(&[no_route]), Kind::Unreachable);
+        assert_eq!(unconnected_by(&[no_route, timed_out]), Kind::NoAnswer);
+        assert_eq!(unconnected_by(&[timed_out, refused]), Kind::ConnectionRefused);
+        assert_eq!(unconnected_by(&[refused, 24]), Kind::Local);
+    }
 }

@@ -279,6 +279,17 @@ async fn what_fails_each_time_is_what_it_was_and_says_how_often() {
     assert_eq!((again.verdict, again.evidence.len()), (Verdict::Ok, 2));
 }
 
+/// Each failed sign-in counts towards a lock of the account; one that the server could not judge does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_sign_in_is_not_repeated() {
+    for (fault, earlier) in [("login-refused", 0), ("login-unavailable", 2)] {
+        let sandbox = sandbox(&format!("faults = [{{ fault = \"{fault}\", service = \"imap\" }}]")).await;
+        let terms = Terms { retries: 2, retry_delay: Duration::ZERO, ..Terms::default() };
+        let outcomes = all(checks(&sandbox, &["localhost"]), terms, Stop::new().1, Arc::new(())).await;
+        assert_eq!((verdict(&outcomes[0]), outcomes[0].earlier.len()), (Verdict::Critical, earlier), "{fault}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_retry_there_is_one_attempt() {
     let sandbox = sandbox(&flaky(1)).await;

@@ -362,6 +362,28 @@ async fn without_top_what_is_small_is_fetched_whole_and_what_is_large_is_left_al
     assert_eq!(bounded(pop3.header(3)).await.unwrap(), b"no empty line\r\n");
 }
 
+/// As Dovecot does with a message that another session has removed meanwhile: RETR would mark all others as read.
+#[tokio::test]
+async fn where_top_is_known_it_is_refused_for_one_message_only() {
+    let [good, gone] = [&b"+OK\r\nA: b\r\n\r\n.\r\n"[..], b"-ERR Message 2 is gone\r\n"];
+    let mut worked = session(&[("TOP 3 0", good), ("TOP 2 0", gone), ("TOP 1 0", good), ("QUIT", b"+OK\r\n")]).await;
+    assert_eq!(bounded(worked.header(3)).await.unwrap(), b"A: b\r\n\r\n");
+    let announced = [
+        ("CAPA", &b"+OK\r\nTOP\r\nUSER\r\n.\r\n"[..]),
+        ("USER alice", b"+OK\r\n"),
+        ("PASS secret", b"+OK\r\n"),
+        ("TOP 2 0", gone),
+        ("TOP 1 0", good),
+        ("QUIT", b"+OK\r\n"),
+    ];
+    let announced = sign_in(b"+OK ready\r\n", &announced).await.expect("the sign-in works").0;
+    for mut pop3 in [worked, announced] {
+        assert_eq!(refusal(&bounded(pop3.header(2)).await.unwrap_err()).1, "Message 2 is gone");
+        assert_eq!(bounded(pop3.header(1)).await.unwrap(), b"A: b\r\n\r\n");
+        bounded(pop3.quit()).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn nothing_that_a_server_sends_is_kept_without_end() {
     // A foreign message with a line of 3 MB: the header is cut off, and the session stays in step.

@@ -189,22 +189,22 @@ async fn a_foreign_message_is_read_once_however_many_looks_there_are() {
     assert_eq!((found.number, bed.said("TOP 6 "), bed.said("TOP ")), (7, 1, 2));
 }
 
-/// TOP and RETR of a foreign message are refused: both answers are replaced.
+/// What shows its header is refused for a foreign message: TOP, or RETR where there is no TOP.
 #[tokio::test]
 async fn a_foreign_message_that_cannot_be_read_is_passed_over() {
-    let refused = |at, skip| {
-        format!(
-            r#"{{ fault = "garbage", service = "pop3", at = "{at}", skip = {skip}, times = 1, text = "-ERR damaged" }}"#
-        )
-    };
-    let bed = Bed::start(&format!("faults = [{}, {}]", refused("top", 0), refused("retr", 0))).await;
-    let mut maildrop = bed.open().await;
-    bed.put(OURS);
-    bed.put(FOREIGN);
-    let mut seen = Seen::default();
-    assert_eq!(found(&mut maildrop, &mut seen).await.message, OURS);
-    assert_eq!(remove(&mut maildrop, LONG, &mut seen).await, Ok(1));
-    assert_eq!(bed.all(), 1);
+    let refused =
+        |at| format!(r#"{{ fault = "garbage", service = "pop3", at = "{at}", times = 1, text = "-ERR damaged" }}"#);
+    for (faults, retrieved) in [(refused("top"), 1), (format!(r#"{{ fault = "top-absent" }}, {}"#, refused("retr")), 5)]
+    {
+        let bed = Bed::start(&format!("faults = [{faults}]")).await;
+        let mut maildrop = bed.open().await;
+        bed.put(OURS);
+        bed.put(FOREIGN);
+        let mut seen = Seen::default();
+        assert_eq!(found(&mut maildrop, &mut seen).await.message, OURS, "{faults}");
+        assert_eq!(remove(&mut maildrop, LONG, &mut seen).await, Ok(1), "{faults}");
+        assert_eq!((bed.all(), bed.said("RETR")), (1, retrieved), "{faults}");
+    }
 }
 
 #[tokio::test]

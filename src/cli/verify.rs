@@ -85,7 +85,8 @@ pub struct Several {
     /// At most so many checks at the same time that use the same host, so that a provider does not lock the account [default: 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub per_host: Option<u16>,
-    /// Repeat a check that failed, at most so many times. Where it passes then, it is flaky: a WARNING [default: 0]
+    /// Repeat a check that failed, at most so many times, unless its sign-in was refused. Where it passes then, it is flaky: a
+    /// WARNING [default: 0]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=100))]
     pub retry: Option<u16>,
     /// How long after a check has failed it is repeated [default: 10s]

@@ -1,8 +1,39 @@
 //! What the attempts before the last one make of a verification, where a check that failed is repeated.
 
 use crate::outcome::Outcome;
+use crate::stage::Stage;
 
 use super::{Certainty::*, Diagnosis, Verdict, diagnose, verdict};
+
+/// What a sign-in is refused for until somebody changes something, or has waited long.
+const LASTING: [&str; 12] = [
+    "login-refused",
+    "username-without-domain",
+    "password-edge-whitespace",
+    "app-password-needed",
+    "password-expired",
+    "web-login-needed",
+    "login-not-permitted",
+    "account-disabled",
+    "too-many-logins",
+    "oauth-needed",
+    "basic-auth-disabled",
+    "token-not-accepted",
+];
+
+/// Whether it failed in a way that another attempt can do something about.
+pub fn is_worth_another(outcome: &Outcome) -> bool {
+    has_failed(super::of_last_attempt(outcome)) && !is_kept_out(outcome)
+}
+
+/// Whether a sign-in was refused that would be refused again: providers count these, and lock the account.
+pub fn is_kept_out(outcome: &Outcome) -> bool {
+    diagnose(outcome).iter().any(|one| {
+        one.verdict == Verdict::Critical
+            && LASTING.contains(&one.code)
+            && one.at.is_some_and(|at| at.stage == Stage::Login)
+    })
+}
 
 /// The verdict with the attempts before it, where the last one alone is judged like this: mail that works only now and
 /// then is nothing to rely on.

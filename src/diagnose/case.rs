@@ -249,6 +249,7 @@ pub fn dialled(result: Dialled) -> &'static str {
         Dialled::Unreachable => "cannot be reached",
         Dialled::NoRoute => "this machine has no way to such addresses",
         Dialled::NoAnswer => "no answer",
+        Dialled::NoSocket => "this machine has too many files open",
         Dialled::Failed => "failed",
     }
 }

@@ -457,6 +457,7 @@ fn dialled(result: Dialled) -> &'static str {
         Dialled::Unreachable => "unreachable",
         Dialled::NoRoute => "no route from this machine",
         Dialled::NoAnswer => "did not answer",
+        Dialled::NoSocket => "too many open files",
         Dialled::Failed => "failed",
     }
 }

@@ -16,8 +16,8 @@ use super::stream::Stream;
 
 /// Who follows it.
 pub enum Audience {
-    /// Somebody at a terminal, of this width.
-    Terminal(Arc<Live>, usize),
+    /// Somebody at a terminal.
+    Terminal(Arc<Live>),
     /// A program.
     Program(Arc<Events>),
     /// Nobody.
@@ -39,7 +39,7 @@ impl Audience {
             return Audience::Program(Arc::new(Events { checks: names, stream }));
         }
         if reports.is_watched() {
-            return Audience::Terminal(Arc::new(Live::of(names)), reports.style().width);
+            return Audience::Terminal(Arc::new(Live::of(names)));
         }
         Audience::Nobody
     }
@@ -47,7 +47,7 @@ impl Audience {
     /// Who is told what happens to the checks.
     pub fn listener(&self) -> Arc<dyn Listener> {
         match self {
-            Audience::Terminal(live, _) => live.clone(),
+            Audience::Terminal(live) => live.clone(),
             Audience::Program(events) => events.clone(),
             Audience::Nobody => Arc::new(()),
         }
@@ -56,7 +56,7 @@ impl Audience {
     /// Shows what is going on while something is waited for.
     pub async fn while_waiting<T>(&self, work: impl Future<Output = T>) -> T {
         match self {
-            Audience::Terminal(live, width) => live.while_doing(*width, work).await,
+            Audience::Terminal(live) => live.while_doing(work).await,
             Audience::Program(_) | Audience::Nobody => work.await,
         }
     }

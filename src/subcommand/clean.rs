@@ -37,7 +37,7 @@ pub async fn run(arguments: cli::Clean) -> Result<Verdict, Unable> {
     let listener: &dyn Listener = if watched { &live } else { &() };
     // One that does not answer must not hold up the others.
     let all = join_all(clearances.iter().map(|clearance| clearance::run(clearance, &stop, listener)));
-    let outcomes = if watched { live.while_doing(reports.style().width, all).await } else { all.await };
+    let outcomes = if watched { live.while_doing(all).await } else { all.await };
     if Targets::is_address(&arguments.targets) {
         reports.print_for_people(&outcomes);
         outcomes.iter().for_each(|outcome| reports.name_options(outcome, &[]));

@@ -46,6 +46,8 @@ pub struct Reports {
     worst: Verdict,
     /// Something could not be printed.
     unprinted: bool,
+    /// Why one could not; nobody need be told twice.
+    complaints: BTreeSet<Unable>,
 }
 
 impl Reports {
@@ -79,6 +81,7 @@ impl Reports {
             summary,
             worst: Verdict::Ok,
             unprinted: false,
+            complaints: BTreeSet::new(),
         })
     }
 
@@ -101,11 +104,6 @@ impl Reports {
     /// The format on standard output.
     pub fn format(&self) -> Format {
         self.format
-    }
-
-    /// How it looks there.
-    pub fn style(&self) -> &Style {
-        &self.style
     }
 
     /// Whether nothing is to be heard of a run if all is well.
@@ -232,7 +230,11 @@ impl Reports {
     }
 
     fn note(&mut self, written: Result<(), Unable>) {
-        self.worst = self.worst.max(complain(written));
+        let Err(why) = written else { return };
+        self.worst = self.worst.max(Verdict::Unknown);
+        if self.complaints.insert(why.clone()) {
+            complain(Err(why));
+        }
     }
 }
 

@@ -11,11 +11,13 @@ use mailtrip::check::Check;
 use mailtrip::config::{self, Measured, Overrides};
 use mailtrip::criteria::Measure;
 use mailtrip::diagnose::Verdict;
+use mailtrip::diagnose::attempt::is_kept_out;
 use mailtrip::doctor::{Doctor, Examination};
 use mailtrip::outcome::Outcome;
 use mailtrip::provider;
 use mailtrip::push::{self, Target};
 use mailtrip::report::Format;
+use mailtrip::report::printable::printable;
 use mailtrip::verify::plan::Plan;
 use mailtrip::verify::stop::{Reach, Stop};
 use tokio::sync::Semaphore;
@@ -208,6 +210,9 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
         reported.told = new.map(|(one, _)| tell(&mut reports, one, besides.options)).fold(reported.told, Verdict::max);
     }
     let outcomes: Vec<Outcome> = reported.all.into_iter().map(|(outcome, _)| outcome).collect();
+    if besides.terms.retries > 0 && !reports.is_quiet() {
+        outcomes.iter().filter(|outcome| is_kept_out(outcome)).for_each(|one| note(&not_repeated(one)));
+    }
     let written = complain(besides.transcript.map_or(Ok(()), TranscriptFile::finish));
     let streamed = complain(audience.finish(&outcomes));
     let turns = &besides.turns;
@@ -217,6 +222,12 @@ pub async fn all(checks: Vec<Check>, mut reports: Reports, signals: Signals, mut
     let verdict = turns.finish(&outcomes, reports.was_printed()).max(verdict);
     pushes::finish(pushes, &outcomes, is_news, quiet, &stop).await;
     verdict
+}
+
+/// Why there is one attempt where several were allowed.
+fn not_repeated(outcome: &Outcome) -> String {
+    let check = printable(&outcome.check);
+    format!("{check} is not repeated after its sign-in was refused: providers count these, and lock the account")
 }
 
 /// All that is reported on, in the order of the checks, and UNKNOWN where something of it could not be printed.

@@ -173,10 +173,10 @@ async fn connect(addresses: &[SocketAddr], limit: Duration, seen: &mut Seen) -> 
         let (address, seconds, used) = (address.to_string(), took.as_secs_f64(), Some(*address) == used);
         seen.fact(Fact::Address { address, result: *result, seconds, used });
     }
-    let Some(tcp) = connected else { return Err(Failure::new(wire::why_unconnected(&attempts))) };
+    let Some(tcp) = connected else { return Err(wire::unconnected(&attempts)) };
     for Attempt { address, result, .. } in &attempts {
-        // An address family that this machine has no way to at all says nothing about the server.
-        if !matches!(result, Dialled::Connected | Dialled::NoRoute) {
+        // An address family that this machine has no way to at all says nothing about the server, nor what it did not try.
+        if !matches!(result, Dialled::Connected | Dialled::NoRoute | Dialled::NoSocket) {
             seen.concern(Concern::AddressFailed { address: address.to_string(), result: *result });
         }
     }

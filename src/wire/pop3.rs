@@ -53,14 +53,26 @@ pub struct Greeted {
 #[derive(Debug)]
 pub struct Pop3 {
     stream: Stream,
-    /// The server has not refused TOP so far.
-    top: bool,
-    /// The same of UIDL.
+    /// Whether the server knows TOP.
+    top: Top,
+    /// The server has not refused UIDL so far.
     uidl: bool,
     /// It takes several commands in one flight (RFC 2449 §6.6).
     pipelining: bool,
     /// The least time between two sign-ins that the server asks for (LOGIN-DELAY, RFC 2449 §6.5).
     pub login_delay: Option<Duration>,
+}
+
+/// Whether a server knows TOP (RFC 1939 §7), which is the way to read a header without marking anything as read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Top {
+    /// It was announced, or has worked: what it is refused for is the one message, such as one that another session has
+    /// removed meanwhile.
+    Known,
+    /// It has to be tried.
+    Untried,
+    /// It was refused before it had ever worked.
+    Missing,
 }
 
 /// What STAT says of the mailbox.
@@ -112,7 +124,8 @@ impl Dialogue for Greeted {
         let login_delay =
             login_delay.filter(|seconds| *seconds > 0).map(|seconds: u32| Duration::from_secs(seconds.into()));
         let pipelining = self.offers("PIPELINING");
-        Ok((Pop3 { stream: self.stream, top: true, uidl: true, pipelining, login_delay }, sign_in))
+        let top = if self.offers("TOP") { Top::Known } else { Top::Untried };
+        Ok((Pop3 { stream: self.stream, top, uidl: true, pipelining, login_delay }, sign_in))
     }
 
     fn capabilities(&self) -> &[String] {
@@ -275,18 +288,22 @@ impl Pop3 {
     /// The header of one message, without what is beyond 64 KiB: TOP with no line of the body.
     ///
     /// TOP is tried whether it is announced or not, because the only other way, RETR, is what marks a message as read on
-    /// many servers. Where that has to be, a message that is too large for a probe is left alone, and counts as one
-    /// without a header.
+    /// many servers. Only where TOP is not known at all it has to be; a message that is too large for a probe is left alone
+    /// then, and counts as one without a header.
     ///
     /// # Errors
-    /// When the server refuses both, does not end, or the connection is lost.
+    /// When the server refuses, does not end, or the connection is lost.
     pub async fn header(&mut self, number: u32) -> Result<Vec<u8>, Failure> {
-        if self.top {
+        if self.top != Top::Missing {
             let (reply, end) = self.ask(&format!("TOP {number} 0")).await?;
             if is_ok(&reply) {
+                self.top = Top::Known;
                 return Ok(text::read(&mut self.stream, end, LARGEST_HEADER, MOST_READ).await?.0);
             }
-            self.top = false;
+            if self.top == Top::Known {
+                return ok(reply).map(|_| Vec::new());
+            }
+            self.top = Top::Missing;
         }
         if self.size(number).await?.is_some_and(|size| size > LARGEST_PROBE) {
             return Ok(Vec::new());

@@ -113,6 +113,17 @@ fn a_report_that_cannot_be_written_does_not_silence_the_others() {
     assert!(read(&system.place, "out.tap").contains("severity: error\n"), "{}", read(&system.place, "out.tap"));
 }
 
+/// Of several checks and their list, each is a text of its own.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_cannot_be_printed_is_said_once() {
+    let system = System::start("");
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    let done: Done =
+        system.place.command(&["verify", "alice", "bob"]).stdout(full).output().expect("the command runs").into();
+    assert_eq!((done.code, done.stderr.matches("error: standard output: ").count()), (Some(3), 1), "{done:#?}");
+}
+
 /// CRITICAL weighs more than a report that could not be written.
 #[test]
 #[cfg(target_os = "linux")]

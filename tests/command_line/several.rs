@@ -78,6 +78,19 @@ fn a_check_that_passes_when_it_is_repeated_is_a_warning() {
 }
 
 #[test]
+fn a_refused_sign_in_is_not_repeated_and_that_is_said() {
+    let system = System::start("faults = [{ fault = \"login-refused\" }]");
+    let said = "alice is not repeated after its sign-in was refused";
+    for (options, expected) in
+        [(["--retry", "2"].as_slice(), true), (&["--retry", "2", "--quiet"], false), (&[], false)]
+    {
+        let done = system.run(&[&["verify", "alice"], options].concat());
+        assert_eq!((done.code, done.stderr.contains(said)), (Some(2), expected), "{done:#?}");
+        assert!(!done.stdout.contains("attempt 1"), "{done:#?}");
+    }
+}
+
+#[test]
 fn what_was_said_at_each_attempt_is_in_the_file_by_check() {
     let fault = "faults = [{ fault = \"drop\", service = \"imap\", at = \"auth\", times = 1 }]";
     let system = System::start(fault);
