@@ -36,9 +36,14 @@ impl WebUrl {
             return None;
         }
         let host = authority.host();
+        // What is no port is none, and not the usual one: somebody else may be there.
+        let port = match authority.as_str().strip_prefix(host)?.strip_prefix(':') {
+            None | Some("") => usual_port(tls),
+            Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => port.parse().ok().filter(|port| *port > 0)?,
+            Some(_) => return None,
+        };
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        let port = authority.port_u16().unwrap_or(usual_port(tls));
         Some(WebUrl { tls, host: host.to_owned(), port, target: target.to_owned() })
     }
 
@@ -167,6 +172,18 @@ mod tests {
         assert_eq!((url.tls, url.port, url.authority()), (false, 80, "kuma.lan".to_owned()));
         assert_eq!(format!("{url:?}"), "http://kuma.lan/…");
         assert!(WebUrl::read("http://user@kuma.lan/").is_none() && WebUrl::read("kuma.lan").is_none());
+    }
+
+    #[test]
+    fn what_is_no_port_is_not_taken_for_the_usual_one() {
+        let port = |authority: &str| WebUrl::read(&format!("https://{authority}/x")).map(|url| url.port);
+        assert_eq!(
+            [port("a"), port("a:"), port("a:8443"), port("[::1]:1"), port("[::1]")],
+            [443, 443, 8443, 1, 443].map(Some)
+        );
+        for wrong in ["a:99999", "a:3001x", "a:x", "a:-1", "a:+1", "a:0", "[::1]:x", "a:1:2"] {
+            assert_eq!(port(wrong), None, "{wrong} was taken");
+        }
     }
 
     #[test]
