@@ -2,6 +2,8 @@
 
 #[path = "support/crowd.rs"]
 mod crowd;
+#[path = "support/leftover.rs"]
+mod leftover;
 #[path = "support/proxy.rs"]
 mod proxy;
 
@@ -21,6 +23,7 @@ use mailtrip::stage::Stage;
 use mailtrip::verify::recorder;
 use mailtrip::verify::stop::{Stop, Stopper};
 
+use leftover::like_one;
 use proxy::{Behaviour, Proxy, Way};
 
 const FOREIGN: &[u8] = b"From: carol@elsewhere.test\r\nTo: alice@sandbox.test\r\nSubject: Hello\r\n\r\nHello.\r\n";
@@ -140,6 +143,29 @@ async fn without_uidplus_checks_at_once_clean_up_one_after_the_other() {
     assert_eq!(removals.len(), 2 * 4, "{removals:?}");
     for (number, command) in removals.iter().enumerate() {
         assert!(command.contains(if number % 2 == 0 { "STORE" } else { "EXPUNGE" }), "{removals:#?}");
+    }
+}
+
+/// A verification of another process has marked its message just before, and could not expunge it for somebody else's: no
+/// more than one of these may be in the way, or all that follow leave theirs as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_uidplus_what_another_verification_has_marked_is_not_in_the_way() {
+    let now = jiff::Zoned::now().strftime("%a, %d %b %Y %H:%M:%S %z").to_string();
+    let theirs = |from: &str, more: &str| like_one(from, 7, &now, more).into_bytes();
+    let alice = "alice@sandbox.test";
+    for (message, left) in [
+        (theirs(alice, ""), 0),
+        (theirs(alice, "X-Mailtrip-Keep: yes\r\n"), 1),
+        (theirs("mallory@elsewhere.test", ""), 1),
+        (FOREIGN.to_vec(), 1),
+    ] {
+        let sandbox = sandbox("uidplus = false").await;
+        sandbox.put(alice, "INBOX", &message, &["\\Deleted"]);
+        let outcomes = all(checks(&sandbox, &["localhost"]), Terms::default(), Stop::new().1, Arc::new(())).await;
+        let (codes, expected) = (codes(&outcomes[0]), if left == 0 { vec![] } else { vec!["left-marked"] });
+        assert_eq!(codes, expected, "{}", String::from_utf8_lossy(&message));
+        // Ours is in Sent, too, and nobody has marked anything there.
+        assert_eq!(everything(&sandbox, alice).len(), 2 * left, "{}", String::from_utf8_lossy(&message));
     }
 }
 

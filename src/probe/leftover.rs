@@ -73,6 +73,15 @@ impl Signs {
 
     /// The leftover that these header fields ([`FIELDS`]) are of; `None` for every other message.
     pub fn read(&self, header: &[u8]) -> Option<Leftover> {
+        self.message(header).filter(|found| found.sent < self.before || self.abandoned.contains(&found.tag))
+    }
+
+    /// Whether they are of a verification's message that is not to stay, be that verification over or not.
+    pub fn is_of_any(&self, header: &[u8]) -> bool {
+        self.message(header).is_some_and(|message| !message.kept)
+    }
+
+    fn message(&self, header: &[u8]) -> Option<Leftover> {
         let parsed = MessageParser::new().parse_headers(header)?;
         let tag = tag_of(&parsed)?;
         let from = sender(&parsed)?;
@@ -81,15 +90,13 @@ impl Signs {
             return None;
         }
         let sent = timestamp(only(&parsed, "Date")?.as_datetime()?)?;
-        let over = sent < self.before || self.abandoned.contains(&tag);
-        let leftover = || Leftover {
+        Some(Leftover {
             tag,
             from: own.to_string(),
             sent,
             arrived_after: received(&parsed).and_then(|at| Duration::try_from(at.duration_since(sent)).ok()),
             kept: fields(&parsed, KEEP_HEADER).next().is_some(),
-        };
-        over.then(leftover)
+        })
     }
 }
 

@@ -170,7 +170,7 @@ impl Sweep<'_, '_> {
         };
         unless_done.splice(place..place, uids.iter().map(left));
         let _turn = if mailbox.takes_turns() { Some(turn::at(self.task.endpoint).await) } else { None };
-        mailbox.remove(folder, &uids).await?.tell(folder, &earlier, self.seen);
+        mailbox.remove(folder, &uids, self.task.signs).await?.tell(folder, &earlier, self.seen);
         Ok(())
     }
 

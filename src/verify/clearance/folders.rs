@@ -86,7 +86,7 @@ async fn clear_folder(
         if stop.is_requested(Reach::Journey) {
             return Err(stopped());
         }
-        let removal = mailbox.remove(folder, batch).await?;
+        let removal = mailbox.remove(folder, batch, &clearance.signs).await?;
         note_removed(seen, first, |_, uid| uid.is_some_and(|uid| removal.gone.contains(&uid)));
         seen.concerns.extend(removal.concerns(folder));
     }

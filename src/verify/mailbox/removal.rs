@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::failure::{Failure, Kind};
 use crate::outcome::{Concern, Fact};
-use crate::probe::leftover::Leftover;
+use crate::probe::leftover::{FIELDS, Leftover, Signs};
 use crate::verify::folder::Folder;
 use crate::verify::recorder::Seen;
 use crate::wire::imap::Event;
@@ -13,6 +13,9 @@ use super::{Mailbox, found, tolerate, uid_of};
 
 /// So many messages are named in one command: a server need not take a line of more than 8192 bytes (RFC 7162 §4).
 pub(super) const AT_ONCE: usize = 100;
+
+/// So many marked messages of others are looked at, at most.
+const MOST_LOOKED_AT: usize = 1000;
 
 /// What became of messages that were to be removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,17 +58,19 @@ impl Removal {
 impl Mailbox {
     /// Takes these messages out of a folder, which must all have been fetched and recognised there just before: marks them,
     /// and expunges them by their UIDs (RFC 4315). Without UIDPLUS only an EXPUNGE of everything that is marked exists: that
-    /// is sent only if everything that is marked is among them. What the server refuses is part of the result.
+    /// is sent only if everything that is marked is among them, or bears all `signs` of a verification's message: another
+    /// verification has marked that to be removed, and the two would keep each other from it, and all that follow. What the
+    /// server refuses is part of the result.
     ///
     /// # Errors
     /// When the session is lost: it is not known then what became of them.
-    pub async fn remove(&mut self, folder: &Folder, uids: &[u32]) -> Result<Removal, Failure> {
+    pub async fn remove(&mut self, folder: &Folder, uids: &[u32], signs: &Signs) -> Result<Removal, Failure> {
         self.enter(folder).await?;
         let sets: Vec<String> = uids.chunks(AT_ONCE).map(set).collect();
         let wanted: HashSet<u32> = uids.iter().copied().collect();
         let removed = match self.imap.offers("UIDPLUS") {
             true => self.remove_by_uid(&sets, &wanted).await,
-            false => self.remove_if_alone(&sets, &wanted).await,
+            false => self.remove_if_alone(&sets, &wanted, signs).await,
         };
         let (expunged, still_there) = match removed {
             Err(failure) if matches!(failure.kind, Kind::Refused { .. }) => {
@@ -119,22 +124,46 @@ impl Mailbox {
         &mut self,
         sets: &[String],
         wanted: &HashSet<u32>,
+        signs: &Signs,
     ) -> Result<(bool, HashSet<u32>), Failure> {
         for set in sets {
             self.imap.run(&format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)"), drop).await?;
         }
-        let (mut ours, mut others) = (false, false);
+        let (mut ours, mut others) = (false, Vec::new());
         let search = self.imap.run("UID SEARCH DELETED", |event: Event| {
             for uid in found(event) {
-                *if wanted.contains(&uid) { &mut ours } else { &mut others } = true;
+                if wanted.contains(&uid) { ours = true } else { others.push(uid) }
             }
         });
         tolerate(search.await)?;
-        let alone = ours && !others;
+        let alone = ours && self.are_of_verifications(&others, signs).await?;
         if alone {
             self.imap.run("EXPUNGE", drop).await?;
         }
         Ok((alone, self.still_there(sets, wanted).await?))
+    }
+}
+
+impl Mailbox {
+    /// Whether all of these messages, which are marked, are of verifications. Where they are many, nobody looks.
+    async fn are_of_verifications(&mut self, uids: &[u32], signs: &Signs) -> Result<bool, Failure> {
+        if uids.len() > MOST_LOOKED_AT {
+            return Ok(false);
+        }
+        let mut theirs = HashSet::new();
+        for some in uids.chunks(AT_ONCE) {
+            let fetch = format!("UID FETCH {} (UID BODY.PEEK[HEADER.FIELDS ({FIELDS})])", set(some));
+            let look = self.imap.run(&fetch, |event: Event| {
+                let Event::Fetched(fetched) = event else { return };
+                let (Some(uid), Some(header)) = (fetched.uid, fetched.header) else { return };
+                theirs.extend(Some(uid).filter(|_| signs.is_of_any(&header)));
+            });
+            tolerate(look.await)?;
+            if some.iter().any(|uid| !theirs.contains(uid)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
