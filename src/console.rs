@@ -3,8 +3,7 @@
 use std::io::Write;
 
 use anstream::AutoStream;
-use mailtrip::diagnose::{Verdict, verdict};
-use mailtrip::outcome::Outcome;
+use mailtrip::diagnose::Verdict;
 use mailtrip::report::printable;
 use mailtrip::report::terminal::Style;
 use mailtrip::report::terminal::page::{Ink, Page};
@@ -75,11 +74,6 @@ pub fn plain_style() -> Style {
     let colour = AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
     let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
     Style { verbose: false, colour, width: width.min(WIDEST) }
-}
-
-/// The verdict on all of them.
-pub fn worst(outcomes: &[Outcome]) -> Verdict {
-    outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown)
 }
 
 #[cfg(test)]

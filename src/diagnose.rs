@@ -198,6 +198,18 @@ pub fn verdict(outcome: &Outcome) -> Verdict {
     streak::softened(outcome, attempt::judged(outcome, of_last_attempt(outcome)))
 }
 
+/// The verdict on all of them: the worst; UNKNOWN where there is none.
+pub fn verdict_on_all(outcomes: &[Outcome]) -> Verdict {
+    outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown)
+}
+
+/// All of them, the worst first, and else in their order.
+pub fn worst_first(outcomes: &[Outcome]) -> Vec<&Outcome> {
+    let mut sorted: Vec<&Outcome> = outcomes.iter().collect();
+    sorted.sort_by_key(|outcome| std::cmp::Reverse(verdict(outcome)));
+    sorted
+}
+
 fn of_last_attempt(outcome: &Outcome) -> Verdict {
     let nothing = if proved_nothing(outcome) { Verdict::Unknown } else { Verdict::Ok };
     worst_stage(outcome).max(nothing)

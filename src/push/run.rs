@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-use crate::diagnose::{Verdict, diagnose, verdict};
+use crate::diagnose::{Verdict, diagnose, verdict, verdict_on_all, worst_first};
 use crate::outcome::Outcome;
-use crate::report::headline;
 use crate::report::printable::printable;
+use crate::report::{Counts, headline};
 
 /// The longest line of a text, in characters.
 const LONGEST_LINE: usize = 400;
@@ -29,17 +29,12 @@ pub struct Run<'a> {
 impl Run<'_> {
     /// The verdict on all of it.
     pub fn verdict(&self) -> Verdict {
-        self.outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown)
+        verdict_on_all(self.outcomes)
     }
 
     /// Whether mail flows: a warning is no outage. What could not be found out is none to rely on.
     pub fn is_up(&self) -> bool {
         matches!(self.verdict(), Verdict::Ok | Verdict::Warning)
-    }
-
-    /// How many checks ended so.
-    pub fn count(&self, wanted: Verdict) -> usize {
-        self.outcomes.iter().filter(|outcome| verdict(outcome) == wanted).count()
     }
 
     /// The verdict and whom it is about, in a few words.
@@ -48,7 +43,7 @@ impl Run<'_> {
         let title = match self.outcomes {
             [] => format!("{verdict}: nothing was verified"),
             [outcome] => format!("{verdict}: {}", printable(&outcome.check)),
-            several => match several.len() - self.count(Verdict::Ok) {
+            several => match several.len() - Counts::of(several).ok {
                 0 => format!("{verdict}: {} checks", several.len()),
                 wrong => format!("{verdict}: {wrong} of {} checks are not OK: {}", several.len(), self.names()),
             },
@@ -58,22 +53,17 @@ impl Run<'_> {
 
     /// The checks that are not OK, the worst first.
     fn names(&self) -> String {
-        let wrong: Vec<&Outcome> = self.worst_first().into_iter().filter(|one| verdict(one) != Verdict::Ok).collect();
+        let wrong: Vec<&Outcome> =
+            worst_first(self.outcomes).into_iter().filter(|one| verdict(one) != Verdict::Ok).collect();
         let names: Vec<String> = wrong.iter().take(MOST_NAMES).map(|outcome| printable(&outcome.check)).collect();
         names.join(", ") + if wrong.len() > MOST_NAMES { ", …" } else { "" }
-    }
-
-    fn worst_first(&self) -> Vec<&Outcome> {
-        let mut outcomes: Vec<&Outcome> = self.outcomes.iter().collect();
-        outcomes.sort_by_key(|outcome| std::cmp::Reverse(verdict(outcome)));
-        outcomes
     }
 
     /// All of it in one line of at most so many characters.
     pub fn line(&self, longest: usize) -> String {
         let line = match self.outcomes {
             [outcome] => headed(outcome),
-            _ => match self.worst_first().first().filter(|outcome| verdict(outcome) != Verdict::Ok) {
+            _ => match worst_first(self.outcomes).first().filter(|outcome| verdict(outcome) != Verdict::Ok) {
                 Some(worst) => format!("{}; {}", self.title(), headline(worst)),
                 None => self.title(),
             },
@@ -84,7 +74,7 @@ impl Run<'_> {
     /// The short report: a line a check, the worst first, with what to do about it. It is no longer than so many bytes.
     pub fn text(&self, longest: usize) -> String {
         let title = if self.outcomes.len() == 1 { None } else { Some(self.title()) };
-        let checks = self.worst_first().into_iter().flat_map(|outcome| told(outcome, headed(outcome)));
+        let checks = worst_first(self.outcomes).into_iter().flat_map(|outcome| told(outcome, headed(outcome)));
         bounded(title.into_iter().chain(checks), longest)
     }
 
@@ -93,7 +83,10 @@ impl Run<'_> {
         match self.outcomes {
             [] => self.text(longest),
             [outcome] => bounded(told(outcome, headline(outcome)).into_iter(), longest),
-            _ => bounded(self.worst_first().into_iter().flat_map(|outcome| told(outcome, headed(outcome))), longest),
+            _ => bounded(
+                worst_first(self.outcomes).into_iter().flat_map(|outcome| told(outcome, headed(outcome))),
+                longest,
+            ),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::account::WebUrl;
 use crate::diagnose::{Verdict, verdict};
 use crate::outcome::{Outcome, SCHEMA};
-use crate::report::{headline, json};
+use crate::report::{Counts, headline, json};
 use crate::wire::http::Request;
 
 use super::run::Run;
@@ -30,15 +30,6 @@ struct Envelope<'a, O> {
     outcomes: Option<O>,
 }
 
-/// How many checks ended how.
-#[derive(Serialize)]
-struct Counts {
-    ok: usize,
-    warning: usize,
-    critical: usize,
-    unknown: usize,
-}
-
 /// A check in one line.
 #[derive(Serialize)]
 struct Check<'a> {
@@ -59,12 +50,7 @@ pub fn end<'a>(url: &WebUrl, run: &Run<'a>) -> Request {
         verdict: run.verdict(),
         title: run.title(),
         text: run.text(LONGEST_TEXT),
-        counts: Counts {
-            ok: run.count(Verdict::Ok),
-            warning: run.count(Verdict::Warning),
-            critical: run.count(Verdict::Critical),
-            unknown: run.count(Verdict::Unknown),
-        },
+        counts: Counts::of(run.outcomes),
         checks: run.outcomes.iter().map(check).collect(),
         outcomes: is_small.then_some(outcomes),
     };

@@ -17,7 +17,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 
-use crate::diagnose::{Verdict, is_clean_up, round_trip, verdict};
+use crate::diagnose::{Verdict, is_clean_up, round_trip, verdict, verdict_on_all};
 use crate::outcome::{Mark, Outcome};
 
 use super::terminal::{self, clearance};
@@ -28,7 +28,7 @@ const STYLE: &str = include_str!("html/style.css");
 
 /// The report on these outcomes.
 pub fn render(outcomes: &[Outcome]) -> String {
-    let worst = outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown);
+    let worst = verdict_on_all(outcomes);
     let (title, body) = match outcomes {
         [outcome] => (outcome.check.clone(), tag("main").with(check::section(outcome, None))),
         all => {

@@ -1,6 +1,6 @@
 //! Markdown as GitHub and GitLab show it: the verdict first, then causes with the server's words, then the stages.
 
-use crate::diagnose::{Diagnosis, Verdict, diagnose, is_clean_up, verdict};
+use crate::diagnose::{Diagnosis, Verdict, diagnose, is_clean_up, verdict, verdict_on_all};
 use crate::outcome::{Conversation, Outcome, StageRecord};
 
 use super::attempts::attempts;
@@ -29,7 +29,7 @@ fn overview(outcomes: &[Outcome]) -> String {
         format!("| {sign} | {check} | {verdict} | {line} |\n")
     };
     let rows: String = outcomes.iter().map(row).collect();
-    let worst = outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown);
+    let worst = verdict_on_all(outcomes);
     let count = outcomes.len();
     format!(
         "## mailtrip of {count} checks: {worst}\n\n|  | check | verdict | what was seen |\n| --- | --- | --- | --- |\n{rows}"

@@ -3,7 +3,7 @@
 //!
 //! The first line with its numbers comes first and is short, because an NRPE of old passes on 1 KB, and Nagios reads 8 KB.
 
-use crate::diagnose::{Verdict, diagnose, round_trip, verdict};
+use crate::diagnose::{Verdict, diagnose, round_trip, verdict, verdict_on_all, worst_first};
 use crate::outcome::Outcome;
 
 use super::headline;
@@ -17,7 +17,7 @@ const MOST_NUMBERS: usize = 4096;
 
 /// The report on these outcomes.
 pub fn render(outcomes: &[Outcome]) -> String {
-    let worst = outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown);
+    let worst = verdict_on_all(outcomes);
     match outcomes {
         [] => unable("there is nothing to report on"),
         [outcome] => output(worst, &headline(outcome), &performance(metrics(outcome)), details(outcome)),
@@ -68,8 +68,7 @@ fn summary(outcomes: &[Outcome]) -> String {
 
 /// Each check in a line, the worst first, and then what is to be said about each.
 fn all(outcomes: &[Outcome]) -> Vec<String> {
-    let mut sorted: Vec<&Outcome> = outcomes.iter().collect();
-    sorted.sort_by_key(|outcome| std::cmp::Reverse(verdict(outcome)));
+    let sorted = worst_first(outcomes);
     let name = |outcome: &Outcome| printable(&outcome.check);
     let line = |outcome: &&Outcome| format!("{} {}: {}", verdict(outcome), name(outcome), headline(outcome));
     let mut lines: Vec<String> = sorted.iter().map(line).collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::diagnose::{Verdict, verdict};
+use crate::diagnose::{Verdict, verdict, verdict_on_all};
 use crate::failure::Skip;
 use crate::outcome::{Outcome, SCHEMA, StageRecord, Status, seconds};
 use crate::stage::At;
@@ -114,7 +114,7 @@ impl<'a> What<'a> {
     }
 
     fn run_ended(outcomes: &[Outcome]) -> What<'a> {
-        let verdict = outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown);
+        let verdict = verdict_on_all(outcomes);
         What::RunEnded { verdict, checks: outcomes.len(), counts: Counts::of(outcomes) }
     }
 }

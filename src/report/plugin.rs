@@ -1,10 +1,10 @@
 //! What the plugins of monitoring systems tell besides numbers: whoever reads it was woken by it.
 
-use crate::diagnose::{Diagnosis, Verdict, diagnose, verdict};
+use crate::diagnose::{Diagnosis, Verdict, diagnose};
 use crate::outcome::Outcome;
 
 use super::printable::{self, printable};
-use super::{headline, terminal, words};
+use super::{Counts, headline, human, terminal, words};
 
 /// More bytes than this are cut off by Nagios (`MAX_PLUGIN_OUTPUT_LENGTH` is 8192), in the middle of a word.
 pub const MOST_BYTES: usize = 8000;
@@ -18,12 +18,12 @@ pub const LONGEST_LINE: usize = 500;
 
 /// How many checks there are, and how they went: `3 checks: 1 critical, 2 ok`.
 pub fn count(outcomes: &[Outcome]) -> String {
-    let verdicts = [Verdict::Critical, Verdict::Unknown, Verdict::Warning, Verdict::Ok];
-    let counted = verdicts.map(|one| (outcomes.iter().filter(|outcome| verdict(outcome) == one).count(), one));
-    let counted = counted.iter().filter(|(number, _)| *number > 0);
+    let Counts { ok, warning, critical, unknown } = Counts::of(outcomes);
+    let counts =
+        [(critical, Verdict::Critical), (unknown, Verdict::Unknown), (warning, Verdict::Warning), (ok, Verdict::Ok)];
+    let counted = counts.iter().filter(|(number, _)| *number > 0);
     let counted: Vec<String> = counted.map(|(number, one)| format!("{number} {one}")).collect();
-    let checks = if outcomes.len() == 1 { "check" } else { "checks" };
-    format!("{} {checks}: {}", outcomes.len(), counted.join(", "))
+    format!("{}: {}", human::count(outcomes.len() as u64, "check"), counted.join(", "))
 }
 
 /// For each thing that is not right, or worth a note, the cause, the server's words and what to do. No line has a control

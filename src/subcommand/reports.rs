@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use mailtrip::account::Secret;
 use mailtrip::check::Check;
-use mailtrip::diagnose::{Verdict, is_clean_up};
+use mailtrip::diagnose::{Verdict, is_clean_up, verdict_on_all};
 use mailtrip::outcome::Outcome;
 use mailtrip::report::terminal::Style;
 use mailtrip::report::{self, Format, github, terminal};
 
 use crate::cli::{self, ReportTo};
-use crate::console::{Unable, command, complain, note, plain_style, print, worst};
+use crate::console::{Unable, command, complain, note, plain_style, print};
 
 use super::options;
 use super::stream::Stream;
@@ -182,7 +182,7 @@ impl Reports {
             self.note(summary.append(outcomes));
         }
         let nothing = if self.news.is_some() { Verdict::Ok } else { Verdict::Unknown };
-        self.worst.max(if told.is_empty() { nothing } else { worst(&told) })
+        self.worst.max(if told.is_empty() { nothing } else { verdict_on_all(&told) })
     }
 
     /// Whether all that there was to print could be.
@@ -220,7 +220,7 @@ impl Reports {
 
     /// Unless all is well, and nobody wants to know that or takes silence for a failure.
     fn is_told(&self, outcomes: &[Outcome]) -> bool {
-        !self.quiet || self.format.is_awaited() || worst(outcomes) != Verdict::Ok
+        !self.quiet || self.format.is_awaited() || verdict_on_all(outcomes) != Verdict::Ok
     }
 
     fn print(&mut self, text: &str) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::diagnose::{Verdict, round_trip, verdict};
+use crate::diagnose::{Verdict, round_trip, verdict, verdict_on_all};
 use crate::outcome::Outcome;
 use crate::report::{Counts, headline, human};
 
@@ -48,7 +48,7 @@ pub fn render(outcomes: &[Outcome], quiet: bool, style: &Style) -> String {
         }
     }
     page.blank();
-    let worst = outcomes.iter().map(verdict).max().unwrap_or(Verdict::Unknown);
+    let worst = verdict_on_all(outcomes);
     page.text(0, verdict_ink(worst), &summary(outcomes));
     page.finish()
 }
