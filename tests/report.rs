@@ -330,23 +330,6 @@ fn name(kind: &Kind) -> &'static str {
     }
 }
 
-const STAGES: [Stage; 14] = [
-    Stage::Resolve,
-    Stage::Connect,
-    Stage::Tls,
-    Stage::Greeting,
-    Stage::Starttls,
-    Stage::Relay,
-    Stage::Token,
-    Stage::Login,
-    Stage::Baseline,
-    Stage::Submit,
-    Stage::Arrival,
-    Stage::Inspect,
-    Stage::Copy,
-    Stage::Remove,
-];
-
 /// Replies that the rules tell apart.
 fn replies() -> Vec<Option<Reply>> {
     let smtp = "421 4.7.0,432 4.7.12,450 4.2.0,451 4.7.1,452 4.3.1,454 4.7.0,500,501 5.5.4,504 5.7.4,530 5.7.0,534 5.7.9,\
@@ -374,7 +357,7 @@ fn every_failure_has_a_diagnosis_with_cause_and_advice() {
     let mut codes = BTreeSet::new();
     for (host, port) in [("smtp.example.net", 25), ("smtp.gmail.com", 465), ("outlook.office365.com", 993), ("", 0)] {
         for kind in kinds() {
-            for stage in STAGES {
+            for stage in Stage::ALL {
                 let replies = if matches!(kind, Kind::Refused { .. }) { replies() } else { vec![None] };
                 for reply in replies {
                     let failure = Failure { reply: reply.map(Box::new), ..Failure::new(kind.clone()) };
